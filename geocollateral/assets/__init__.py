@@ -1,0 +1,1 @@
+"""One file per asset class: its indices, events, physical quantity, rules."""

@@ -1,0 +1,1 @@
+"""The time axis: baselines, monitors, confirmation, break dating. Works on any ``(time, ...)`` series."""

@@ -1,0 +1,1 @@
+"""Polygons in: files of parcels to a checked area of interest."""

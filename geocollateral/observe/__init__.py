@@ -1,0 +1,1 @@
+"""Blocks and pixels: plan, cube, masks, indices, zonal statistics."""

@@ -1,0 +1,1 @@
+"""Alerts, exposure and loan-to-value."""

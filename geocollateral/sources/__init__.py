@@ -1,0 +1,1 @@
+"""Imagery in, one file per source."""

@@ -1,0 +1,356 @@
+"""Records and protocols that pass between rooms, and the names of bands and columns.
+
+Dimensions are always ``time, y, x, parcel``, in that order. Missing numbers are NaN, missing dates are NaT.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from geocollateral.errors import BrokenData
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import numpy as np
+    import pandas as pd
+    import pystac
+    import xarray as xr
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+# ---------------------------------------------------------------------------------------------------------------- names
+
+SENTINEL2_BANDS: Mapping[str, str] = {
+    "B01": "coastal",
+    "B02": "blue",
+    "B03": "green",
+    "B04": "red",
+    "B05": "rededge071",
+    "B06": "rededge075",
+    "B07": "rededge078",
+    "B08": "nir",
+    "B8A": "nir08",
+    "B09": "nir09",
+    "B11": "swir16",
+    "B12": "swir22",
+    "SCL": "scl",
+}
+"""Sentinel-2 band name to STAC common name."""
+
+SENTINEL1_BANDS: Mapping[str, str] = {"VV": "vv", "VH": "vh"}
+"""Sentinel-1 polarisation to our band name."""
+
+OPTICAL_BANDS: tuple[str, ...] = tuple(v for v in SENTINEL2_BANDS.values() if v != "scl")
+RADAR_BANDS: tuple[str, ...] = tuple(SENTINEL1_BANDS.values())
+BANDS: tuple[str, ...] = (*OPTICAL_BANDS, "scl", *RADAR_BANDS)
+
+ASSET_CLASSES: tuple[str, ...] = ("agriculture", "forestry", "solar", "wind", "construction", "aquaculture")
+"""Values of the column ``asset_class``."""
+
+ReadStatus = Literal["ok", "outside", "missing", "corrupt", "quarantined"]
+READ_STATUSES: tuple[ReadStatus, ...] = ("ok", "outside", "missing", "corrupt", "quarantined")
+"""What became of one band of one scene in one block."""
+
+ObservationStatus = Literal["ok", "masked", "outside", "missing", "corrupt", "quarantined"]
+OBSERVATION_STATUSES: tuple[ObservationStatus, ...] = ("ok", "masked", "outside", "missing", "corrupt", "quarantined")
+"""What became of one band of one scene over one parcel; every expected observation has exactly one."""
+
+Verdict = Literal["match", "mismatch", "cannot_tell"]
+ParcelStatus = Literal["ok", "cannot_tell"]
+
+CHANGE_STATUSES: tuple[str, ...] = ("stable", "suspected", "confirmed", "unstable_history", "cannot_tell")
+"""Meanings of the int8 change status 0..4 (CF ``flag_meanings``)."""
+STABLE, SUSPECTED, CONFIRMED, UNSTABLE_HISTORY, CANNOT_TELL = range(5)
+
+MU_M2 = 2000 / 3
+"""Area of one mu [m2]."""
+
+
+class Params(BaseModel):
+    """Base of every parameter object: frozen, unknown keys refused, each field described and bounded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# -------------------------------------------------------------------------------------------------------------- records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """Dates of acquisition asked for, both ends included."""
+
+    start: dt.date | None
+    """First day, or None for "as far back as the source goes"."""
+    end: dt.date
+    """Last day: the ``as_of`` of the run. Nothing acquired later may be read."""
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.start > self.end:
+            raise BrokenData(f"period starts {self.start} after its end {self.end}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeNote:
+    """One thing the intake did to, refused of, or noticed in a file of parcels."""
+
+    kind: Literal["repair", "refusal", "warning"]
+    parcel_id: str | None
+    """None where the note is about the whole file."""
+    message: str
+    position: tuple[float, float] | None = None
+    """Longitude and latitude of the fault [degrees, WGS 84], where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaOfInterest:
+    """Parcels accepted for assessment and what the intake has to say of them."""
+
+    parcels: gpd.GeoDataFrame
+    """Indexed by ``parcel_id`` (str, unique), EPSG:4326, (Multi)Polygon; columns ``asset_class``, ``obs_area_m2``
+    (geodesic), ``claim_*``, ``loan_*`` and the user's other columns under ``user_*``."""
+    notes: tuple[IntakeNote, ...]
+    source_sha256: str
+    """SHA-256 of the bytes received."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceInfo:
+    """What a report must say of where imagery came from."""
+
+    name: str
+    title: str
+    licence: str
+    attribution: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of local files read, by file name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A window of the imagery's own grid that wholly contains its parcels: the unit of work."""
+
+    block_id: str
+    geobox: GeoBox
+    """The window read, margin included."""
+    parcel_ids: tuple[str, ...]
+    items: tuple[pystac.Item, ...]
+    """Scenes, ordered by time and id."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where imagery comes from. A source pickles: it opens its files inside the task and closes them there."""
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def search(self, bounds: tuple[float, float, float, float], period: Period) -> list[pystac.Item]:
+        """Scenes that meet the bounds in the period.
+
+        Parameters
+        ----------
+        bounds
+            West, south, east, north [degrees, WGS 84].
+        period
+            Nothing acquired after ``period.end`` is returned.
+
+        Returns
+        -------
+        Items ordered by time and id. Each has ``properties`` ``proj:code`` (or ``proj:wkt2``), ``proj:transform``
+        (six numbers, row-major affine) and ``proj:shape`` (rows, columns) of its finest grid, ``platform`` where
+        known, and one asset per band under its common name. An empty list means that nothing was acquired.
+        """
+        ...
+
+    def read(self, block: Block, bands: Sequence[str]) -> xr.Dataset:
+        """Digital numbers of all scenes of a block, on the block's grid, never resampled (coarser bands replicated).
+
+        Returns
+        -------
+        One variable per band that any scene has, ``(time, y, x)`` in the file's own dtype, ``attrs["nodata"]`` where
+        declared; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale + offset``; ``status``
+        ``(time, band)`` str of `READ_STATUSES`; coordinates ``time`` (datetime64[ns], UTC, one per item), ``y``, ``x``
+        (pixel centres), ``band``, ``scene_id``, ``platform``, ``orbit`` (along time; ``""`` where unknown);
+        ``attrs["crs"]`` and ``attrs["transform"]`` (six numbers).
+        A pixel that could not be read is the nodata value and its scene and band say why in ``status``.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """A small dated picture of a parcel, before or after a break."""
+
+    parcel_id: str
+    role: Literal["before", "after", "latest"]
+    rgb: NDArray[np.uint8]
+    """Shape (height, width, 3)."""
+    acquired: dt.date
+    sensor: str
+    scene_id: str
+    clear_fraction: float
+    """Share of the parcel seen clearly on that date [0-1]."""
+    transform: tuple[float, float, float, float, float, float]
+    """Row-major affine of the chip in ``crs``."""
+    crs: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapPicture:
+    """The whole area on one clear date, with what was found drawn by the report."""
+
+    rgb: NDArray[np.uint8]
+    """Shape (height, width, 3)."""
+    acquired: dt.date
+    scene_id: str
+    transform: tuple[float, float, float, float, float, float]
+    crs: str
+    disturbed_year: NDArray[np.int16]
+    """Shape (height, width): year of the confirmed break of each pixel inside a parcel, 0 where none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One thing to act on, with its evidence. Dates are days in UTC."""
+
+    alert_id: str
+    parcel_id: str
+    rule: str
+    severity: Literal["low", "medium", "high"]
+    status: str
+    break_date: dt.date
+    """First clear look at which the change was seen."""
+    last_clear_before: dt.date
+    first_clear_after: dt.date
+    detected_on: dt.date
+    """Look at which the change was confirmed."""
+    area_m2: float
+    probability: float
+    sensors: tuple[str, ...]
+    evidence: Mapping[str, Any]
+    """Numbers and scene ids behind it, JSON values only."""
+    reasons: tuple[str, ...]
+    """Sentences for a reader."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessment:
+    """The result of one due-diligence run, before it is written anywhere."""
+
+    run_id: str
+    as_of: dt.date
+    parcels: gpd.GeoDataFrame
+    """One row per parcel of the input, in its order; columns of ``parcels.geojson`` (see `PARCEL_COLUMNS`) plus those
+    of its asset class."""
+    alerts: tuple[Alert, ...]
+    series: pd.DataFrame
+    """Columns `SERIES_COLUMNS`, one row per parcel, time and index with at least one clear pixel."""
+    changes: pd.DataFrame
+    """Columns `CHANGE_COLUMNS`, one row per parcel, index and break, or one row without a break."""
+    baselines: pd.DataFrame
+    """Columns ``parcel_id, index, time, expected, spread``: the seasonal baseline of each parcel, for charts."""
+    yearly: pd.DataFrame
+    """Columns ``parcel_id, year, living_share, disturbed_m2, n_looks`` (forestry), for the report."""
+    scenes: Mapping[str, Any]
+    """Content of ``scenes.json``."""
+    chips: tuple[Chip, ...]
+    picture: MapPicture | None
+    sources: tuple[SourceInfo, ...]
+    notes: tuple[IntakeNote, ...]
+    run: Mapping[str, Any]
+    """Content of ``run.json`` but for the SHA-256 of the outputs."""
+
+
+PARCEL_COLUMNS: tuple[str, ...] = (
+    "asset_class",
+    "obs_area_m2",
+    "obs_area_mu",
+    "meta_status",
+    "meta_reason",
+    "meta_n_obs",
+    "meta_last_clear",
+    "val_p05",
+    "val_p50",
+    "val_p95",
+    "val_currency",
+    "val_grade",
+    "risk_score",
+    "risk_ltv",
+    "alerts",
+)
+SERIES_COLUMNS: tuple[str, ...] = (
+    "parcel_id",
+    "time",
+    "sensor",
+    "index",
+    "mean",
+    "p10",
+    "p50",
+    "p90",
+    "valid_fraction",
+    "n_pixels",
+    "scene_id",
+)
+CHANGE_COLUMNS: tuple[str, ...] = (
+    "parcel_id",
+    "index",
+    "status",
+    "break_date",
+    "last_clear_before",
+    "first_clear_after",
+    "detected_on",
+    "recovered_on",
+    "area_m2",
+    "magnitude",
+    "probability",
+    "sensors",
+    "n_looks",
+    "reason",
+)
+
+
+# --------------------------------------------------------------------------------------------------------------- checks
+
+
+def require_cube(cube: xr.Dataset, *variables: str) -> xr.Dataset:
+    """Check that a dataset is a raster cube: dims ``(time, y, x)``, rising time, a CRS and a transform.
+
+    Raises
+    ------
+    BrokenData
+        Something is not as every stage relies on.
+    """
+    for name in variables:
+        if name not in cube:
+            raise BrokenData(f"cube lacks variable {name!r}; it has {sorted(map(str, cube.data_vars))}")
+        if cube[name].dims != ("time", "y", "x"):
+            raise BrokenData(f"{name!r} must have dims ('time', 'y', 'x'), got {cube[name].dims}")
+    for attribute in ("crs", "transform"):
+        if attribute not in cube.attrs:
+            raise BrokenData(f"cube lacks attrs[{attribute!r}]")
+    if not cube.indexes["time"].is_monotonic_increasing:
+        raise BrokenData("cube's time must not fall")
+    return cube
+
+
+def require_parcels(parcels: gpd.GeoDataFrame, *columns: str) -> gpd.GeoDataFrame:
+    """Check that a table is one of parcels: unique ``parcel_id`` index, EPSG:4326, the columns named.
+
+    Raises
+    ------
+    BrokenData
+        Something is not as every stage relies on.
+    """
+    if parcels.index.name != "parcel_id" or not parcels.index.is_unique:
+        raise BrokenData(f"parcels must have a unique index named 'parcel_id', got {parcels.index.name!r}")
+    if parcels.crs is None or parcels.crs.to_epsg() != 4326:
+        raise BrokenData(f"parcels must be in EPSG:4326, got {parcels.crs}")
+    lacking = [name for name in columns if name not in parcels.columns]
+    if lacking:
+        raise BrokenData(f"parcels lack columns {lacking}")
+    return parcels

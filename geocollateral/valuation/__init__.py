@@ -1,0 +1,1 @@
+"""What an asset is worth, as an interval."""
