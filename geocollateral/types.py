@@ -244,6 +244,8 @@ class Event:
     """Area-weighted mean departure of the leading index from its baseline."""
     probability: float
     indices: tuple[str, ...]
+    pixels: tuple[int, ...]
+    """Positions of its pixels among those of the parcel's evidence."""
     reasons: tuple[str, ...]
 
 
@@ -348,7 +350,8 @@ class Assessment:
     """Columns `CHANGE_COLUMNS`, one row per parcel, index, level and break, or one row without a
     break. ``level`` is ``parcel`` (the monitor ran on the parcel's mean) or ``pixels`` (area of broken pixels)."""
     baselines: pd.DataFrame
-    """Columns ``parcel_id, index, time, expected, spread``: the seasonal baseline of each parcel, for charts."""
+    """Columns ``parcel_id, index, time, expected, spread, informative``: the seasonal baseline of each parcel, for
+    charts; ``informative`` is False where a change would not show, such as a leafless season."""
     yearly: pd.DataFrame
     """Columns ``parcel_id, year, living_share, disturbed_m2, n_looks`` (forestry), for the report."""
     scenes: Mapping[str, Any]

@@ -265,6 +265,7 @@ def _event(
         magnitude=magnitude,
         probability=float((loss.probability[member] * weight).sum()),
         indices=(GREEN, WATER),
+        pixels=tuple(np.flatnonzero(member).tolist()),
         reasons=(
             f"NDVI fell by {-magnitude:.2f} below its season on {int(member.sum())} pixels, NDMI fell with it.",
             f"Last clear look with the stand in place {before}, first without {after}, confirmed {_day(detected)}.",

@@ -40,16 +40,16 @@ CATALOGUE_BANDS: dict[str, str] = {
 """Band symbol of the catalogue to our band name."""
 
 
-@INDICES.register("vv_db")
-def vv_db(vv: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Co-polarised backscatter [dB]."""
-    return _decibel(vv)
+@INDICES.register("vv")
+def vv(vv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Co-polarised backscatter, linear power [1]: averaged as such, shown in dB."""
+    return vv
 
 
-@INDICES.register("vh_db")
-def vh_db(vh: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cross-polarised backscatter [dB]."""
-    return _decibel(vh)
+@INDICES.register("vh")
+def vh(vh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cross-polarised backscatter, linear power [1]: averaged as such, shown in dB."""
+    return vh
 
 
 def bands_of(name: str) -> tuple[str, ...]:
@@ -118,8 +118,3 @@ def _catalogue_entry(name: str) -> spyndex.axioms.SpectralIndex:
             f"{INDICES.explain_unknown(name)} The catalogue of {len(_catalogue())} spectral indices has none of that name "
             "either (lower case, e.g. 'ndvi', 'ndmi', 'nbr')."
         ) from None
-
-
-def _decibel(power: NDArray[np.float32]) -> NDArray[np.float32]:
-    decibel: NDArray[np.float32] = 10 * np.log10(power)
-    return decibel

@@ -111,6 +111,12 @@ def zonal_statistics(indices: xr.Dataset, clear: NDArray[np.bool_], cover: Cover
     )
 
 
+def to_decibel(statistics: xr.Dataset) -> xr.Dataset:
+    """The same statistics with ``mean``, ``p10``, ``p50`` and ``p90`` of linear power turned into dB [dB]."""
+    turned = {name: 10 * np.log10(statistics[name]) for name in ("mean", "p10", "p50", "p90")}
+    return statistics.assign(turned)
+
+
 def weighted_quantiles(
     values: NDArray[np.floating], weights: NDArray[np.float64], quantiles: Sequence[float]
 ) -> NDArray[np.float64]:
