@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyproj
@@ -68,6 +69,7 @@ def parse_crs(text: str, origin: str) -> pyproj.CRS:
     return crs
 
 
+@lru_cache(maxsize=64)
 def crs_name(crs: pyproj.CRS) -> str:
     """``EPSG:n`` where the CRS puts coordinates where EPSG:n does, whatever the order of axes; else WKT 2."""
     identity = crs.to_json_dict().get("id", {})

@@ -32,6 +32,8 @@ class CubePart:
     """CRS where the file has none."""
     variables: tuple[str, ...] | None = None
     """Names of the variables used, or None for all that are bands."""
+    scene_prefix: str | None = None
+    """What scene ids made of the time start with, where the file names no scenes; default: the name of the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ def describe(dataset: xr.Dataset, part: CubePart) -> Layout:
                 np.asarray(dataset["y"].values, dtype=np.float64),
                 _find_crs(dataset, names, part.crs),
             ),
-            scenes=_list_scenes(dataset, part.path),
+            scenes=_list_scenes(dataset, part.scene_prefix or part.path.name.split(".")[0]),
             bands={
                 band: describe_variable(band, name, dataset[name].dtype, _attrs(dataset[name]), part.declaration)
                 for band, name in names.items()
@@ -168,7 +170,7 @@ def _crs_from_cf(attrs: Mapping[str, object], name: str) -> pyproj.CRS:
     return parse_crs(wkt, f"The CRS in variable {name!r}")
 
 
-def _list_scenes(dataset: xr.Dataset, path: Path) -> Scenes:
+def _list_scenes(dataset: xr.Dataset, prefix: str) -> Scenes:
     raw = dataset["time"].values
     if raw.dtype.kind != "M":
         raise InvalidInput(
@@ -178,8 +180,7 @@ def _list_scenes(dataset: xr.Dataset, path: Path) -> Scenes:
     time = raw.astype("datetime64[ns]")
     if np.isnat(time).any():
         raise InvalidInput(f"Coordinate 'time' holds {int(np.isnat(time).sum())} missing dates.")
-    stem = path.name.split(".")[0]
-    made = [f"{stem}_{pd.Timestamp(value):%Y%m%dT%H%M%S}" for value in time]
+    made = [f"{prefix}_{pd.Timestamp(value):%Y%m%dT%H%M%S}" for value in time]
     ids = _number_repeats([given or own for given, own in zip(_labels(dataset, "scene_id"), made, strict=True)])
     platform, orbit = _labels(dataset, "platform"), _labels(dataset, "orbit")
     order = sorted(range(time.size), key=lambda n: (time[n], ids[n]))

@@ -67,7 +67,9 @@ def open_sample(name: str, options: Mapping[str, object]) -> Source:
         licence=f"EUPL-1.2 (data files of the wheel {DISTRIBUTION} {VERSION}, European Commission, ec-jrc)",
         attribution="contains modified Copernicus Sentinel data 2015-2021",
         parts=tuple(
-            CubePart(path=folder / file_name, declaration=REFLECTANCE, variables=variables)
+            CubePart(
+                path=folder / file_name, declaration=REFLECTANCE, variables=variables, scene_prefix="S2_L2A_romania"
+            )
             for file_name, (_, _, variables) in FILES.items()
         ),
         sha256={file_name: sha256 for file_name, (_, sha256, _) in FILES.items()},
