@@ -38,7 +38,8 @@ ENGLISH: Mapping[str, str] = {
     "verdict.none": "No parcel could be judged.",
     "verdict.fine.one": "The one parcel shows no change.",
     "verdict.fine.other": "All {n} parcels show no change.",
-    "verdict.fine_rest.one": "No change found in the one parcel that could be judged; {m} cannot be told from this imagery.",
+    "verdict.fine_rest.one": "No change found in the one parcel that could be judged; {m} cannot be told from "
+    "this imagery.",
     "verdict.fine_rest.other": "No change found in the {n} parcels that could be judged; {m} cannot be told from this "
     "imagery.",
     "verdict.attention.one": "{n} of {total} parcels needs attention before lending.",
@@ -179,13 +180,14 @@ ENGLISH: Mapping[str, str] = {
     "limit.none": "None beyond those of the method.",
     # -- end matter
     "method": "Method and limits",
-    "method.1": "Parcels are laid over Sentinel images on the images' own grid; nothing is resampled. Clouds, shadow and "
-    "snow are left out, and a second screen removes looks that stand out from those around them.",
+    "method.1": "Parcels are laid over Sentinel images on the images' own grid; nothing is resampled. Clouds, shadow "
+    "and snow are left out, and a second screen removes looks that stand out from those around them.",
     "method.2": "A seasonal baseline is fitted to each parcel's and each pixel's own history. A change counts once "
     "several clear looks in a row depart from it, and is dated between the last clear look before and the first after.",
     "method.3": "A pixel is 10 m wide. Thinning below the canopy, single trees, species, volume and ownership are not "
     "seen. Deciduous forest in winter looks the same felled or standing.",
-    "method.4": "“Cannot tell” is an answer. It has no number anywhere in this report and must not be read as “no change”.",
+    "method.4": "“Cannot tell” is an answer. It has no number anywhere in this report and must not be read as “no "
+    "change”.",
     "method.5": "Value is area of living stand times unit values supplied by the user, as an interval. It is not an "
     "appraisal. This report is a supporting tool, not a valuation; a qualified valuer decides and signs.",
     "signoff": "Sign-off",
