@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -101,6 +101,8 @@ def assess_block(task: BlockTask) -> BlockResult:
         decibel = zonal.to_decibel(zonal.zonal_statistics(ground.indices, ground.clear, cover))
         tables.append(zonal.series_table(decibel, ground.scene_ids, "sentinel-1"))
 
+    judged = _judged_classes(task, optical)
+    pixels = {name: _pixel_changes(seen, ASSETS[name], settings) for name in judged if seen is not None}
     changes: list[dict[str, Any]] = []
     baselines: list[pd.DataFrame] = []
     judgements: dict[str, Judgement] = {}
@@ -113,10 +115,10 @@ def assess_block(task: BlockTask) -> BlockResult:
             rows, curves = _parcel_change(statistics.isel(parcel=position), asset, parcel_id, settings)
             changes += rows
             baselines.append(curves)
-        if asset is None or seen is None or statistics is None or not set(asset.indices) <= set(optical):
+        if asset is None or statistics is None or asset_class not in pixels:
             judgements[parcel_id] = _no_judgement(asset_class, asset, optical)
             continue
-        evidence = _evidence(task, cover, seen, statistics, position, asset)
+        evidence = _evidence(task, cover, statistics, position, pixels[asset_class])
         params = getattr(settings, asset.name)
         judgement = asset.judge(evidence, params)
         judgements[parcel_id] = judgement
@@ -141,6 +143,12 @@ def _indices(task: BlockTask, offered: set[str]) -> list[str]:
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
     return [name for name in unique if set(indices.bands_of(name)) <= offered]
+
+
+def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
+    """Asset classes in the block that have a judgement and all the indices it needs."""
+    classes = {str(task.attributes[i]["asset_class"]) for i in task.block.parcel_ids}
+    return [name for name in sorted(classes & set(ASSETS)) if set(ASSETS[name].indices) <= set(optical)]
 
 
 def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
@@ -230,10 +238,9 @@ def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> An
 def _evidence(
     task: BlockTask,
     cover: zonal.Coverage,
-    seen: looks.Looks,
     statistics: xr.Dataset,
     position: int,
-    asset: Asset,
+    pixels: Mapping[str, PixelChange],
 ) -> ParcelEvidence:
     parcel_id = cover.parcel_ids[position]
     part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
@@ -254,14 +261,17 @@ def _evidence(
         visible_fraction=task.visible_fraction[parcel_id],
         look_days=statistics["time"].values[fraction > 0].astype("datetime64[D]"),
         look_fraction=fraction[fraction > 0],
-        pixels={name: _pixel_change(seen, name, columns, asset, task.settings) for name in asset.indices},
+        pixels={name: _take(change, columns) for name, change in pixels.items()},
     )
 
 
-def _pixel_change(
-    seen: looks.Looks, name: str, columns: NDArray[np.integer], asset: Asset, settings: Settings
-) -> PixelChange:
-    values = seen.indices[name].isel(pixel=columns).where(xr.DataArray(seen.clear[:, columns], dims=("time", "pixel")))
+def _pixel_changes(seen: looks.Looks, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+    """What the monitor finds on every pixel of the block, for each index of an asset class."""
+    clear = xr.DataArray(seen.clear, dims=("time", "pixel"))
+    return {name: _pixel_change(seen.indices[name].where(clear), asset, settings) for name in asset.indices}
+
+
+def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
     found = monitor(values, None, params=_params(values, asset, settings))
 
     def days(variable: str) -> NDArray[np.datetime64]:
@@ -278,6 +288,10 @@ def _pixel_change(
         season_max=found["season_max"].values,
         last_informative=days("last_informative"),
     )
+
+
+def _take(change: PixelChange, columns: NDArray[np.integer]) -> PixelChange:
+    return PixelChange(**{field.name: getattr(change, field.name)[columns] for field in fields(change)})
 
 
 def _no_judgement(asset_class: str, asset: Asset | None, optical: Sequence[str]) -> Judgement:

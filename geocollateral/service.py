@@ -23,7 +23,9 @@ import pystac
 from geocollateral import __version__, exports, pictures
 from geocollateral.assets import ASSETS
 from geocollateral.block import BlockResult, BlockTask, assess_block
-from geocollateral.compute import Progress, run_blocks
+from pydantic import ValidationError
+
+from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
@@ -132,8 +134,46 @@ def assess(
         run=_run(identity, area, results, started),
     )
     if out is not None:
-        write_result_folder(exports.render(assessment), Path(out), overwrite=overwrite)
+        write_result_folder(exports.render(assessment), out, run=assessment.run, overwrite=overwrite)
     return assessment
+
+
+def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
+    """Settings with some fields of ``compute`` replaced.
+
+    Raises
+    ------
+    InvalidInput
+        A value is out of bounds.
+    """
+    try:
+        compute = ComputeParams.model_validate({**settings.compute.model_dump(), **asked})
+    except ValidationError as error:
+        raise InvalidInput("; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from error
+    return settings.model_copy(update={"compute": compute})
+
+
+def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
+    """One row of words per parcel, for a terminal."""
+    rows = []
+    for parcel_id, parcel in assessment.parcels.iterrows():
+        own = [alert for alert in assessment.alerts if alert.parcel_id == parcel_id]
+        judged = parcel["meta_status"] == "ok"
+        value = "-" if pd.isna(parcel["val_p50"]) else f"{parcel['val_p05']:,.0f}-{parcel['val_p95']:,.0f} {parcel['val_currency']}"
+        share, lost = parcel.get("obs_living_share_frac"), parcel.get("chg_disturbed_m2")
+        rows.append(
+            {
+                "parcel": str(parcel_id),
+                "area (mu)": f"{parcel['obs_area_mu']:,.1f}",
+                "status": "ok" if judged and not own else "attention" if judged else "cannot tell",
+                "living share": "-" if pd.isna(share) else f"{share:.0%}",
+                "lost (ha)": "-" if pd.isna(lost) else f"{lost / 1e4:.2f}",
+                "value": value,
+                "alerts": "; ".join(f"{a.area_m2 / 1e4:.2f} ha {a.last_clear_before}..{a.first_clear_after}" for a in own)
+                or ("none" if judged else parcel["meta_reason"]),
+            }
+        )
+    return rows
 
 
 # ------------------------------------------------------------------------------------------------------------- the input

@@ -47,6 +47,13 @@ class SeasonalParams(Params):
     )
     confirm_looks: int = Field(3, ge=1, description="Hits that confirm a break.")
     allowed_misses: int = Field(1, ge=0, description="Informative looks without a hit tolerated among them.")
+    full_share: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="The break is dated to the first hit that reaches this share of the run's greatest departure, both "
+        "measured against a full change on their day; needs changed_level.",
+    )
     recover_looks: int = Field(3, ge=1, description="Consecutive informative looks near the baseline that end a break.")
 
 
@@ -187,6 +194,8 @@ class _State:
     misses: NDArray[np.int32]
     side: Floats  # sign of the running suspicion
     total: Floats  # sum of departures over the hits
+    hit_at: NDArray[np.int32]  # (confirm_looks, series): the hits of the run
+    hit_share: Floats  # (confirm_looks, series): their departures as a share of a full change's
     log_odds: Floats
     break_at: NDArray[np.int32]
     last_before: NDArray[np.int32]
@@ -223,6 +232,8 @@ class _State:
             misses=zero.copy(),
             side=np.zeros(n),
             total=np.zeros(n),
+            hit_at=np.full((params.confirm_looks, n), -1, np.int32),
+            hit_share=np.zeros((params.confirm_looks, n)),
             log_odds=np.full(n, PRIOR_LOG_ODDS),
             break_at=none.copy(),
             last_before=none.copy(),
@@ -255,9 +266,9 @@ class _State:
         trace.expected[now], trace.spread[now], trace.informative[now] = expected, spread, visible
         residual = value - expected
         look = np.isfinite(value) & ~in_history & adequate
-        informative = look & visible
         with np.errstate(invalid="ignore"):
-            hit = informative & (np.abs(residual) > limit)
+            hit = look & visible & (np.abs(residual) > limit)
+        informative = look & (visible | _plainly_unchanged(value, self.sigma, params))
         side = np.sign(np.where(hit, residual, 0.0))
         if params.direction != "both":
             wanted = -1.0 if params.direction == "down" else 1.0
@@ -265,7 +276,8 @@ class _State:
         open_case = self.detected_at < 0
         self.n_informative += informative
         self.last_informative[informative] = now
-        self._suspect(now, residual, spread, hit, side, informative, open_case, params)
+        share = np.abs(residual) / _full_change(expected, params)
+        self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
         normal = look & ~hit & open_case & (self.hits == 0) & (np.abs(residual) <= params.z_limit * spread)
         self.last_normal[informative & ~hit & open_case] = now
@@ -275,6 +287,7 @@ class _State:
         self,
         now: int,
         residual: Floats,
+        share: Floats,
         spread: Floats,
         hit: NDArray[np.bool_],
         side: Floats,
@@ -292,11 +305,25 @@ class _State:
         self.last_before[begins] = self.last_normal[begins]
         self.side[begins] = side[begins]
         counted = hit & open_case & (side == self.side)
+        which = np.flatnonzero(counted)
+        self.hit_at[self.hits[which], which] = now
+        self.hit_share[self.hits[which], which] = share[which]
         self.hits[counted] += 1
         self.total[counted] += residual[counted]
         weighed = informative & open_case & (self.hits > 0)
         self.log_odds[weighed] += _evidence(residual[weighed], spread[weighed], self.side[weighed], params)
-        self.detected_at[counted & (self.hits >= params.confirm_looks)] = now
+        confirmed = counted & (self.hits >= params.confirm_looks)
+        self.detected_at[confirmed] = now
+        if params.changed_level is not None:
+            self._date_again(np.flatnonzero(confirmed), params)
+
+    def _date_again(self, which: NDArray[np.intp], params: SeasonalParams) -> None:
+        """Move the break past early hits that were slight against the later ones: an early autumn is not a felling."""
+        share = self.hit_share[:, which]
+        first = np.argmax(share >= params.full_share * share.max(axis=0), axis=0)
+        moved, column = which[first > 0], np.flatnonzero(first > 0)
+        self.break_at[moved] = self.hit_at[first[column], moved]
+        self.last_before[moved] = self.hit_at[first[column] - 1, moved]
 
     def _clear(self, ended: NDArray[np.bool_]) -> None:
         self.hits[ended] = 0
@@ -398,6 +425,23 @@ def _visible(expected: Floats, limit: Floats, params: SeasonalParams) -> NDArray
         contrast = np.abs(contrast)
     visible: NDArray[np.bool_] = contrast > limit
     return visible
+
+
+def _full_change(expected: Floats, params: SeasonalParams) -> Floats:
+    """Departure of a full change on this day [unit]; 1 where the changed level is not known."""
+    if params.changed_level is None:
+        return np.ones(len(expected))
+    return np.maximum(np.abs(expected - params.changed_level), params.min_magnitude)
+
+
+def _plainly_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
+    """Whether a look is far from the changed level itself: leaves seen in a week too early to demand them show a stand."""
+    if params.changed_level is None or params.direction == "both":
+        return np.zeros(len(value), bool)
+    distance = value - params.changed_level if params.direction == "down" else params.changed_level - value
+    with np.errstate(invalid="ignore"):
+        plain: NDArray[np.bool_] = distance > params.z_limit * sigma
+    return plain
 
 
 def _evidence(residual: Floats, spread: Floats, side: Floats, params: SeasonalParams) -> Floats:

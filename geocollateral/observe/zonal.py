@@ -55,8 +55,9 @@ def coverage(geometries: Mapping[str, shapely.Geometry], geobox: GeoBox) -> Cove
     ids = tuple(sorted(geometries))
     box = geobox.boundingbox
     plane = np.zeros(geobox.shape, np.uint8)
-    raster = NumPyRasterSource(plane, box.left, box.bottom, box.right, box.top)
-    frame = gpd.GeoDataFrame({"parcel_id": list(ids)}, geometry=[geometries[i] for i in ids])
+    wkt = geobox.crs.to_wkt()
+    raster = NumPyRasterSource(plane, box.left, box.bottom, box.right, box.top, srs_wkt=wkt)
+    frame = gpd.GeoDataFrame({"parcel_id": list(ids)}, geometry=[geometries[i] for i in ids], crs=wkt)
     rows = exact_extract(raster, frame, ["cell_id", "coverage"], include_cols=["parcel_id"], output="pandas")
     cells = [np.asarray(c, np.int64) for c in rows["cell_id"]]
     shares = [np.asarray(c, np.float64) for c in rows["coverage"]]
