@@ -49,13 +49,15 @@ class GuardError(RuntimeError):
     """A test reached for what no test may touch. Not an OSError: code that survives those must not hide it."""
 
 
-def require_loopback(host: object, *, numbers: bool = False) -> None:
-    """Refuse every host that is not this machine; numbers as such may be looked up, since that asks no one."""
+def require_loopback(host: object, *, lookup: bool = False) -> None:
+    """Refuse every host that is not this machine; its own name and bare numbers may be looked up, that asks no one."""
     text = host.decode() if isinstance(host, bytes) else host
     if text in (None, "", "localhost"):
         return
+    if lookup and text == socket.gethostname():
+        return
     try:
-        if ipaddress.ip_address(str(text)).is_loopback or numbers:
+        if ipaddress.ip_address(str(text)).is_loopback or lookup:
             return
     except ValueError:
         pass
@@ -65,7 +67,7 @@ def require_loopback(host: object, *, numbers: bool = False) -> None:
 def guard_network(event: str, args: tuple[Any, ...]) -> None:
     """Audit hook: see every connection and every look-up that Python makes, whatever library asks for it."""
     if event in ("socket.getaddrinfo", "socket.gethostbyname"):
-        require_loopback(args[0], numbers=True)
+        require_loopback(args[0], lookup=True)
     elif event in ("socket.connect", "socket.sendto"):
         sock, address = args[:2]
         # Connecting a datagram socket sends nothing: it is how libraries ask which address is theirs.
