@@ -147,7 +147,9 @@ class Source(Protocol):
     """Where imagery comes from. A source pickles: it opens its files inside the task and closes them there."""
 
     @property
-    def info(self) -> SourceInfo: ...
+    def info(self) -> SourceInfo:
+        """What a report must say of this source."""
+        ...
 
     def search(self, bounds: tuple[float, float, float, float], period: Period) -> list[pystac.Item]:
         """Scenes that meet the bounds in the period.
