@@ -67,7 +67,7 @@ ENGLISH: Mapping[str, str] = {
     "alert.sensors": "seen by {sensors}",
     "alert.probability": "probability {percent}",
     "alert.evidence": "Evidence",
-    "alert.status": "Status",
+    "alert.status": "status",
     "alert_status.open": "open",
     "alert_status.new": "new",
     "alert_status.confirmed": "confirmed",
