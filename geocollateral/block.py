@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
 
 from geocollateral.assets import ASSETS, Asset
 from geocollateral.change import default_params, monitor
@@ -50,7 +50,7 @@ class BlockTask:
 
     block: Block
     grid: GeoBox
-    geometries: Mapping[str, shapely.Geometry]
+    geometries: Mapping[str, BaseGeometry]
     """In the CRS of the grid."""
     attributes: Mapping[str, Mapping[str, Any]]
     visible_fraction: Mapping[str, float]
@@ -110,7 +110,7 @@ def assess_block(task: BlockTask) -> BlockResult:
     lost: list[NDArray[np.int64]] = []
     for position, parcel_id in enumerate(cover.parcel_ids):
         asset_class = str(task.attributes[parcel_id]["asset_class"])
-        asset = ASSETS[asset_class] if asset_class in ASSETS else None
+        asset = ASSETS.get(asset_class)
         if statistics is not None:
             rows, curves = _parcel_change(statistics.isel(parcel=position), asset, parcel_id, settings)
             changes += rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self
 
 import typer
 
@@ -20,7 +20,8 @@ EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
 app = typer.Typer(
     name="geocollateral",
     help="Satellite due diligence and monitoring of loan collateral.",
-    epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable, 6 broken data.",
+    epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable, "
+    "6 broken data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -125,7 +126,7 @@ class _Progress:
             )
             self._task = self._bar.add_task(unit, total=None)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()
         return self

@@ -1,4 +1,7 @@
-"""Runs blocks as Dask tasks: on threads, on processes, or on a cluster by its scheduler's address. Nothing else is parallel."""
+"""Runs blocks as Dask tasks: on threads, on processes, or on a cluster by its scheduler's address.
+
+Nothing else is parallel.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,9 @@ def run_blocks(
         return list(dask.compute(*lazy, scheduler=params.scheduler, num_workers=params.workers, optimize_graph=False))
 
 
-class _Count(Callback):  # type: ignore[misc]
+class _Count(Callback):
     def __init__(self, keys: set[str], progress: Progress | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._keys, self._progress, self._done = keys, progress, 0
 
     def _posttask(self, key: Any, result: Any, dsk: Any, state: Any, worker_id: Any) -> None:

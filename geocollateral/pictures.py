@@ -11,11 +11,12 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
 
 from geocollateral.compute import ComputeParams, run_blocks
 from geocollateral.observe import cube
-from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
 from geocollateral.observe.plan import Plan
+from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
 
 RGB = ("red", "green", "blue")
 CLEAR_ENOUGH = 0.95
@@ -24,7 +25,7 @@ MAX_MAP_PIXELS = 4_000_000
 CHIP_MARGIN_PIXELS = 6
 WHITE = 0.16
 GAMMA = 0.6
-"""One fixed stretch for every picture, so that before and after can be compared: reflectance 0 is black, WHITE is white."""
+"""One fixed stretch for every picture, so that before and after compare: reflectance 0 is black, WHITE is white."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class _ChipTask:
 def take_chips(
     source: Source, plan: Plan, judgements: Mapping[str, Judgement], series: pd.DataFrame, compute: ComputeParams
 ) -> tuple[Chip, ...]:
-    """Before and after of each parcel's largest loss, or its latest clear look; none where the source has no colours."""
+    """Before and after of each parcel's largest loss, or its latest clear look; none if the source has no colours."""
     looks = _looks(series)
     tasks = [
         _ChipTask(source, block, parcel_id, role, fraction)
@@ -121,7 +122,8 @@ def _nearest(looks: pd.Series[float], *, newest: bool) -> tuple[dt.date, float] 
         return None
     clear = looks[looks >= CLEAR_ENOUGH]
     if clear.empty:
-        return looks.idxmax(), float(looks.max())
+        at = int(looks.argmax())
+        return looks.index[at], float(looks.iloc[at])
     at = -1 if newest else 0
     return clear.index[at], float(clear.iloc[at])
 
@@ -150,7 +152,7 @@ def _with_day(block: Block, day: dt.date) -> Block:
     return Block(block_id=block.block_id, geobox=block.geobox, parcel_ids=block.parcel_ids, items=items)
 
 
-def _union_window(grid: GeoBox, geometries: Sequence[shapely.Geometry]) -> GeoBox:
+def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
     left, top = ~grid.affine * (west, north)
     right, bottom = ~grid.affine * (east, south)

@@ -19,12 +19,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pystac
+from pydantic import ValidationError
 
 from geocollateral import __version__, exports, pictures
 from geocollateral.assets import ASSETS
 from geocollateral.block import BlockResult, BlockTask, assess_block
-from pydantic import ValidationError
-
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings
 from geocollateral.errors import InvalidInput, MissingInput
@@ -121,13 +120,13 @@ def assess(
     results = run_blocks(assess_block, tasks, settings.compute, progress)
     _require_looks(results, items)
 
-    judgements = _all_judgements(area, plan, results, settings, day)
+    judgements = _all_judgements(area, results, settings, day)
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units)
     scenes = _scenes(results, plan, area, items)
-    identity = _identity(area, imagery, source, span, day, settings, units)
+    identity = _identity(area, imagery, source_options, span, day, settings, units)
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
@@ -142,7 +141,7 @@ def assess(
         picture=pictures.take_map(imagery, plan, series, np.concatenate([r.lost_pixels for r in results])),
         sources=(imagery.info,),
         notes=area.notes,
-        run=_run(identity, area, results, started),
+        run=_run(identity, results, started),
     )
     if out is not None:
         write_result_folder(exports.render(assessment), out, run=assessment.run, overwrite=overwrite)
@@ -195,7 +194,7 @@ def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
     return rows
 
 
-# ------------------------------------------------------------------------------------------------------------- the input
+# ---- the input
 
 
 def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[str, UnitValue]:
@@ -241,8 +240,8 @@ def _search(imagery: Source, area: AreaOfInterest, span: Period) -> list[pystac.
             f"{south:.4f}..{north:.4f} N, the imagery within {_extent(anywhere)}. Check the coordinates and the source."
         )
     raise MissingInput(
-        f"{imagery.info.name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or choose "
-        "a later as-of day."
+        f"{imagery.info.name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or "
+        "choose a later as-of day."
     )
 
 
@@ -264,8 +263,8 @@ def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item])
     if all(result.series.empty for result in results):
         first, last = items[0].datetime, items[-1].datetime
         raise MissingInput(
-            f"No clear look: {len(items)} scenes from {first:%Y-%m-%d} to {last:%Y-%m-%d} were read, and every parcel was "
-            "under cloud, shadow, snow or without data on each. Widen the period or use another source."
+            f"No clear look: {len(items)} scenes from {first:%Y-%m-%d} to {last:%Y-%m-%d} were read, and every parcel "
+            "was under cloud, shadow, snow or without data on each. Widen the period or use another source."
         )
 
 
@@ -286,11 +285,11 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
     ]
 
 
-# ------------------------------------------------------------------------------------------------------------ the tables
+# ---- the tables
 
 
 def _all_judgements(
-    area: AreaOfInterest, plan: Plan, results: Sequence[BlockResult], settings: Settings, day: dt.date
+    area: AreaOfInterest, results: Sequence[BlockResult], settings: Settings, day: dt.date
 ) -> dict[str, Judgement]:
     """Judgements by parcel in the order of the input; parcels outside the imagery are judged on no pixels."""
     found = {parcel_id: judgement for result in results for parcel_id, judgement in result.judgements.items()}
@@ -337,7 +336,7 @@ def _parcel_table(
     rows = []
     for parcel_id, judgement in judgements.items():
         own = area.parcels.loc[parcel_id]
-        row: dict[str, Any] = {name: None for name in PARCEL_COLUMNS}
+        row: dict[str, Any] = dict.fromkeys(PARCEL_COLUMNS)
         row |= {
             "asset_class": own["asset_class"],
             "obs_area_m2": own["obs_area_m2"],
@@ -416,13 +415,13 @@ def _worse(one: str, other: str) -> str:
     return one if one != "ok" else other
 
 
-# --------------------------------------------------------------------------------------------------------------- the run
+# ---- the run
 
 
 def _identity(
     area: AreaOfInterest,
     imagery: Source,
-    source: str | Source,
+    options: Mapping[str, Any] | None,
     span: Period,
     day: dt.date,
     settings: Settings,
@@ -433,6 +432,7 @@ def _identity(
         "geocollateral": __version__,
         "parcels_sha256": area.source_sha256,
         "source": imagery.info.name,
+        "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
         "source_sha256": dict(imagery.info.sha256),
         "period": [None if span.start is None else span.start.isoformat(), day.isoformat()],
         "as_of": day.isoformat(),
@@ -445,9 +445,7 @@ def _digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _run(
-    identity: Mapping[str, Any], area: AreaOfInterest, results: Sequence[BlockResult], started: float
-) -> dict[str, Any]:
+def _run(identity: Mapping[str, Any], results: Sequence[BlockResult], started: float) -> dict[str, Any]:
     return {
         "run_id": _digest(identity)[:16],
         **identity,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Params
+from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
 
 
 class Asset(Protocol):

@@ -26,8 +26,8 @@ from geocollateral.types import (
     Event,
     Hit,
     Judgement,
-    ParcelEvidence,
     Params,
+    ParcelEvidence,
     PixelChange,
 )
 
@@ -93,8 +93,8 @@ class Forestry:
         share = float(evidence.area_m2[stand].sum() / evidence.area_m2.sum())
         if share < params.min_stand:
             return _cannot_tell(
-                f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the {params.min_stand:.0%} "
-                "needed: the claim of a forest cannot be judged by losses."
+                f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the "
+                f"{params.min_stand:.0%} needed: there is no stand whose loss could be judged."
             )
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
@@ -113,8 +113,8 @@ def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
     """Reason why the parcel cannot be judged, or nothing."""
     if evidence.visible_fraction < params.min_visible:
         return (
-            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least {params.min_visible:.0%} "
-            "of it must be inside."
+            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
+            f"{params.min_visible:.0%} of it must be inside."
         )
     if evidence.n_full_pixels < params.min_full_pixels:
         return (
@@ -134,8 +134,8 @@ def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
         if evidence.area_m2[unstable].sum() / total > 1 - params.min_judged:
             return "The stand was already changing in the history that should serve as its baseline."
         return (
-            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a leaf-on look "
-            "after it."
+            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a leaf-on "
+            "look after it."
         )
     return ""
 
@@ -343,7 +343,8 @@ def _judgement(
 
 def _in_words(evidence: ParcelEvidence, events: tuple[Event, ...], columns: Mapping[str, Any]) -> str:
     if events:
-        text = f"{len(events)} loss{'es' if len(events) > 1 else ''} of stand confirmed, {columns['chg_disturbed_m2'] / 1e4:.2f} ha in all."
+        losses = "1 loss" if len(events) == 1 else f"{len(events)} losses"
+        text = f"{losses} of stand confirmed, {columns['chg_disturbed_m2'] / 1e4:.2f} ha in all."
     else:
         text = "No lasting loss of stand found."
     last: dt.date | None = columns["chg_last_informative"]

@@ -1,6 +1,6 @@
 """The seasonal baseline: a robust harmonic regression with a prior, for many series at once.
 
-The expected value of a clear look at day ``t`` is ``b0 + sum_k (c_k cos(2 pi k t / 365.25) + s_k sin(2 pi k t / 365.25))``.
+The expected value of a clear look at day ``t`` is ``b0 + sum_k (c_k cos(k w t) + s_k sin(k w t))``, ``w = 2 pi / 365.25``.
 Two things make it usable on real, gappy optical series:
 
 * a normal prior on the amplitudes. Where looks constrain the season it has no effect; where there are none (a cloudy
@@ -15,6 +15,7 @@ doi:10.1016/j.rse.2014.01.011 (harmonics, robust history); Huber 1964, doi:10.12
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ YEAR_DAYS = 365.25
 MAD_TO_SIGMA = 1.482602218505602
 """Makes the median absolute deviation of a normal variable its standard deviation."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def design(days: Floats, harmonics: int) -> Floats:
@@ -109,12 +110,12 @@ def fit_harmonics(
     weights = seen.astype(np.float64)
     n_series, k = values.shape[1], regressors.shape[1]
     precision = np.where(np.isinf(prior_sd), 0.0, 1.0 / np.square(prior_sd))
-    mean = np.zeros(k) if prior_mean is None else np.asarray(prior_mean, np.float64)
+    mean: Floats = np.zeros(k) if prior_mean is None else np.asarray(prior_mean, np.float64)
     # A tiny precision keeps series without looks solvable; it is far below any information a single look carries.
     precision = np.maximum(precision, 1e-12)
     outer = (regressors[:, :, None] * regressors[:, None, :]).reshape(len(regressors), k * k)
     sigma = _initial_sigma(values, sigma_floor)
-    coefficients = np.zeros((n_series, k))
+    coefficients: Floats = np.zeros((n_series, k))
     normal = np.zeros((n_series, k, k))
     moment = np.zeros((n_series, k))
     for _ in range(iterations):

@@ -55,9 +55,9 @@ def monitor(
     Parameters
     ----------
     series
-        First dimension ``time`` (datetime64, any order, duplicates of a day refused); any further dimensions (pixels or
-        parcels). Named after its index (``ndvi``, ``nbr``, ``vh`` ...); backscatter in dB says ``attrs["units"] = "dB"``.
-        NaN = no observation.
+        First dimension ``time`` (datetime64, any order, two values for a day refused); any further dimensions (pixels
+        or parcels). Named after its index (``ndvi``, ``nbr``, ``vh`` ...); backscatter in dB says
+        ``attrs["units"] = "dB"``. NaN = no observation.
     history_end
         Last day of the history the baseline is fitted on, or None: each series' shortest beginning that is long enough.
     method
@@ -70,10 +70,10 @@ def monitor(
     On the dimensions of ``series`` without time: ``status`` (int8, ``flag_values`` / ``flag_meanings``), ``break_date``
     (first look that showed the change; of a suspicion, the first suspicious look), ``last_clear_before``,
     ``detected_on`` (NaT until confirmed), ``recovered_on``, ``magnitude`` [unit of the series; NaN without suspicion],
-    ``probability`` (0-1; NaN where it cannot be told), ``n_looks``, ``n_informative``, ``last_informative``, ``season_max`` and ``season_min``
-    (range of the baseline on the looks of its history); with time:
-    ``expected``, ``spread`` (the baseline as known before each look, NaN where there is none) and ``informative``
-    (whether a change would have shown on that day).
+    ``probability`` (0-1; NaN where it cannot be told), ``n_looks``, ``n_informative``, ``last_informative``,
+    ``season_max`` and ``season_min`` (range of the baseline on the looks of its history); with time: ``expected`` and
+    ``spread`` (the baseline as known before each look, NaN where there is none) and ``informative`` (whether a change
+    would have shown on that day).
 
     Raises
     ------
@@ -106,7 +106,8 @@ def _days(series: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     if len(np.unique(days)) != len(days):
         repeated = pd.Index(series["time"].values).floor("D")
         raise InvalidInput(
-            f"series has more than one value for {repeated[repeated.duplicated()][0].date()}; fuse the looks of a day first"
+            f"series has more than one value for {repeated[repeated.duplicated()][0].date()}: "
+            "fuse the looks of a day first"
         )
     return days, np.argsort(days, kind="stable")
 

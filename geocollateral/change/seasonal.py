@@ -2,7 +2,7 @@
 
 Each new clear look is compared with what the seasonal baseline expects on that day. A look counts as a hit only if the
 drop (or rise) is both unlikely and large, *and* if the change would have been visible on that day at all: a leafless
-deciduous stand and a felled one look alike, so such a look is uninformative and neither confirms nor clears a suspicion.
+deciduous stand and a felled one look alike; such a look is uninformative and neither confirms nor clears a suspicion.
 A break is confirmed by several hits among the next informative looks; until then it is a suspicion.
 """
 
@@ -42,8 +42,8 @@ class SeasonalParams(Params):
     direction: Direction = Field("both", description="Which way a change of interest goes.")
     changed_level: float | None = Field(
         None,
-        description="Level of the series once changed [unit], e.g. cleared ground; looks on which the baseline itself is "
-        "near it are uninformative. None: every look is informative.",
+        description="Level of the series once changed [unit], e.g. cleared ground; looks on which the baseline itself "
+        "is near it are uninformative. None: every look is informative.",
     )
     confirm_looks: int = Field(3, ge=1, description="Hits that confirm a break.")
     allowed_misses: int = Field(1, ge=0, description="Informative looks without a hit tolerated among them.")
@@ -133,8 +133,8 @@ def split_history(
     enough = seen & (count >= params.min_history_looks) & (span >= params.min_history_days)
     if history_end is not None:
         inside = days <= history_end
-        return seen & inside[:, None], (enough & inside[:, None]).any(axis=0)
-    adequate = enough.any(axis=0)
+        return seen & inside[:, None], np.any(enough & inside[:, None], axis=0)
+    adequate = np.any(enough, axis=0)
     last = np.where(adequate, np.argmax(enough, axis=0), len(days))
     return seen & (np.arange(len(days))[:, None] <= last), adequate
 
@@ -363,7 +363,7 @@ class _State:
         if not normal.any():
             return
         r, lev = residual[normal], leverage[normal]
-        # Where seasons shift from year to year a residual says little about the curve: it is down-weighted by its share.
+        # Where seasons shift from year to year a residual says little about the curve: its weight is its noise's share.
         weight = np.square(self.sigma[normal]) / (np.square(self.sigma[normal]) + np.square(timing[normal]))
         gain = np.einsum("nij,j->ni", self.covariance[normal], x) * (weight / (1 + weight * lev))[:, None]
         self.coefficients[normal] += gain * r[:, None]
@@ -431,11 +431,12 @@ def _full_change(expected: Floats, params: SeasonalParams) -> Floats:
     """Departure of a full change on this day [unit]; 1 where the changed level is not known."""
     if params.changed_level is None:
         return np.ones(len(expected))
-    return np.maximum(np.abs(expected - params.changed_level), params.min_magnitude)
+    full: Floats = np.maximum(np.abs(expected - params.changed_level), params.min_magnitude)
+    return full
 
 
 def _plainly_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
-    """Whether a look is far from the changed level itself: leaves seen in a week too early to demand them show a stand."""
+    """Whether a look is far from the changed level itself: leaves seen earlier than expected still show a stand."""
     if params.changed_level is None or params.direction == "both":
         return np.zeros(len(value), bool)
     distance = value - params.changed_level if params.direction == "down" else params.changed_level - value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -74,5 +76,5 @@ def _scaled(numbers: xr.Dataset, band: str) -> xr.DataArray:
     return variable.copy(data=np.where(missing, np.nan, value).astype(np.float32))
 
 
-def _along_time(values: NDArray[np.generic], like: xr.DataArray) -> NDArray[np.generic]:
+def _along_time(values: NDArray[Any], like: xr.DataArray) -> NDArray[Any]:
     return values.reshape((-1,) + (1,) * (like.ndim - 1))

@@ -131,6 +131,6 @@ def _catalogue_entry(name: str) -> spyndex.axioms.SpectralIndex:
         return _catalogue()[name]
     except KeyError:
         raise InvalidInput(
-            f"{INDICES.explain_unknown(name)} The catalogue of {len(_catalogue())} spectral indices has none of that name "
-            "either (lower case, e.g. 'ndvi', 'ndmi', 'nbr')."
+            f"{INDICES.explain_unknown(name)} The catalogue of {len(_catalogue())} spectral indices has none of that "
+            "name either (lower case, e.g. 'ndvi', 'ndmi', 'nbr')."
         ) from None

@@ -36,7 +36,7 @@ def fuse_days(indices: xr.Dataset, clear: NDArray[np.bool_], scene_ids: Sequence
     """
     days = indices["time"].values.astype("datetime64[D]")
     unique, inverse = np.unique(days, return_inverse=True)
-    names = ["+".join(sorted(scene_ids[i] for i in np.flatnonzero(inverse == n))) for n in range(len(unique))]
+    names = ["+".join(sorted(scene_ids[int(i)] for i in np.flatnonzero(inverse == n))) for n in range(len(unique))]
     any_clear = np.zeros((len(unique), clear.shape[1]), bool)
     np.logical_or.at(any_clear, inverse, clear)
     fused = {}

@@ -1,8 +1,9 @@
 """Which pixels were seen clearly. **True = clear** everywhere.
 
-Two steps. The scene classification (SCL) of Sen2Cor, its clouds and shadows widened because their edges are fuzzy; then
-a temporal screen, because the classification misses clouds: haze lifts blue against red, bare ground does not, so a look
-whose haze index stands out from the looks around it is dropped. A lasting rise is the ground (a new roof) and stays.
+Two steps. The scene classification (SCL) of Sen2Cor, its clouds and shadows widened because their edges are fuzzy;
+then a temporal screen, because the classification misses clouds: haze lifts blue against red, bare ground does not, so
+a look whose haze index stands out from the looks around it is dropped. A lasting rise is the ground (a new roof) and
+stays.
 
 Source: haze optimized transform, Zhang, Guindon & Cihlar 2002, doi:10.1016/S0034-4257(02)00034-2.
 """

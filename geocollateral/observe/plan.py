@@ -10,8 +10,10 @@ from math import ceil, floor
 import geopandas as gpd
 import pystac
 import shapely
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from pydantic import Field
+from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
 from geocollateral.types import Block, Params, require_parcels
@@ -39,7 +41,7 @@ class Plan:
     """What to read for whom."""
 
     blocks: tuple[Block, ...]
-    geometries: Mapping[str, shapely.Geometry]
+    geometries: Mapping[str, BaseGeometry]
     """Each parcel that meets the imagery, in the CRS of its block's grid."""
     visible_fraction: Mapping[str, float]
     """Share of each parcel's area inside the imagery's grid [0-1]; every parcel has one."""
@@ -50,8 +52,8 @@ class Plan:
 def plan_blocks(parcels: gpd.GeoDataFrame, items: Sequence[pystac.Item], params: PlanParams) -> Plan:
     """Assign each parcel to one grid and gather neighbours into blocks.
 
-    A parcel that several grids see (tiles overlap) goes to the one that holds most of it; of equals to the one with most
-    scenes, then to the first by name. The order of parcels and of items does not change the plan.
+    A parcel that several grids see (tiles overlap) goes to the one that holds most of it; of equals to the one with
+    most scenes, then to the first by name. The order of parcels and of items does not change the plan.
 
     Raises
     ------
@@ -63,21 +65,19 @@ def plan_blocks(parcels: gpd.GeoDataFrame, items: Sequence[pystac.Item], params:
     for item in sorted(items, key=lambda item: (item.datetime, item.id)):
         grids[grid_of(item)].append(item)
     ranked = sorted(grids, key=lambda grid: (-len(grids[grid]), str(grid.crs), tuple(grid.affine)))
+    projected = [_to_grid(parcels.geometry, grid) for grid in ranked]
     visible: dict[str, float] = {}
-    geometries: dict[str, shapely.Geometry] = {}
+    geometries: dict[str, BaseGeometry] = {}
     members: dict[tuple[int, int, int], list[str]] = defaultdict(list)
     for parcel_id in sorted(parcels.index):
-        best = 0.0
-        for number, grid in enumerate(ranked):
-            geometry = _to_grid(parcels.geometry.loc[parcel_id], grid)
-            fraction = _fraction_inside(geometry, grid)
-            if fraction > best + 1e-9:
-                best = fraction
-                geometries[parcel_id] = geometry
-                home = (number, *_square(geometry, grid, params))
+        inside = [_fraction_inside(shapes[parcel_id], grid) for shapes, grid in zip(projected, ranked, strict=True)]
+        best = max(inside, default=0.0)
         visible[parcel_id] = min(best, 1.0)
         if best > 0:
-            members[home].append(parcel_id)
+            # Rounded, so that the noise of two projections does not decide between tiles that both hold it all.
+            home = [round(fraction, 9) for fraction in inside].index(round(best, 9))
+            geometries[parcel_id] = projected[home][parcel_id]
+            members[(home, *_square(geometries[parcel_id], ranked[home], params))].append(parcel_id)
     blocks, whole = [], {}
     for (number, square_row, square_col), ids in sorted(members.items()):
         grid = ranked[number]
@@ -95,31 +95,27 @@ def grid_of(item: pystac.Item) -> GeoBox:
     transform, shape = properties.get("proj:transform"), properties.get("proj:shape")
     if code is None or transform is None or shape is None:
         raise BrokenData(f"scene {item.id} lacks proj:code (or proj:wkt2), proj:transform or proj:shape")
-    from affine import Affine
-
     return GeoBox(tuple(shape), Affine(*transform[:6]), code)
 
 
-def _to_grid(geometry: shapely.Geometry, grid: GeoBox) -> shapely.Geometry:
+def _to_grid(shapes: gpd.GeoSeries, grid: GeoBox) -> gpd.GeoSeries:
     # A straight edge in degrees is a curve on the grid: vertices every 0.002 degrees (about 200 m) keep it within
     # millimetres.
-    dense = shapely.segmentize(geometry, 0.002)
-    projected: shapely.Geometry = gpd.GeoSeries([dense], crs=4326).to_crs(str(grid.crs)).iloc[0]
-    return projected
+    return shapes.segmentize(0.002).to_crs(str(grid.crs))
 
 
-def _fraction_inside(geometry: shapely.Geometry, grid: GeoBox) -> float:
+def _fraction_inside(geometry: BaseGeometry, grid: GeoBox) -> float:
     frame = shapely.box(*grid.boundingbox.bbox)
     return float(geometry.intersection(frame).area / geometry.area)
 
 
-def _square(geometry: shapely.Geometry, grid: GeoBox, params: PlanParams) -> tuple[int, int]:
+def _square(geometry: BaseGeometry, grid: GeoBox, params: PlanParams) -> tuple[int, int]:
     west, south, east, north = geometry.bounds
     col, row = ~grid.affine * ((west + east) / 2, (south + north) / 2)
     return floor(row / params.block_pixels), floor(col / params.block_pixels)
 
 
-def _window(geometries: Sequence[shapely.Geometry], grid: GeoBox, margin: int) -> GeoBox:
+def _window(geometries: Sequence[BaseGeometry], grid: GeoBox, margin: int) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
     left, top = ~grid.affine * (west, north)
     right, bottom = ~grid.affine * (east, south)

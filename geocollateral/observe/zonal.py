@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.sparse import csr_array
+from shapely.geometry.base import BaseGeometry
+
+from geocollateral.errors import BrokenData
 
 QUANTILES: tuple[float, ...] = (0.1, 0.5, 0.9)
 FULL_PIXEL = 1 - 1e-6
@@ -41,10 +43,11 @@ class Coverage:
     @property
     def n_full(self) -> NDArray[np.int64]:
         """Shape (parcel,): pixels wholly inside each parcel."""
-        return np.diff(csr_array(self.fraction >= FULL_PIXEL).indptr)
+        full: NDArray[np.int64] = np.diff(csr_array(self.fraction >= FULL_PIXEL).indptr)
+        return full
 
 
-def coverage(geometries: Mapping[str, shapely.Geometry], geobox: GeoBox) -> Coverage:
+def coverage(geometries: Mapping[str, BaseGeometry], geobox: GeoBox) -> Coverage:
     """Exact covered shares of the pixels of a block.
 
     Parameters
@@ -55,6 +58,8 @@ def coverage(geometries: Mapping[str, shapely.Geometry], geobox: GeoBox) -> Cove
     ids = tuple(sorted(geometries))
     box = geobox.boundingbox
     plane = np.zeros(geobox.shape, np.uint8)
+    if geobox.crs is None:
+        raise BrokenData("the block has no CRS")
     wkt = geobox.crs.to_wkt()
     raster = NumPyRasterSource(plane, box.left, box.bottom, box.right, box.top, srs_wkt=wkt)
     frame = gpd.GeoDataFrame({"parcel_id": list(ids)}, geometry=[geometries[i] for i in ids], crs=wkt)
