@@ -347,30 +347,45 @@ def _parcel_table(
             "meta_last_clear": clear["max"].get(parcel_id, pd.NaT),
             "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
         }
-        row |= _value_columns(judgement, units.get(own["asset_class"]), own)
+        row |= _value_columns(judgement, units.get(own["asset_class"]))
         row |= judgement.columns
         rows.append(row)
     table = pd.DataFrame(rows, index=area.parcels.index)
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
+    table["risk_ltv"] = _loan_to_value(table, given)
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
 
 
-def _value_columns(judgement: Judgement, unit: UnitValue | None, own: pd.Series[Any]) -> dict[str, Any]:
+def _value_columns(judgement: Judgement, unit: UnitValue | None) -> dict[str, Any]:
     if judgement.quantity is None or judgement.quantity_unit != "ha" or unit is None:
         return {}
     value = value_of(judgement.quantity, unit)
-    outstanding = own.get("loan_outstanding")
-    ltv = loan_to_value(
-        None if pd.isna(outstanding) else float(outstanding), own.get("loan_currency"), value.p50, value.currency
-    )
     return {
         "val_p05": value.p05,
         "val_p50": value.p50,
         "val_p95": value.p95,
         "val_currency": value.currency,
         "val_grade": value.grade,
-        "risk_ltv": ltv,
     }
+
+
+def _loan_to_value(table: pd.DataFrame, given: pd.DataFrame) -> pd.Series[Any]:
+    """Of each parcel's loan: the whole loan against the value of all the parcels that secure it.
+
+    A loan one of whose parcels has no value has none either: what cannot be told must not look like nothing pledged.
+    """
+    out = pd.Series(None, index=table.index, dtype=object)
+    if "loan_id" not in given or "loan_outstanding" not in given:
+        return out
+    for _, loan in given.dropna(subset=["loan_id"]).groupby("loan_id"):
+        values, currencies = table.loc[loan.index, "val_p50"], set(table.loc[loan.index, "val_currency"])
+        outstanding = loan["loan_outstanding"].iloc[0]
+        if values.isna().any() or pd.isna(outstanding) or len(currencies) > 1:
+            continue
+        out[loan.index] = loan_to_value(
+            float(outstanding), loan["loan_currency"].iloc[0], float(values.sum()), currencies.pop()
+        )
+    return out
 
 
 def _yearly(judgements: Mapping[str, Judgement]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS
+from geocollateral.assets.claims import judge_claims
 from geocollateral.types import (
     CANNOT_TELL,
     CONFIRMED,
@@ -88,14 +89,15 @@ class Forestry:
         """Living share of the stand, lost area and dated events of one parcel."""
         refusal = _why_not(evidence, params)
         if refusal:
-            return _cannot_tell(refusal)
+            return _cannot_tell(refusal, evidence)
         stand = _was_stand(evidence, params)
         share = float(evidence.area_m2[stand].sum() / evidence.area_m2.sum())
         if share < params.min_stand:
-            return _cannot_tell(
+            reason = (
                 f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the "
                 f"{params.min_stand:.0%} needed: there is no stand whose loss could be judged."
             )
+            return _cannot_tell(reason, evidence)
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
         return _judgement(evidence, stand, loss, events, params)
@@ -134,8 +136,8 @@ def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
         if evidence.area_m2[unstable].sum() / total > 1 - params.min_judged:
             return "The stand was already changing in the history that should serve as its baseline."
         return (
-            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a leaf-on "
-            "look after it."
+            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a look in "
+            "leaf after it."
         )
     return ""
 
@@ -320,7 +322,9 @@ def _judgement(
     high = sum(event.area_high_m2 for event in events) * scale
     suspected = _status(evidence, SUSPECTED).any(axis=0) & ~loss.lost
     living = tuple(max(stand_m2 - gone, 0.0) for gone in (high, lost_m2, low))
+    claims = judge_claims(evidence.attributes, living_share=tuple(area / stand_m2 for area in living))
     columns = {
+        **claims,
         "obs_stand_m2": stand_m2,
         "obs_living_m2": living[1],
         "obs_living_share_frac": living[1] / stand_m2,
@@ -412,12 +416,13 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
     )
 
 
-def _cannot_tell(reason: str) -> Judgement:
+def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
+    claims = judge_claims(evidence.attributes, living_share=None)
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns=dict.fromkeys(names),
+        columns={**claims, **dict.fromkeys(names)},
         quantity=None,
         quantity_unit="ha",
         events=(),

@@ -1,6 +1,7 @@
 """The seasonal baseline: a robust harmonic regression with a prior, for many series at once.
 
-The expected value of a clear look at day ``t`` is ``b0 + sum_k (c_k cos(k w t) + s_k sin(k w t))``, ``w = 2 pi / 365.25``.
+The expected value of a clear look on day ``t`` is ``b0 + sum_k (c_k cos(k w t) + s_k sin(k w t))`` with
+``w = 2 pi / 365.25``.
 Two things make it usable on real, gappy optical series:
 
 * a normal prior on the amplitudes. Where looks constrain the season it has no effect; where there are none (a cloudy
