@@ -142,7 +142,7 @@ def _indices(task: BlockTask, offered: set[str]) -> list[str]:
     wanted = [name for c in sorted(classes & set(ASSETS)) for name in ASSETS[c].indices]
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
-    return [name for name in unique if set(indices.bands_of(name)) <= offered]
+    return [name for name in unique if set(indices.bands_of(name, offered)) <= offered]
 
 
 def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
@@ -152,7 +152,7 @@ def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
 
 
 def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
-    bands = {band for name in wanted for band in indices.bands_of(name)}
+    bands = {band for name in wanted for band in indices.bands_of(name, offered)}
     return sorted(bands | (offered & {"scl", "blue", "red"}))
 
 

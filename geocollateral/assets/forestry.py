@@ -150,10 +150,16 @@ def _was_stand(evidence: ParcelEvidence, params: ForestryParams) -> NDArray[np.b
 
 
 def _merge(evidence: ParcelEvidence, stand: NDArray[np.bool_]) -> _Loss:
-    """Both indices must have broken where there was a stand. Their date intervals are intersected, or joined where they
-    disagree."""
+    """Greenness must have broken where there was a stand, and canopy water on or beside the pixel.
+
+    Canopy water is seen on 20 m pixels, whose light comes from more than their own ground: on a clearing narrower than
+    two of them it breaks on some only. Where both broke on the same pixel their date intervals are intersected, or
+    joined if they disagree; elsewhere greenness alone gives the dates.
+    """
     green, water = evidence.pixels[GREEN], evidence.pixels[WATER]
-    lost = (green.status == CONFIRMED) & (water.status == CONFIRMED) & stand
+    dry = (water.status == CONFIRMED) & stand
+    green_lost = (green.status == CONFIRMED) & stand
+    lost = green_lost & _beside(dry, evidence)
     overlap = np.maximum(green.last_clear_before, water.last_clear_before) < np.minimum(
         green.first_clear_after, water.first_clear_after
     )
@@ -161,13 +167,20 @@ def _merge(evidence: ParcelEvidence, stand: NDArray[np.bool_]) -> _Loss:
     after = np.where(overlap, *_pair(np.minimum, np.maximum, green.first_clear_after, water.first_clear_after))
     return _Loss(
         lost=lost,
-        before=before,
-        after=after,
-        detected=np.maximum(green.detected_on, water.detected_on),
-        recovered=np.maximum(green.recovered_on, water.recovered_on),
-        probability=np.fmin(green.probability, water.probability),
-        either=((green.status == CONFIRMED) | (water.status == CONFIRMED)) & stand,
+        before=np.where(dry, before, green.last_clear_before),
+        after=np.where(dry, after, green.first_clear_after),
+        detected=np.where(dry, np.maximum(green.detected_on, water.detected_on), green.detected_on),
+        recovered=np.where(dry, np.maximum(green.recovered_on, water.recovered_on), green.recovered_on),
+        probability=np.where(dry, np.fmin(green.probability, water.probability), green.probability),
+        either=green_lost | dry,
     )
+
+
+def _beside(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
+    """Pixels that are masked or touch a masked one (eight neighbours)."""
+    plane, row, col = _plane(mask, evidence)
+    grown: NDArray[np.bool_] = np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)))[row, col])
+    return grown
 
 
 def _pair(
@@ -196,14 +209,20 @@ def _drop_specks(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) 
 
 def _patches(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.int64]:
     """Number of the patch of touching pixels (eight neighbours) each masked pixel belongs to, 0 = none."""
-    if not mask.any():
-        return np.zeros(len(mask), np.int64)
-    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
-    plane = np.zeros((row.max() + 1, col.max() + 1), bool)
-    plane[row, col] = mask
+    plane, row, col = _plane(mask, evidence)
     labels, _ = ndimage.label(plane, np.ones((3, 3)))
     found: NDArray[np.int64] = np.asarray(labels[row, col], np.int64)
     return found
+
+
+def _plane(
+    mask: NDArray[np.bool_], evidence: ParcelEvidence
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """The mask as a picture of the parcel's frame, and where in it each pixel lies."""
+    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
+    plane = np.zeros((row.max() + 1, col.max() + 1), bool)
+    plane[row, col] = mask
+    return plane, row, col
 
 
 def _events(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> tuple[Event, ...]:

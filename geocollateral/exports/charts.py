@@ -41,8 +41,8 @@ class Axes:
         return round(min(max(100 * (day - self.start).days / span, 0), 100), 2)
 
     def y(self, value: float) -> float:
-        """Place of a value [% from the top], kept on the plot."""
-        return round(min(max(100 * (self.high - value) / (self.high - self.low), 0), 100), 2)
+        """Place of a value [% from the top]; beyond 0 to 100 where it is off the plot."""
+        return round(100 * (self.high - value) / (self.high - self.low), 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +123,8 @@ def share_axes(series: pd.DataFrame, baselines: pd.DataFrame, as_of: dt.date) ->
     axes = {}
     for index, looks in series.groupby("index"):
         expected = baselines[baselines["index"] == index]
-        values = pd.concat(
-            [looks["mean"], expected["expected"] - expected["spread"], expected["expected"] + expected["spread"]]
-        ).dropna()
-        low, high = _round_range(float(values.min()), float(values.max()))
+        # The looks decide: a baseline far from any of them, in winter, would flatten everything else.
+        low, high = _round_range(float(looks["mean"].min()), float(looks["mean"].max()))
         start = min(t for t in (day_of(looks["time"].min()), day_of(expected["time"].min())) if t is not None)
         axes[str(index)] = Axes(start=start, end=max(as_of, day_of(looks["time"].max()) or as_of), low=low, high=high)
     return axes
@@ -170,7 +168,7 @@ def draw_series(series: pd.DataFrame, baseline: pd.DataFrame, breaks: Sequence[B
 
 def _round_range(low: float, high: float) -> tuple[float, float]:
     """The range widened to steps of a tenth, at least two of them."""
-    low, high = math.floor(low * 10 - 0.2) / 10, math.ceil(high * 10 + 0.2) / 10
+    low, high = math.floor(low * 10 - 0.3) / 10, math.ceil(high * 10 + 0.3) / 10
     return (low, high) if high - low >= 0.2 else (low - 0.1, high + 0.1)
 
 
@@ -187,7 +185,7 @@ def _year_ticks(axes: Axes) -> tuple[Tick, ...]:
 
 def _value_ticks(axes: Axes) -> tuple[Tick, ...]:
     span = axes.high - axes.low
-    step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if span / s <= 5), span)
+    step = next((s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if span / s <= 7), span)
     first = math.ceil(axes.low / step - 1e-9)
     last = math.floor(axes.high / step + 1e-9)
     return tuple(Tick(at=axes.y(i * step), text=f"{i * step:.1f}".replace("-", "−")) for i in range(first, last + 1))

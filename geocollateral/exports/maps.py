@@ -105,14 +105,16 @@ def ground_width(crs: str, transform: _Transform, width: int, height: int) -> fl
 
 
 def year_colours(years: NDArray[np.int16]) -> dict[int, str]:
-    """A colour for each year present, spread over the palette from the first to the last year."""
+    """A colour for each year present, spread over the palette so that two years are as far apart as can be."""
     present = [int(y) for y in np.unique(years) if y > 0]
-    if not present:
-        return {}
-    span = max(present[-1] - present[0], 1)
-    stretch = min(1.0, (len(YEAR_COLOURS) - 1) / span)
-    offset = len(YEAR_COLOURS) - 1 - (present[-1] - present[0]) * stretch
-    return {y: YEAR_COLOURS[int(offset + (y - present[0]) * stretch)] for y in present}
+    stops = np.array([_rgb(colour) for colour in YEAR_COLOURS])
+    places = np.linspace(0, len(stops) - 1, max(len(present), 2))
+    mixed = np.column_stack([np.interp(places, range(len(stops)), channel) for channel in stops.T]).round().astype(int)
+    return {year: "#{:02x}{:02x}{:02x}".format(*colour) for year, colour in zip(present, mixed, strict=False)}
+
+
+def _rgb(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def _reduce(picture: MapPicture) -> tuple[NDArray[np.uint8], NDArray[np.int16], _Transform]:
@@ -132,7 +134,7 @@ def _reduce(picture: MapPicture) -> tuple[NDArray[np.uint8], NDArray[np.int16], 
 def _colour_years(rgb: NDArray[np.uint8], years: NDArray[np.int16], colours: dict[int, str]) -> NDArray[np.uint8]:
     image = rgb.copy()
     for year, colour in colours.items():
-        image[years == year] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        image[years == year] = _rgb(colour)
     return image
 
 

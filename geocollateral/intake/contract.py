@@ -1,7 +1,7 @@
 """The parcel contract: every column a file of parcels may have.
 
-`COLUMNS` is the one place. Validation works from it and the table in ``aoi/README.md`` is made of it (`contract_table`);
-a test keeps the two equal.
+`COLUMNS` is the one place. Validation works from it, and the table in ``aoi/README.md`` is made of it by
+`contract_table`; a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -281,7 +281,8 @@ def explain_unknown(name: str) -> str:
 
 def contract_table() -> str:
     """The contract as a Markdown table."""
-    head = "| column | type | unit | required | if absent | bounds | asset classes | meaning |\n|---|---|---|---|---|---|---|---|"
+    names = ("column", "type", "unit", "required", "if absent", "bounds", "asset classes", "meaning")
+    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
     rows = [
         f"| `{c.name}` | {c.type} | {c.unit} | {'yes' if c.required else 'no'} | {c.default} | {c.bounds} | "
         f"{'all' if c.classes == ASSET_CLASSES else ', '.join(c.classes)} | {c.meaning} |"

@@ -7,7 +7,7 @@ name of the catalogue (``ndvi``, ``ndmi``, ``nbr`` ...) works without further ad
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 import numpy as np
@@ -52,8 +52,16 @@ def vh(vh: NDArray[np.float32]) -> NDArray[np.float32]:
     return vh
 
 
-def bands_of(name: str) -> tuple[str, ...]:
+def bands_of(name: str, offered: Collection[str] | None = None) -> tuple[str, ...]:
     """Bands an index needs.
+
+    A formula that mixes the near infrared with a 20 m short-wave band takes the 20 m near infrared (B8A) where it is
+    offered: with the 10 m band the two would see different ground, and every edge would show a change that is none.
+
+    Parameters
+    ----------
+    offered
+        Bands there are; None for all.
 
     Raises
     ------
@@ -62,11 +70,19 @@ def bands_of(name: str) -> tuple[str, ...]:
     """
     if name in INDICES:
         return tuple(inspect.signature(INDICES[name]).parameters)
+    return tuple(_feeds(name, offered).values())
+
+
+def _feeds(name: str, offered: Collection[str] | None) -> dict[str, str]:
+    """Band symbol of the catalogue's formula to the band that feeds it."""
     symbols = _catalogue_entry(name).bands
     foreign = [symbol for symbol in symbols if symbol not in CATALOGUE_BANDS and symbol not in spyndex.constants]
     if foreign:
         raise InvalidInput(f"Index {name!r} needs {foreign}, which neither our bands nor the catalogue's constants give.")
-    return tuple(CATALOGUE_BANDS[symbol] for symbol in symbols if symbol in CATALOGUE_BANDS)
+    feeds = {symbol: CATALOGUE_BANDS[symbol] for symbol in symbols if symbol in CATALOGUE_BANDS}
+    if "N" in feeds and {"S1", "S2"} & set(feeds) and (offered is None or "nir08" in offered):
+        feeds["N"] = "nir08"
+    return feeds
 
 
 def compute_indices(bands: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
@@ -87,20 +103,15 @@ def compute_indices(bands: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
 
 
 def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:
-    needed = bands_of(name)
-    inputs = {band: bands[band].values for band in needed}
+    needed = bands_of(name, set(map(str, bands.data_vars)))
     with np.errstate(divide="ignore", invalid="ignore"):
         if name in INDICES:
-            values = INDICES[name](**inputs)
+            values = INDICES[name](**{band: bands[band].values for band in needed})
         else:
             entry = _catalogue_entry(name)
-            feeds = {
-                symbol: inputs[CATALOGUE_BANDS[symbol]]
-                if symbol in CATALOGUE_BANDS
-                else spyndex.constants[symbol].default
-                for symbol in entry.bands
-            }
-            values = spyndex.computeIndex(entry.short_name, params=feeds)
+            feeds = {symbol: bands[band].values for symbol, band in zip(_feeds(name, set(map(str, bands.data_vars))), needed, strict=True)}
+            constants = {symbol: spyndex.constants[symbol].default for symbol in entry.bands if symbol not in feeds}
+            values = spyndex.computeIndex(entry.short_name, params={**feeds, **constants})
     values = np.where(np.isfinite(values), values, np.nan).astype(np.float32)
     return bands[needed[0]].copy(data=values).rename(name)
 

@@ -16,7 +16,7 @@ cube must say of itself, and what is done where it is silent:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from shapely.geometry import Polygon
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.declared import BackscatterUnits, BandVariable, Declaration
-from geocollateral.sources.files import READ_FAULTS, hash_files, open_dataset
+from geocollateral.sources.files import READ_FAULTS, ChunkMap, hash_files, map_chunks, open_dataset
 from geocollateral.sources.grid import Window, footprint, replication, window_of
 from geocollateral.sources.items import build_items
 from geocollateral.sources.layout import CubePart, Layout, Scenes, describe, standard_dims
@@ -122,7 +122,7 @@ class CubeSource:
             for _, layout in parts[1:]:
                 replication(finest.grid, layout.grid)
                 if not np.array_equal(layout.scenes.time, finest.scenes.time):
-                    raise BrokenData(f"{finest.file_name} and {layout.file_name} do not hold the same times.")
+                    raise BrokenData(f"{finest.path.name} and {layout.path.name} do not hold the same times.")
             yield parts
 
 
@@ -183,23 +183,59 @@ def _read_variable(
     corrupt ones are told from the others.
     """
     coarse = _coarsen(window, factor)
-    lazy = dataset[facts.variable].transpose("time", "y", "x").isel(y=_file_rows(layout, coarse.rows), x=coarse.columns)
-    status = np.full(positions.size, "ok", dtype="<U11")
-    try:
-        values = _load(lazy, positions, facts)
-    except READ_FAULTS:
-        values = np.full((positions.size, *lazy.shape[1:]), facts.nodata, dtype=facts.dtype)
-        for n, position in enumerate(positions):
-            try:
-                values[n] = _load(lazy, np.array([position]), facts)[0]
-            except READ_FAULTS:
-                status[n] = "corrupt"
+    rows = _file_rows(layout, coarse.rows)
+    lazy = dataset[facts.variable].transpose("time", "y", "x").isel(y=rows, x=coarse.columns)
+    values, corrupt = _load_times(lazy, positions, facts)
+    chunks = map_chunks(layout.path, facts.variable, facts.nodata)
+    unwritten: NDArray[np.bool_] = np.zeros(positions.size, dtype=np.bool_)
+    if chunks is not None:
+        absent = ~_written(chunks, dataset[facts.variable].dims, positions, rows, coarse.columns)
+        values[absent] = facts.nodata
+        unwritten = np.asarray(absent.all(axis=(1, 2)))
     if layout.grid.south_up:
         values = values[:, ::-1]
     fine = values.repeat(factor, axis=1).repeat(factor, axis=2) if factor > 1 else values
     top, left = window.rows.start - coarse.rows.start * factor, window.columns.start - coarse.columns.start * factor
     height, width = window.rows.stop - window.rows.start, window.columns.stop - window.columns.start
-    return np.ascontiguousarray(fine[:, top : top + height, left : left + width]), status
+    numbers = np.ascontiguousarray(fine[:, top : top + height, left : left + width])
+    # Later lines win: a scene without data here does not meet the block, unless there is a reason why it has none.
+    status = np.full(positions.size, "ok", dtype="<U11")
+    status[_is_nodata(numbers, facts.nodata).all(axis=(1, 2))] = "outside"
+    status[unwritten] = "missing"
+    status[corrupt] = "corrupt"
+    return numbers, status
+
+
+def _load_times(
+    lazy: xr.DataArray, positions: NDArray[np.intp], facts: BandVariable
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Numbers of the times asked for, and which of them could not be decoded (these are nodata)."""
+    corrupt = np.zeros(positions.size, dtype=np.bool_)
+    try:
+        return _load(lazy, positions, facts), corrupt
+    except READ_FAULTS:
+        values = np.full((positions.size, *lazy.shape[1:]), facts.nodata, dtype=facts.dtype)
+    for n, position in enumerate(positions):
+        try:
+            values[n] = _load(lazy, np.array([position]), facts)[0]
+        except READ_FAULTS:
+            corrupt[n] = True
+    return values, corrupt
+
+
+def _written(
+    chunks: ChunkMap, dims: Sequence[Hashable], positions: NDArray[np.intp], rows: slice, columns: slice
+) -> NDArray[np.bool_]:
+    """Pixels ``(time, y, x)`` as the file counts them: True where their chunk was written."""
+    asked = {"time": positions, "y": np.arange(rows.start, rows.stop), "x": np.arange(columns.start, columns.stop)}
+    places = [asked[str(dim)] // step for dim, step in zip(dims, chunks.shape, strict=True)]
+    found: NDArray[np.bool_] = chunks.written[np.ix_(*places)]
+    return found.transpose([list(dims).index(dim) for dim in ("time", "y", "x")])
+
+
+def _is_nodata(numbers: NDArray[np.generic], nodata: float) -> NDArray[np.bool_]:
+    found = np.asarray(numbers == nodata)
+    return found | np.isnan(numbers) if numbers.dtype.kind == "f" else found
 
 
 def _load(lazy: xr.DataArray, positions: NDArray[np.intp], facts: BandVariable) -> NDArray[np.generic]:

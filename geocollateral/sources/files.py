@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
-from zarr.storage import ZipStore
+import zarr
+from numpy.typing import NDArray
+from zarr.storage import LocalStore, ZipStore
 
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput, ServiceUnavailable
 
@@ -93,6 +98,47 @@ def open_dataset(path: Path) -> Iterator[xr.Dataset]:
         dataset.close()
         if store is not None:
             store.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkMap:
+    """Which chunks of a Zarr array were ever written. Zarr reads the others as its fill value, without a word."""
+
+    shape: tuple[int, ...]
+    """Of one stored chunk (or shard), in the order of the array's dimensions."""
+    written: NDArray[np.bool_]
+    """True where the chunk exists; one axis per dimension."""
+
+
+def map_chunks(path: Path, variable: str, nodata: float) -> ChunkMap | None:
+    """Chunks of a variable of a Zarr store; None where it is no Zarr, or where absent chunks read as nodata anyway."""
+    form = detect_format(path)
+    if not form.startswith("zarr"):
+        return None
+    store = ZipStore(path, mode="r") if form == "zarr.zip" else LocalStore(path, read_only=True)
+    try:
+        array = zarr.open_array(store, path=variable, mode="r")
+        fill = array.fill_value
+        if fill is not None and (float(fill) == nodata or (math.isnan(float(fill)) and math.isnan(nodata))):
+            return None
+        shape = tuple(array.shards or array.chunks)
+        counts = tuple(-(-size // step) for size, step in zip(array.shape, shape, strict=True))
+        names = _list_names(path, variable)
+        written = np.zeros(counts, dtype=np.bool_)
+        for place in np.ndindex(counts):
+            written[place] = array.metadata.encode_chunk_key(place) in names
+    finally:
+        store.close()
+    return ChunkMap(shape=shape, written=written)
+
+
+def _list_names(path: Path, variable: str) -> set[str]:
+    """Names of the files of a Zarr array, relative to it."""
+    if path.is_dir():
+        root = path / variable
+        return {file.relative_to(root).as_posix() for file in root.rglob("*") if file.is_file()}
+    with zipfile.ZipFile(path) as archive:
+        return {name.removeprefix(f"{variable}/") for name in archive.namelist() if name.startswith(f"{variable}/")}
 
 
 def hash_files(path: Path) -> Mapping[str, str]:

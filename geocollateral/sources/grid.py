@@ -12,7 +12,6 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj.exceptions import CRSError
-from shapely.geometry import LinearRing
 
 from geocollateral.errors import BrokenData, InvalidInput
 
@@ -22,6 +21,9 @@ AREA_TOLERANCE = 0.01
 """Largest relative difference between a grid's planar and geodesic area; a neighbouring UTM zone stays below."""
 USE_MARGIN_DEG = 6.0
 """How far outside the published area of use of its CRS a grid may lie [degrees]: one UTM zone."""
+
+_SIDE_POINTS = 8
+"""Points along each side of a footprint."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +103,15 @@ def grid_from_centres(x: NDArray[np.float64], y: NDArray[np.float64], crs: pypro
 
 def footprint(grid: Grid) -> tuple[list[tuple[float, float]], tuple[float, float, float, float]]:
     """Outline of the grid, closed [degrees, WGS 84], and its bounds west, south, east, north."""
-    outline = grid.geobox.footprint("EPSG:4326", npoints=8).exterior
-    ring = [(round(float(lon), 7), round(float(lat), 7)) for lon, lat in outline.coords]
-    if not LinearRing(ring).is_ccw:
-        ring.reverse()
+    left, bottom, right, top = grid.geobox.boundingbox.bbox
+    # Counter-clockwise; the sides are curves in longitude and latitude, so they get points between the corners.
+    share = np.arange(_SIDE_POINTS) / _SIDE_POINTS
+    x = np.concatenate([left + share * (right - left), np.full(_SIDE_POINTS, right)])
+    y = np.concatenate([np.full(_SIDE_POINTS, bottom), bottom + share * (top - bottom)])
+    x, y = np.concatenate([x, left + right - x]), np.concatenate([y, bottom + top - y])
+    lons, lats = _to_wgs84(str(grid.geobox.crs)).transform(x, y)
+    ring = [(round(float(lon), 7), round(float(lat), 7)) for lon, lat in zip(lons, lats, strict=True)]
+    ring.append(ring[0])
     lon, lat = [p[0] for p in ring], [p[1] for p in ring]
     return ring, (min(lon), min(lat), max(lon), max(lat))
 
@@ -156,6 +163,11 @@ def window_of(grid: Grid, asked: GeoBox) -> Window:
             f"columns {left}:{right}; clip blocks to the grid"
         )
     return Window(rows=slice(top, bottom), columns=slice(left, right))
+
+
+@lru_cache(maxsize=64)
+def _to_wgs84(crs: str) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
 def _agree(crs: pyproj.CRS, published: pyproj.CRS) -> bool:
@@ -212,6 +224,6 @@ def _require_place(grid: Grid, crs: pyproj.CRS) -> None:
     planar = (right - left) * (top - bottom)
     if abs(planar / geodesic - 1) > AREA_TOLERANCE:
         raise InvalidInput(
-            f"The grid in {crs.name} is {100 * (planar / geodesic - 1):+.0f} % off in area, so pixels cannot be counted "
-            f"as hectares. Expected the UTM grid of the Sentinel tile or an equal-area grid; reproject the cube."
+            f"The grid in {crs.name} is {100 * (planar / geodesic - 1):+.0f} % off in area, so pixels cannot be "
+            f"counted as hectares. Expected the UTM grid of the Sentinel tile; reproject the cube."
         )

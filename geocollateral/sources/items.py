@@ -78,4 +78,4 @@ def _asset(layout: Layout, facts: BandVariable) -> pystac.Asset:
         "nodata": "nan" if math.isnan(facts.nodata) else facts.nodata,
         "unit": facts.units,
     }
-    return pystac.Asset(href=f"{layout.file_name}#{facts.variable}", roles=["data"], extra_fields=extra)
+    return pystac.Asset(href=f"{layout.path.name}#{facts.variable}", roles=["data"], extra_fields=extra)

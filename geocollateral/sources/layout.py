@@ -55,7 +55,7 @@ class Scenes:
 class Layout:
     """What one part of a cube holds."""
 
-    file_name: str
+    path: Path
     grid: Grid
     scenes: Scenes
     bands: Mapping[str, BandVariable]
@@ -92,7 +92,7 @@ def describe(dataset: xr.Dataset, part: CubePart) -> Layout:
             )
         _require_dims(dataset, names)
         return Layout(
-            file_name=part.path.name,
+            path=part.path,
             grid=grid_from_centres(
                 np.asarray(dataset["x"].values, dtype=np.float64),
                 np.asarray(dataset["y"].values, dtype=np.float64),
@@ -174,8 +174,8 @@ def _list_scenes(dataset: xr.Dataset, prefix: str) -> Scenes:
     raw = dataset["time"].values
     if raw.dtype.kind != "M":
         raise InvalidInput(
-            f"Coordinate 'time' must decode to dates of the standard calendar, got {raw.dtype} such as {raw.flat[0]!r}. "
-            f"Expected CF units such as 'days since 2015-01-01'."
+            f"Coordinate 'time' must decode to dates of the standard calendar, got {raw.dtype} such as "
+            f"{raw.flat[0]!r}. Expected CF units such as 'days since 2015-01-01'."
         )
     time = raw.astype("datetime64[ns]")
     if np.isnat(time).any():
