@@ -56,23 +56,29 @@ def assess(
     ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="DATE", help="Judge as on this day, from imagery up to it; default: newest scene."),
+        typer.Option(
+            "--as-of", metavar="DATE", help="Judge as on this day, from imagery up to it; default: newest scene."
+        ),
     ] = None,
     datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
     unit_values: Annotated[
         Path | None,
-        typer.Option("--unit-values", metavar="CSV", help="What a ha or mu of each asset class is worth; without it no value."),
+        typer.Option(
+            "--unit-values", metavar="CSV", help="What a ha or mu of each asset class is worth; without it no value."
+        ),
     ] = None,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Result folder.")
-    ] = Path("results/assessment"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder.")] = Path("results/assessment"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")
+    ] = False,
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,
     scale: Annotated[float | None, typer.Option("--scale", help="cube: reflectance = DN * scale + offset.")] = None,
     offset: Annotated[float | None, typer.Option("--offset", help="cube: reflectance = DN * scale + offset.")] = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="cube: CRS of a file that names none, e.g. EPSG:32633.")] = None,
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="cube: CRS of a file that names none, e.g. EPSG:32633.")
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Local threads; default: one per core.")] = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="threads, processes, or the address of a Dask scheduler.")
@@ -144,7 +150,9 @@ def _print_table(result: Assessment) -> None:
     table = Table(title=f"As of {result.as_of}, run {result.run_id}", title_justify="left")
     rows = summary_rows(result)
     for name in rows[0]:
-        table.add_column(name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value"} else "left")
+        table.add_column(
+            name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value"} else "left"
+        )
     for row in rows:
         table.add_row(*row.values())
     Console(width=None if sys.stdout.isatty() else 150).print(table)

@@ -22,7 +22,8 @@ class ComputeParams(Params):
     """Where and how blocks run."""
 
     scheduler: str = Field(
-        "threads", description="'threads', 'processes', 'synchronous', or the address of a Dask scheduler (tcp://host:8786)."
+        "threads",
+        description="'threads', 'processes', 'synchronous', or the address of a Dask scheduler (tcp://host:8786).",
     )
     workers: int | None = Field(None, ge=1, le=256, description="Local threads or processes; by default one per core.")
     retries: int = Field(2, ge=0, le=10, description="How often a cluster repeats a block whose worker died.")

@@ -20,7 +20,11 @@ class Settings(BaseSettings):
     """All knobs of a run. Environment variables are named ``GEOCOLLATERAL_MASKS__DILATE_M`` and win over the file."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="GEOCOLLATERAL_", env_nested_delimiter="__", nested_model_default_partial_update=True
+        frozen=True,
+        extra="forbid",
+        env_prefix="GEOCOLLATERAL_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
     )
 
     plan: PlanParams = Field(PlanParams(), description="How parcels are gathered into blocks.")
@@ -63,7 +67,9 @@ def load_settings(path: Path | None = None) -> Settings:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InvalidInput(f"Settings file {path} is not YAML: {error}") from error
         if loaded is not None and not isinstance(loaded, dict):
-            raise InvalidInput(f"Settings file {path} must hold a mapping of names to values, got {type(loaded).__name__}.")
+            raise InvalidInput(
+                f"Settings file {path} must hold a mapping of names to values, got {type(loaded).__name__}."
+            )
         given = loaded or {}
     try:
         return Settings(**given)

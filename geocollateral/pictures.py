@@ -139,7 +139,9 @@ def _best_day(series: pd.DataFrame) -> dt.date | None:
 def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
     home = next(block for block in plan.blocks if parcel_id in block.parcel_ids)
     window = _union_window(plan.grids[home.block_id], [plan.geometries[parcel_id]])
-    block = _with_day(Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day)
+    block = _with_day(
+        Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day
+    )
     return [block] if block.items else []
 
 

@@ -47,7 +47,18 @@ from geocollateral.types import (
 )
 from geocollateral.valuation import UnitValue, parse_unit_values, value_of
 
-VERSIONS_OF = ("numpy", "scipy", "pandas", "xarray", "rasterio", "geopandas", "shapely", "pyproj", "spyndex", "exactextract")
+VERSIONS_OF = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "xarray",
+    "rasterio",
+    "geopandas",
+    "shapely",
+    "pyproj",
+    "spyndex",
+    "exactextract",
+)
 
 
 def assess(
@@ -149,7 +160,9 @@ def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
     try:
         compute = ComputeParams.model_validate({**settings.compute.model_dump(), **asked})
     except ValidationError as error:
-        raise InvalidInput("; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from error
+        raise InvalidInput(
+            "; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        ) from error
     return settings.model_copy(update={"compute": compute})
 
 
@@ -159,7 +172,11 @@ def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
     for parcel_id, parcel in assessment.parcels.iterrows():
         own = [alert for alert in assessment.alerts if alert.parcel_id == parcel_id]
         judged = parcel["meta_status"] == "ok"
-        value = "-" if pd.isna(parcel["val_p50"]) else f"{parcel['val_p05']:,.0f}-{parcel['val_p95']:,.0f} {parcel['val_currency']}"
+        value = (
+            "-"
+            if pd.isna(parcel["val_p50"])
+            else f"{parcel['val_p05']:,.0f}-{parcel['val_p95']:,.0f} {parcel['val_currency']}"
+        )
         share, lost = parcel.get("obs_living_share_frac"), parcel.get("chg_disturbed_m2")
         rows.append(
             {
@@ -169,7 +186,9 @@ def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
                 "living share": "-" if pd.isna(share) else f"{share:.0%}",
                 "lost (ha)": "-" if pd.isna(lost) else f"{lost / 1e4:.2f}",
                 "value": value,
-                "alerts": "; ".join(f"{a.area_m2 / 1e4:.2f} ha {a.last_clear_before}..{a.first_clear_after}" for a in own)
+                "alerts": "; ".join(
+                    f"{a.area_m2 / 1e4:.2f} ha {a.last_clear_before}..{a.first_clear_after}" for a in own
+                )
                 or ("none" if judged else parcel["meta_reason"]),
             }
         )

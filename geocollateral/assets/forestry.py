@@ -50,7 +50,9 @@ class ForestryParams(Params):
         90, ge=0, description="Neighbouring losses seen this much later than the first belong to one event [days]."
     )
     regrown_share: float = Field(0.5, gt=0, le=1, description="Share of an event's area that must be green again [1].")
-    min_look_fraction: float = Field(0.5, gt=0, le=1, description="Clear share of a parcel from which a look counts [1].")
+    min_look_fraction: float = Field(
+        0.5, gt=0, le=1, description="Clear share of a parcel from which a look counts [1]."
+    )
     stale_days: int = Field(400, ge=30, description="Without a clear look for so long nothing is said [days].")
 
 
@@ -261,7 +263,9 @@ def _event(
     green = evidence.pixels[GREEN]
     lost = float(area[member].sum())
     core = member & (-green.magnitude >= 0.5 * np.nanmax(-green.magnitude[member]))
-    fringe = loss.either & ~loss.lost & np.isin(_patches(loss.either, evidence), _patches(loss.either, evidence)[member])
+    fringe = (
+        loss.either & ~loss.lost & np.isin(_patches(loss.either, evidence), _patches(loss.either, evidence)[member])
+    )
     regrown = member & ~np.isnat(loss.recovered)
     recovered = None
     if area[regrown].sum() >= params.regrown_share * lost:
@@ -307,7 +311,9 @@ def _judgement(
     params: ForestryParams,
 ) -> Judgement:
     area = evidence.area_m2
-    scale = float(evidence.attributes["obs_area_m2"]) / float(area.sum())  # the sliver outside the imagery, by rule of three
+    scale = float(evidence.attributes["obs_area_m2"]) / float(
+        area.sum()
+    )  # the sliver outside the imagery, by rule of three
     stand_m2 = float(area[stand].sum()) * scale
     lost_m2 = sum(event.area_m2 for event in events) * scale
     low = sum(event.area_low_m2 for event in events) * scale

@@ -83,10 +83,16 @@ def monitor(
     days, order = _days(series)
     chosen = params if params is not None else default_params(series, method)
     if not isinstance(chosen, METHODS[method]):
-        raise InvalidInput(f"params for method {method!r} must be {METHODS[method].__name__}, got {type(chosen).__name__}")
+        raise InvalidInput(
+            f"params for method {method!r} must be {METHODS[method].__name__}, got {type(chosen).__name__}"
+        )
     values = series.values.reshape(len(days), -1)[order].astype(np.float64)
     values[~np.isfinite(values)] = np.nan
-    end = None if history_end is None else float(pd.Timestamp(history_end).to_datetime64().astype("datetime64[D]").astype(int))
+    end = (
+        None
+        if history_end is None
+        else float(pd.Timestamp(history_end).to_datetime64().astype("datetime64[D]").astype(int))
+    )
     found = monitor_seasonal(values, days[order], end, chosen)
     return _as_dataset(found, series, days[order], order, method)
 

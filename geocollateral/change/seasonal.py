@@ -140,7 +140,7 @@ def split_history(
 
 
 def _unstable_history(
-        values: Floats,
+    values: Floats,
     history: NDArray[np.bool_],
     fit: HarmonicFit,
     regressors: Floats,

@@ -78,7 +78,9 @@ def _feeds(name: str, offered: Collection[str] | None) -> dict[str, str]:
     symbols = _catalogue_entry(name).bands
     foreign = [symbol for symbol in symbols if symbol not in CATALOGUE_BANDS and symbol not in spyndex.constants]
     if foreign:
-        raise InvalidInput(f"Index {name!r} needs {foreign}, which neither our bands nor the catalogue's constants give.")
+        raise InvalidInput(
+            f"Index {name!r} needs {foreign}, which neither our bands nor the catalogue's constants give."
+        )
     feeds = {symbol: CATALOGUE_BANDS[symbol] for symbol in symbols if symbol in CATALOGUE_BANDS}
     if "N" in feeds and {"S1", "S2"} & set(feeds) and (offered is None or "nir08" in offered):
         feeds["N"] = "nir08"
@@ -109,7 +111,10 @@ def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:
             values = INDICES[name](**{band: bands[band].values for band in needed})
         else:
             entry = _catalogue_entry(name)
-            feeds = {symbol: bands[band].values for symbol, band in zip(_feeds(name, set(map(str, bands.data_vars))), needed, strict=True)}
+            feeds = {
+                symbol: bands[band].values
+                for symbol, band in zip(_feeds(name, set(map(str, bands.data_vars))), needed, strict=True)
+            }
             constants = {symbol: spyndex.constants[symbol].default for symbol in entry.bands if symbol not in feeds}
             values = spyndex.computeIndex(entry.short_name, params={**feeds, **constants})
     values = np.where(np.isfinite(values), values, np.nan).astype(np.float32)

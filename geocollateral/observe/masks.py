@@ -36,7 +36,9 @@ SCL_CLASSES: dict[int, str] = {
 class MaskParams(Params):
     """Knobs of the clear mask."""
 
-    clear_classes: tuple[int, ...] = Field((4, 5, 6), description="SCL classes that count as a clear look at the ground.")
+    clear_classes: tuple[int, ...] = Field(
+        (4, 5, 6), description="SCL classes that count as a clear look at the ground."
+    )
     widened_classes: tuple[int, ...] = Field((3, 8, 9, 10), description="SCL classes widened by dilate_m.")
     dilate_m: float = Field(30.0, ge=0, le=500, description="How far clouds and shadows are widened [m].")
     haze_limit: float = Field(
@@ -84,7 +86,9 @@ def haze_screen(bands: xr.Dataset, clear: NDArray[np.bool_], params: MaskParams)
     """
     haze = np.where(clear, bands["blue"].values - 0.5 * bands["red"].values, np.nan).astype(np.float32)
     hazy = np.zeros(haze.shape, bool)
-    for start in range(0, haze.shape[1], 8192):  # bounds memory: the neighbour stack is 2 * haze_neighbours times as big
+    for start in range(
+        0, haze.shape[1], 8192
+    ):  # bounds memory: the neighbour stack is 2 * haze_neighbours times as big
         part = slice(start, start + 8192)
         hazy[:, part] = _stands_out(haze[:, part], params)
     return hazy

@@ -21,10 +21,16 @@ class PlanParams(Params):
     """How parcels are gathered into blocks."""
 
     block_pixels: int = Field(
-        256, ge=16, le=4096, description="Parcels whose centres fall in one square of this many pixels a side share a block."
+        256,
+        ge=16,
+        le=4096,
+        description="Parcels whose centres fall in one square of this many pixels a side share a block.",
     )
     margin_pixels: int = Field(
-        8, ge=0, le=64, description="Pixels read around the parcels, for masks that look at neighbours and for pictures."
+        8,
+        ge=0,
+        le=64,
+        description="Pixels read around the parcels, for masks that look at neighbours and for pictures.",
     )
 
 

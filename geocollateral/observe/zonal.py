@@ -153,7 +153,9 @@ def weighted_quantiles(
 def series_table(statistics: xr.Dataset, scene_ids: Sequence[str], sensor: str) -> pd.DataFrame:
     """Long table of the looks with at least one clear pixel; columns of ``series.parquet``."""
     frame = statistics.to_dataframe().reset_index().rename(columns={"parcel": "parcel_id"})
-    by_time = pd.Series(list(scene_ids), index=pd.MultiIndex.from_arrays([statistics["time"].values, range(len(scene_ids))]))
+    by_time = pd.Series(
+        list(scene_ids), index=pd.MultiIndex.from_arrays([statistics["time"].values, range(len(scene_ids))])
+    )
     scene = by_time.groupby(level=0, sort=False).agg("+".join)
     frame = frame[frame["n_pixels"] > 0]
     return frame.assign(sensor=sensor, scene_id=frame["time"].map(scene))

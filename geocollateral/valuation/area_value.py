@@ -75,7 +75,9 @@ def parse_unit_values(text: str, name: str) -> dict[str, UnitValue]:
     for number, row in enumerate(reader, start=2):
         value = _unit_value(row, f"{name} line {number}")
         if value.asset_class in table:
-            raise InvalidInput(f"{name} line {number}: asset class {value.asset_class!r} stands twice; give one row each.")
+            raise InvalidInput(
+                f"{name} line {number}: asset class {value.asset_class!r} stands twice; give one row each."
+            )
         table[value.asset_class] = value
     if not table:
         raise InvalidInput(f"{name}: holds no row below its header.")
