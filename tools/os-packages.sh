@@ -14,7 +14,10 @@ has_browser() {
   done
   return 1
 }
-has_chinese_font() { command -v fc-list >/dev/null && [[ -n $(fc-list :lang=zh family) ]]; }
+has_chinese_font() {
+  [[ $(uname) != Linux ]] && return
+  command -v fc-list >/dev/null && [[ -n $(fc-list :lang=zh family) ]]
+}
 look() {
   lacking=()
   has_browser || lacking+=(chromium)
