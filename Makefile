@@ -18,13 +18,13 @@ export VENV PYTHON
 
 python := $(VENV)/bin/python
 pytest := $(python) -m pytest -n $(WORKERS) --maxprocesses=4
-code := geocollateral tests tools
+code := geocollateral pipelines benchmarks tests .ci
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## set up, assess the demo parcels on the sample imagery, write results/demo
-	@tools/install.sh demo
+	@.ci/install.sh demo
 	@$(python) -m geocollateral assess aoi/demo/parcels.geojson --source sample:romania \
 	  --unit-values aoi/demo/unit_values.csv --out results/demo --overwrite
 
@@ -47,13 +47,13 @@ types: install
 	$(python) -m mypy
 
 install: ## create the environment and install what the tests need
-	@tools/install.sh test
+	@.ci/install.sh test
 
 os-packages:
-	@tools/os-packages.sh
+	@.ci/os-packages.sh
 
 lock: ## write the locks anew from pyproject.toml; UPGRADE=all or UPGRADE="name ..." lets versions move
-	@$(or $(PYTHON),python3) tools/lock.py $(if $(UPGRADE),--upgrade $(filter-out all,$(UPGRADE)))
+	@$(or $(PYTHON),python3) .ci/lock.py $(if $(UPGRADE),--upgrade $(filter-out all,$(UPGRADE)))
 
 clean: ## remove the environment, the caches and results/demo
 	[[ ! -e $(VENV)/pyvenv.cfg ]] || rm -rf $(VENV)

@@ -142,8 +142,8 @@ def has_sample() -> bool:
 
 
 NEEDS: dict[str, tuple[Callable[[], object], str]] = {
-    "chromium": (find_chromium, "no Chromium or Chrome was found: tools/os-packages.sh, or CHROMIUM=/path"),
-    "sample": (has_sample, "the sample imagery is not installed: tools/install.sh test"),
+    "chromium": (find_chromium, "no Chromium or Chrome was found: .ci/os-packages.sh, or CHROMIUM=/path"),
+    "sample": (has_sample, "the sample imagery is not installed: .ci/install.sh test"),
     "realdata": (
         REALDATA.is_dir,
         "real series and labels are not here: no ../shared/data beside the repository",

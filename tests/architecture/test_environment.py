@@ -48,8 +48,8 @@ def test_python_is_the_same_everywhere() -> None:
 
 
 def test_what_is_said_of_python_is_true() -> None:
-    for name in ("docs/install.md", "CONTRIBUTING.md", "Makefile", "tools/install.sh"):
+    for name in ("docs/install.md", "CONTRIBUTING.md", "Makefile", ".ci/install.sh"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert set(PYTHONS) <= set(re.findall(r"\b3\.1\d\b", text)), f"{name} must name {', '.join(PYTHONS)}"
-    script = (ROOT / "tools/install.sh").read_text(encoding="utf-8")
+    script = (ROOT / ".ci/install.sh").read_text(encoding="utf-8")
     assert "(3, 11) <= sys.version_info < (3, 14)" in script

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Bring the virtual environment in step with the locks: tools/install.sh demo | test
+# Bring the virtual environment in step with the locks: .ci/install.sh demo | test
 #
 # What is already in step is left alone, so that a second run starts no pip and needs no network. The mark of a finished
 # step is a copy of what was installed, in $VENV/.installed/; an interrupted step leaves no mark and is done again.
@@ -92,7 +92,7 @@ case ${1:-} in
   # The test lock holds the same versions and more (tests/architecture/test_locks.py).
   demo) in_step "$all" || install_lock "$core" "1 minute" ;;
   test) install_lock "$all" "2 minutes" ;;
-  *) fail "usage: tools/install.sh demo | test" ;;
+  *) fail "usage: .ci/install.sh demo | test" ;;
 esac
 install_lock "$sample" "5 seconds"
 install_project

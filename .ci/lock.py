@@ -1,8 +1,8 @@
 """Write requirements.lock and requirements-dev.lock from pyproject.toml, for every Python it allows, with hashes.
 
-    python tools/lock.py                 add what is new in pyproject.toml, keep every version already locked
-    python tools/lock.py --upgrade       take the newest versions that pyproject.toml allows
-    python tools/lock.py --upgrade NAME  let only these packages move
+    python .ci/lock.py                 add what is new in pyproject.toml, keep every version already locked
+    python .ci/lock.py --upgrade       take the newest versions that pyproject.toml allows
+    python .ci/lock.py --upgrade NAME  let only these packages move
 
 Needs `uv` on the PATH, and the network. All extras are solved together, so that any two of them fit one environment.
 uv's own lock names hosts for every file and so cannot be committed; what is exported from it names none.
