@@ -471,10 +471,10 @@ class Words:
         """A fraction in percent; never rounded up to 100 or down to 0."""
         percent = 100 * fraction
         if 99.5 <= percent < 100:
-            return ">99 %" if self.lang == "en" else ">99%"
+            return ">99\u00a0%" if self.lang == "en" else ">99%"
         if 0 < percent < 0.5:
-            return "<1 %" if self.lang == "en" else "<1%"
-        return f"{percent:.0f} %" if self.lang == "en" else f"{percent:.0f}%"
+            return "<1\u00a0%" if self.lang == "en" else "<1%"
+        return f"{percent:.0f}\u00a0%" if self.lang == "en" else f"{percent:.0f}%"
 
     def date(self, day: dt.date | None) -> str:
         """A day, so that no reader takes the month for the day."""

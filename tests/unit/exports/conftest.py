@@ -277,9 +277,7 @@ def _forest(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     return np.clip(np.array([44, 66, 40]) + shade, 0, 255).astype(np.uint8)
 
 
-def _chips(
-    name: str, kind: str, window: tuple[int, int, int, int], random: np.random.Generator
-) -> list[Chip]:
+def _chips(name: str, kind: str, window: tuple[int, int, int, int], random: np.random.Generator) -> list[Chip]:
     if kind in REASONS:
         return []
     left, top, right, bottom = window
