@@ -16,6 +16,8 @@ from geocollateral.types import MU_M2
 ENGLISH: Mapping[str, str] = {
     "dash": "–",
     "list_separator": ", ",
+    "clause_separator": ", ",
+    "full_stop": ".",
     "title": "Satellite due diligence of collateral",
     "skip": "Skip to the parcels",
     "as_of": "As of",
@@ -228,6 +230,8 @@ ENGLISH: Mapping[str, str] = {
 CHINESE: Mapping[str, str] = {
     "dash": "—",
     "list_separator": "、",
+    "clause_separator": "，",
+    "full_stop": "。",
     "title": "抵押物卫星遥感尽职调查报告",
     "skip": "跳至地块清单",
     "as_of": "截止日期",
