@@ -21,6 +21,7 @@ _TIME = pa.timestamp("us")
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "parcel_id": pa.string(),
     "index": pa.string(),
+    "level": pa.string(),
     "sensor": pa.string(),
     "scene_id": pa.string(),
     "status": pa.string(),
@@ -32,7 +33,7 @@ _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "first_clear_after": _TIME,
     "detected_on": _TIME,
     "recovered_on": _TIME,
-    "n_pixels": pa.float64(),  # a coverage-weighted count
+    "n_pixels": pa.int64(),
     "n_looks": pa.int64(),
 }
 """Column types; a column not named here is float64."""
@@ -55,7 +56,7 @@ def series_parquet(series: pd.DataFrame) -> bytes:
 
 def changes_parquet(changes: pd.DataFrame) -> bytes:
     """What the change methods found, by parcel, index and break; a row without a break has none."""
-    return _parquet(changes, CHANGE_COLUMNS, ("parcel_id", "index", "break_date", "detected_on"))
+    return _parquet(changes, CHANGE_COLUMNS, ("parcel_id", "level", "index", "break_date", "detected_on"))
 
 
 def sort_alerts(alerts: Sequence[Alert]) -> list[Alert]:

@@ -1,0 +1,39 @@
+"""Imagery sources by scheme: what stands before the colon of ``--source``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from geocollateral.errors import InvalidInput
+from geocollateral.registry import Registry
+from geocollateral.types import Params, Source
+
+Opener = Callable[[str, Mapping[str, object]], Source]
+"""Takes what stands after the colon and the options given; returns a source that has been looked at once."""
+
+SOURCES: Registry[Opener] = Registry("imagery source")
+
+P = TypeVar("P", bound=Params)
+
+
+def parse_options(model: type[P], options: Mapping[str, object], scheme: str) -> P:
+    """Options of a source as its parameter object; options that are None count as not given.
+
+    Raises
+    ------
+    InvalidInput
+        An option is not known to the source, or its value is out of bounds.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    unknown = sorted(set(given) - set(model.model_fields))
+    if unknown:
+        known = ", ".join(model.model_fields) or "none"
+        raise InvalidInput(f"Source {scheme!r} has no option {', '.join(unknown)}. Its options: {known}.")
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in exc.errors())
+        raise InvalidInput(f"Options of source {scheme!r} are wrong: {faults}") from exc
