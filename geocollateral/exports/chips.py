@@ -47,7 +47,7 @@ def safe_name(text: str, *, distinct: bool = False) -> str:
     slug = re.sub(r"[^A-Za-z0-9._-]", "_", text)[:_LONGEST].lstrip(".-")
     if slug == text and slug and not distinct:
         return slug
-    return f"{slug}_{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("_")
+    return f"{slug}_{hashlib.sha256(text.encode()).hexdigest()[:8]}".lstrip("._-")
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 from shapely.geometry.base import BaseGeometry
@@ -86,9 +85,8 @@ def draw_map(picture: MapPicture, parcels: gpd.GeoDataFrame) -> Map:
 
 def to_pixels(shapes: gpd.GeoSeries, crs: str, transform: _Transform) -> list[BaseGeometry]:
     """Geometries in columns and rows of a picture, (0, 0) its upper left corner."""
-    inverse = ~Affine(*transform)
-    matrix = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
-    return list(shapes.to_crs(crs).affine_transform(matrix))
+    a, b, c, d, e, f = _inverse(transform)
+    return list(shapes.to_crs(crs).affine_transform([a, b, d, e, c, f]))
 
 
 def outline_path(shape: BaseGeometry) -> str:
@@ -100,7 +98,7 @@ def outline_path(shape: BaseGeometry) -> str:
 def ground_width(crs: str, transform: _Transform, width: int, height: int) -> float:
     """Width of a picture on the ground [m], through its middle."""
     to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
-    left, right = Affine(*transform) * (0, height / 2), Affine(*transform) * (width, height / 2)
+    left, right = _apply(transform, 0, height / 2), _apply(transform, width, height / 2)
     return float(Geod(ellps="WGS84").inv(*to_degrees.transform(*left), *to_degrees.transform(*right))[2])
 
 
@@ -127,8 +125,20 @@ def _reduce(picture: MapPicture) -> tuple[NDArray[np.uint8], NDArray[np.int16], 
     used = np.s_[: rows * factor, : columns * factor]
     rgb = picture.rgb[used].reshape(rows, factor, columns, factor, 3).mean(axis=(1, 3)).round().astype(np.uint8)
     years = picture.disturbed_year[used].reshape(rows, factor, columns, factor).max(axis=(1, 3))
-    larger = Affine(*picture.transform) * Affine.scale(factor)
-    return rgb, years, (larger.a, larger.b, larger.c, larger.d, larger.e, larger.f)
+    a, b, c, d, e, f = picture.transform
+    return rgb, years, (a * factor, b * factor, c, d * factor, e * factor, f)
+
+
+def _apply(transform: _Transform, x: float, y: float) -> tuple[float, float]:
+    a, b, c, d, e, f = transform
+    return a * x + b * y + c, d * x + e * y + f
+
+
+def _inverse(transform: _Transform) -> _Transform:
+    a, b, c, d, e, f = transform
+    determinant = a * e - b * d
+    ai, bi, di, ei = e / determinant, -b / determinant, -d / determinant, a / determinant
+    return ai, bi, -(ai * c + bi * f), di, ei, -(di * c + ei * f)
 
 
 def _colour_years(rgb: NDArray[np.uint8], years: NDArray[np.int16], colours: dict[int, str]) -> NDArray[np.uint8]:
@@ -147,11 +157,12 @@ def _badges(shapes: Sequence[BaseGeometry], width: int, height: int) -> tuple[Ba
     points = [shapes[row].intersection(frame).representative_point() for row in rows]
     places = np.array([[p.x, p.y] for p in points]) * 100 / width
     top = 100 * height / width
-    for _ in range(60):
-        if not _push_apart(places):
-            break
     margin = _BADGE_GAP / 2
-    places = np.clip(places, margin, [100 - margin, max(top - margin, margin)])
+    for _ in range(200):
+        moved = _push_apart(places)
+        places = np.clip(places, margin, [100 - margin, max(top - margin, margin)])
+        if not moved:
+            break
     return tuple(
         Badge(row=row, x=round(float(x), 2), y=round(float(y) * 100 / top, 2))
         for row, (x, y) in zip(rows, places, strict=True)
@@ -167,7 +178,9 @@ def _push_apart(places: NDArray[np.float64]) -> bool:
             distance = float(np.hypot(*apart))
             if distance >= _BADGE_GAP:
                 continue
-            direction = apart / distance if distance > 1e-9 else np.array([1.0, 0.0])
+            # Two on one spot part in a direction of their own, so that many do not line up.
+            turn = 2.4 * j
+            direction = apart / distance if distance > 1e-9 else np.array([math.cos(turn), math.sin(turn)])
             step = direction * (_BADGE_GAP - distance + 0.01) / 2
             places[i] -= step
             places[j] += step
@@ -184,10 +197,9 @@ def _scale_bar(crs: str, transform: _Transform, width: int, height: int) -> Scal
 
 
 def _north(crs: str, transform: _Transform, width: int, height: int) -> float:
-    affine = Affine(*transform)
     to_degrees = Transformer.from_crs(crs, 4326, always_xy=True)
     from_degrees = Transformer.from_crs(4326, CRS(crs), always_xy=True)
     middle = (width / 2, height / 2)
-    longitude, latitude = to_degrees.transform(*(affine * middle))
-    column, row = ~affine * from_degrees.transform(longitude, latitude + 1e-4)
+    longitude, latitude = to_degrees.transform(*_apply(transform, *middle))
+    column, row = _apply(_inverse(transform), *from_degrees.transform(longitude, latitude + 1e-4))
     return round(math.degrees(math.atan2(column - middle[0], middle[1] - row)), 1)

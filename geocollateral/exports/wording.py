@@ -16,6 +16,8 @@ from geocollateral.types import MU_M2
 ENGLISH: Mapping[str, str] = {
     "dash": "–",
     "list_separator": ", ",
+    "clause_separator": ", ",
+    "full_stop": ".",
     "title": "Satellite due diligence of collateral",
     "skip": "Skip to the parcels",
     "as_of": "As of",
@@ -228,6 +230,8 @@ ENGLISH: Mapping[str, str] = {
 CHINESE: Mapping[str, str] = {
     "dash": "—",
     "list_separator": "、",
+    "clause_separator": "，",
+    "full_stop": "。",
     "title": "抵押物卫星遥感尽职调查报告",
     "skip": "跳至地块清单",
     "as_of": "截止日期",
@@ -471,10 +475,10 @@ class Words:
         """A fraction in percent; never rounded up to 100 or down to 0."""
         percent = 100 * fraction
         if 99.5 <= percent < 100:
-            return ">99 %" if self.lang == "en" else ">99%"
+            return ">99\u00a0%" if self.lang == "en" else ">99%"
         if 0 < percent < 0.5:
-            return "<1 %" if self.lang == "en" else "<1%"
-        return f"{percent:.0f} %" if self.lang == "en" else f"{percent:.0f}%"
+            return "<1\u00a0%" if self.lang == "en" else "<1%"
+        return f"{percent:.0f}\u00a0%" if self.lang == "en" else f"{percent:.0f}%"
 
     def date(self, day: dt.date | None) -> str:
         """A day, so that no reader takes the month for the day."""

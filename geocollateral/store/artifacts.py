@@ -7,6 +7,7 @@ from it (``python -m geocollateral.store.artifacts`` prints it).
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 
 from geocollateral.errors import BrokenData
@@ -123,4 +124,4 @@ def _names() -> str:
 
 
 if __name__ == "__main__":
-    print(markdown_table())
+    sys.stdout.write(markdown_table() + "\n")

@@ -56,7 +56,7 @@ def write_result_folder(
         The file system did not do its part (full, read-only, not permitted).
     """
     _require_names(files)
-    out = Path(os.path.abspath(out))
+    out = Path(os.path.abspath(out))  # noqa: PTH100  (resolve() would follow a link that stands in the way)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         _restore_interrupted_swap(out)

@@ -220,7 +220,7 @@ def _baseline(name: str) -> pd.DataFrame:
 def _change(name: str, kind: str) -> dict[str, Any]:
     status = {"road": "confirmed", "felled": "confirmed", "suspected": "suspected"}.get(kind, "stable")
     before, after, detected, again = BROKEN.get(kind, ("", "", "", None))
-    row = {
+    return {
         "parcel_id": name,
         "index": "ndvi",
         "status": "cannot_tell" if kind in REASONS else status,
@@ -236,7 +236,6 @@ def _change(name: str, kind: str) -> dict[str, Any]:
         "n_looks": 0 if kind in REASONS else 70,
         "reason": REASONS.get(kind),
     }
-    return row
 
 
 def _years(name: str, kind: str) -> list[dict[str, Any]]:
@@ -277,9 +276,7 @@ def _forest(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     return np.clip(np.array([44, 66, 40]) + shade, 0, 255).astype(np.uint8)
 
 
-def _chips(
-    name: str, kind: str, window: tuple[int, int, int, int], random: np.random.Generator
-) -> list[Chip]:
+def _chips(name: str, kind: str, window: tuple[int, int, int, int], random: np.random.Generator) -> list[Chip]:
     if kind in REASONS:
         return []
     left, top, right, bottom = window
