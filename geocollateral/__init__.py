@@ -1,6 +1,7 @@
 """Satellite due diligence and monitoring of loan collateral.
 
-The names below are the public Python contract. They are loaded on first use, so that ``geocollateral --help`` stays fast.
+The names below are the public Python contract. They are loaded on first use, so that ``geocollateral --help`` stays
+fast.
 """
 
 from __future__ import annotations

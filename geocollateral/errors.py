@@ -6,8 +6,8 @@
     ├── ServiceUnavailable kind "unavailable"  a service or file system did not answer; trying again may help
     └── BrokenData         kind "broken"       data that should be right is not: corrupt, inconsistent, a defect of ours
 
-The command line and the HTTP interface each map the four kinds once. A message says what was expected, what was received
-and what to do. Too few observations is never an error: it is a status with a reason.
+The command line and the HTTP interface each map the four kinds once. A message says what was expected, what was
+received and what to do. Too few observations is never an error: it is a status with a reason.
 """
 
 from __future__ import annotations

@@ -147,7 +147,9 @@ class Source(Protocol):
     """Where imagery comes from. A source pickles: it opens its files inside the task and closes them there."""
 
     @property
-    def info(self) -> SourceInfo: ...
+    def info(self) -> SourceInfo:
+        """What a report must say of this source."""
+        ...
 
     def search(self, bounds: tuple[float, float, float, float], period: Period) -> list[pystac.Item]:
         """Scenes that meet the bounds in the period.
@@ -180,6 +182,102 @@ class Source(Protocol):
         A pixel that could not be read is the nodata value and its scene and band say why in ``status``.
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelChange:
+    """What a change monitor found on each pixel of one parcel, for one index. Arrays have shape (pixel,)."""
+
+    status: NDArray[np.int8]
+    """`CHANGE_STATUSES`."""
+    last_clear_before: NDArray[np.datetime64]
+    first_clear_after: NDArray[np.datetime64]
+    detected_on: NDArray[np.datetime64]
+    recovered_on: NDArray[np.datetime64]
+    """Days; NaT where there is none."""
+    magnitude: NDArray[np.float64]
+    """Mean departure from the baseline over the hits [unit of the index]; NaN without a suspicion."""
+    probability: NDArray[np.float64]
+    season_max: NDArray[np.float64]
+    """Highest value the baseline takes on the looks of its history [unit of the index]; NaN without a baseline."""
+    last_informative: NDArray[np.datetime64]
+    """Last clear look on which a change would have been seen; NaT where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParcelEvidence:
+    """All an asset class needs to judge one parcel."""
+
+    parcel_id: str
+    attributes: Mapping[str, Any]
+    """The parcel's own row: ``asset_class``, ``obs_area_m2``, ``claim_*``, ``loan_*``."""
+    as_of: dt.date
+    area_m2: NDArray[np.float64]
+    """Shape (pixel,): geodesic area of the parcel inside each pixel [m2]."""
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
+    """Shape (pixel,): position in the imagery's grid."""
+    n_full_pixels: int
+    """Pixels that lie wholly inside the parcel."""
+    visible_fraction: float
+    """Share of the parcel's area inside the imagery [0-1]."""
+    look_days: NDArray[np.datetime64]
+    """Days with at least one clear pixel, rising."""
+    look_fraction: NDArray[np.float64]
+    """Share of the parcel seen clearly on each of them [0-1]."""
+    pixels: Mapping[str, PixelChange]
+    """By index."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A dated change of some area of a parcel, found on its pixels."""
+
+    kind: str
+    last_clear_before: dt.date
+    first_clear_after: dt.date
+    detected_on: dt.date
+    recovered_on: dt.date | None
+    """First look from which the changed area has looked as before, where most of it has."""
+    area_m2: float
+    area_low_m2: float
+    area_high_m2: float
+    magnitude: float
+    """Area-weighted mean departure of the leading index from its baseline."""
+    probability: float
+    indices: tuple[str, ...]
+    pixels: tuple[int, ...]
+    """Positions of its pixels among those of the parcel's evidence."""
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What an asset class says of one parcel."""
+
+    status: ParcelStatus
+    reason: str
+    columns: Mapping[str, Any]
+    """Further columns of the parcel by name; None where nothing can be said."""
+    quantity: tuple[float, float, float] | None
+    """Low, middle and high of the physical quantity that carries the value, None if it cannot be told."""
+    quantity_unit: Literal["ha", "m3", "mw"]
+    events: tuple[Event, ...]
+    yearly: tuple[Mapping[str, Any], ...]
+    """One row per year, JSON values, for the report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """An alert rule that fired on today's evidence, before the life cycle makes it an alert."""
+
+    parcel_id: str
+    rule: str
+    severity: Literal["low", "medium", "high"]
+    event: Event
+    sensors: tuple[str, ...]
+    evidence: Mapping[str, Any]
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,9 +349,11 @@ class Assessment:
     series: pd.DataFrame
     """Columns `SERIES_COLUMNS`, one row per parcel, time and index with at least one clear pixel."""
     changes: pd.DataFrame
-    """Columns `CHANGE_COLUMNS`, one row per parcel, index and break, or one row without a break."""
+    """Columns `CHANGE_COLUMNS`, one row per parcel, index, level and break, or one row without a
+    break. ``level`` is ``parcel`` (the monitor ran on the parcel's mean) or ``pixels`` (area of broken pixels)."""
     baselines: pd.DataFrame
-    """Columns ``parcel_id, index, time, expected, spread``: the seasonal baseline of each parcel, for charts."""
+    """Columns ``parcel_id, index, time, expected, spread, informative``: the seasonal baseline of each parcel, for
+    charts; ``informative`` is False where a change would not show, such as a leafless season."""
     yearly: pd.DataFrame
     """Columns ``parcel_id, year, living_share, disturbed_m2, n_looks`` (forestry), for the report."""
     scenes: Mapping[str, Any]
@@ -299,6 +399,7 @@ SERIES_COLUMNS: tuple[str, ...] = (
 CHANGE_COLUMNS: tuple[str, ...] = (
     "parcel_id",
     "index",
+    "level",
     "status",
     "break_date",
     "last_clear_before",

@@ -1,1 +1,6 @@
-"""One file per asset class: its indices, events, physical quantity, rules."""
+"""One file per asset class: its indices, its judgement of a parcel, its alert rules."""
+
+from geocollateral.assets.asset import ASSETS, Asset
+from geocollateral.assets.forestry import FORESTRY, ForestryParams
+
+__all__ = ["ASSETS", "FORESTRY", "Asset", "ForestryParams"]

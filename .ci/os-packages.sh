@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# See to it that what the tests need of the operating system is there: a Chromium to open the report with, and a font.
+#
+# Installs what lacks where that can be done without asking (root on Debian or Ubuntu). Elsewhere it says so, and the tests
+# that need it are skipped with the reason. With CI=true a lack is an error.
+set -euo pipefail
+
+lacking=()
+has_browser() {
+  local name
+  [[ -n ${CHROMIUM:-} ]] && return
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null && return
+  done
+  return 1
+}
+has_chinese_font() {
+  [[ $(uname) != Linux ]] && return
+  command -v fc-list >/dev/null && [[ -n $(fc-list :lang=zh family) ]]
+}
+look() {
+  lacking=()
+  has_browser || lacking+=(chromium)
+  has_chinese_font || lacking+=(fonts-noto-cjk)
+}
+
+look
+[[ ${#lacking[@]} -eq 0 ]] && exit 0
+
+if [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
+  printf 'Installing %s with apt-get (the network is needed this once)\n' "${lacking[*]}" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${lacking[@]}"; } >/dev/null || true
+  look
+  [[ ${#lacking[@]} -eq 0 ]] && exit 0
+fi
+
+cat >&2 <<TEXT
+********************************************************************************
+NOT INSTALLED: ${lacking[*]}
+Tests that need them will be SKIPPED. To run them, install these packages
+(Debian's names; any Chromium or Chrome will do), or name a browser: CHROMIUM=/path
+********************************************************************************
+TEXT
+[[ ${CI:-} != true ]]

@@ -1,0 +1,41 @@
+"""What every asset class offers, and the register of those there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from geocollateral.registry import Registry
+from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
+
+
+class Asset(Protocol):
+    """One asset class."""
+
+    @property
+    def name(self) -> str:
+        """Value of the column ``asset_class``."""
+        ...
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """Indices monitored, the leading one first."""
+        ...
+
+    @property
+    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+        """Per index, the fields of the change monitor's parameters that differ from its defaults."""
+        ...
+
+    def judge(self, evidence: ParcelEvidence, params: Any) -> Judgement:
+        """What can be said of one parcel at ``evidence.as_of``."""
+        ...
+
+    def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: Any) -> Sequence[Hit]:
+        """Alert rules that fire on the judgement."""
+        ...
+
+
+ASSETS: Registry[Asset] = Registry("asset class with a judgement")
+
+__all__ = ["ASSETS", "Asset", "Event", "Params"]

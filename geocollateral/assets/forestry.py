@@ -1,0 +1,438 @@
+"""Forestry: how much of the stand is alive, and when and where it was lost.
+
+A pixel has lost its stand when greenness (NDVI, 10 m) *and* canopy water (NDMI, 20 m short-wave infrared) have both
+left their season for good: haze lowers NDVI but not NDMI, shadow the other way round, clearing lowers both. Lost pixels
+are kept if they touch others, and gathered into dated events.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+
+from geocollateral.assets.asset import ASSETS
+from geocollateral.assets.claims import judge_claims
+from geocollateral.types import (
+    CANNOT_TELL,
+    CONFIRMED,
+    SUSPECTED,
+    UNSTABLE_HISTORY,
+    Event,
+    Hit,
+    Judgement,
+    Params,
+    ParcelEvidence,
+    PixelChange,
+)
+
+GREEN, WATER = "ndvi", "ndmi"
+DAY = np.timedelta64(1, "D")
+
+
+class ForestryParams(Params):
+    """Knobs of the judgement of a forest."""
+
+    min_full_pixels: int = Field(8, ge=1, description="Fewest whole pixels a parcel may be judged on (JRC limit).")
+    min_visible: float = Field(0.9, gt=0, le=1, description="Smallest share of a parcel inside the imagery [1].")
+    min_judged: float = Field(0.8, gt=0, le=1, description="Smallest share of a parcel with a usable baseline [1].")
+    stand_ndvi: float = Field(0.65, description="Season maximum of NDVI from which a pixel was a closed stand [1].")
+    stand_ndmi: float = Field(0.10, description="Season maximum of NDMI from which a pixel was a closed stand [1].")
+    min_stand: float = Field(0.3, ge=0, le=1, description="Smallest share of a parcel that was stand at the start [1].")
+    min_patch_pixels: int = Field(5, ge=1, description="Lost pixels that hang together; fewer are noise.")
+    min_event_m2: float = Field(1000, gt=0, description="Smallest loss reported, the minimum mapping unit [m2].")
+    join_days: int = Field(
+        90, ge=0, description="Neighbouring losses seen this much later than the first belong to one event [days]."
+    )
+    regrown_share: float = Field(0.5, gt=0, le=1, description="Share of an event's area that must be green again [1].")
+    min_look_fraction: float = Field(
+        0.5, gt=0, le=1, description="Clear share of a parcel from which a look counts [1]."
+    )
+    stale_days: int = Field(400, ge=30, description="Without a clear look for so long nothing is said [days].")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loss:
+    """Merged verdict of both indices on each pixel; dates are days, NaT = none."""
+
+    lost: NDArray[np.bool_]
+    before: NDArray[np.datetime64]
+    after: NDArray[np.datetime64]
+    detected: NDArray[np.datetime64]
+    recovered: NDArray[np.datetime64]
+    probability: NDArray[np.float64]
+    either: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Forestry:
+    """The asset class ``forestry``."""
+
+    name: str = "forestry"
+    indices: tuple[str, ...] = (GREEN, WATER)
+
+    @property
+    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+        """Only drops matter. The changed level is that of fresh clearings with ground vegetation."""
+        return {
+            GREEN: {"direction": "down", "changed_level": 0.55, "min_magnitude": 0.12},
+            WATER: {"direction": "down", "changed_level": 0.10, "min_magnitude": 0.10},
+        }
+
+    def judge(self, evidence: ParcelEvidence, params: ForestryParams) -> Judgement:
+        """Living share of the stand, lost area and dated events of one parcel."""
+        refusal = _why_not(evidence, params)
+        if refusal:
+            return _cannot_tell(refusal, evidence)
+        stand = _was_stand(evidence, params)
+        share = float(evidence.area_m2[stand].sum() / evidence.area_m2.sum())
+        if share < params.min_stand:
+            reason = (
+                f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the "
+                f"{params.min_stand:.0%} needed: there is no stand whose loss could be judged."
+            )
+            return _cannot_tell(reason, evidence)
+        loss = _drop_specks(_merge(evidence, stand), evidence, params)
+        events = _events(loss, evidence, params)
+        return _judgement(evidence, stand, loss, events, params)
+
+    def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ForestryParams) -> Sequence[Hit]:
+        """Rule ``stand_loss``: every event is a hit."""
+        return [_stand_loss(evidence, event) for event in judgement.events]
+
+
+FORESTRY = Forestry()
+ASSETS.register(FORESTRY.name)(FORESTRY)
+
+
+def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
+    """Reason why the parcel cannot be judged, or nothing."""
+    if evidence.visible_fraction < params.min_visible:
+        return (
+            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
+            f"{params.min_visible:.0%} of it must be inside."
+        )
+    if evidence.n_full_pixels < params.min_full_pixels:
+        return (
+            f"Too small to judge: {evidence.n_full_pixels} whole pixels of 10 m lie inside the parcel, "
+            f"{params.min_full_pixels} are needed."
+        )
+    seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
+    if not len(seen):
+        return f"No look with at least {params.min_look_fraction:.0%} of the parcel free of cloud, shadow and snow."
+    age = int((np.datetime64(evidence.as_of) - seen[-1]) / DAY)
+    if age > params.stale_days:
+        return f"The last clear look is {age} days old ({seen[-1]}): what stands there now is not known."
+    total = evidence.area_m2.sum()
+    unstable = _status(evidence, UNSTABLE_HISTORY).any(axis=0)
+    judged = ~_status(evidence, CANNOT_TELL).any(axis=0) & ~unstable
+    if evidence.area_m2[judged].sum() / total < params.min_judged:
+        if evidence.area_m2[unstable].sum() / total > 1 - params.min_judged:
+            return "The stand was already changing in the history that should serve as its baseline."
+        return (
+            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a look in "
+            "leaf after it."
+        )
+    return ""
+
+
+def _status(evidence: ParcelEvidence, value: int) -> NDArray[np.bool_]:
+    return np.stack([evidence.pixels[index].status == value for index in (GREEN, WATER)])
+
+
+def _was_stand(evidence: ParcelEvidence, params: ForestryParams) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        green = evidence.pixels[GREEN].season_max >= params.stand_ndvi
+        water = evidence.pixels[WATER].season_max >= params.stand_ndmi
+    return np.asarray(green & water)
+
+
+def _merge(evidence: ParcelEvidence, stand: NDArray[np.bool_]) -> _Loss:
+    """Greenness must have broken where there was a stand, and canopy water on or beside the pixel.
+
+    Canopy water is seen on 20 m pixels, whose light comes from more than their own ground: on a clearing narrower than
+    two of them it breaks on some only. Where both broke on the same pixel their date intervals are intersected, or
+    joined if they disagree; elsewhere greenness alone gives the dates.
+    """
+    green, water = evidence.pixels[GREEN], evidence.pixels[WATER]
+    dry = (water.status == CONFIRMED) & stand
+    green_lost = (green.status == CONFIRMED) & stand
+    lost = green_lost & _beside(dry, evidence)
+    overlap = np.maximum(green.last_clear_before, water.last_clear_before) < np.minimum(
+        green.first_clear_after, water.first_clear_after
+    )
+    before = np.where(overlap, *_pair(np.maximum, np.minimum, green.last_clear_before, water.last_clear_before))
+    after = np.where(overlap, *_pair(np.minimum, np.maximum, green.first_clear_after, water.first_clear_after))
+    return _Loss(
+        lost=lost,
+        before=np.where(dry, before, green.last_clear_before),
+        after=np.where(dry, after, green.first_clear_after),
+        detected=np.where(dry, np.maximum(green.detected_on, water.detected_on), green.detected_on),
+        recovered=np.where(dry, np.maximum(green.recovered_on, water.recovered_on), green.recovered_on),
+        probability=np.where(dry, np.fmin(green.probability, water.probability), green.probability),
+        either=green_lost | dry,
+    )
+
+
+def _beside(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
+    """Pixels that are masked or touch a masked one (eight neighbours)."""
+    plane, row, col = _plane(mask, evidence)
+    grown: NDArray[np.bool_] = np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)))[row, col])
+    return grown
+
+
+def _pair(
+    first: np.ufunc, second: np.ufunc, a: NDArray[np.datetime64], b: NDArray[np.datetime64]
+) -> tuple[NDArray[np.datetime64], NDArray[np.datetime64]]:
+    return first(a, b), second(a, b)
+
+
+def _drop_specks(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> _Loss:
+    labels = _patches(loss.lost, evidence)
+    size = np.bincount(labels, minlength=1)
+    keep = loss.lost & (size[labels] >= params.min_patch_pixels)
+    # The upper bound of the lost area counts what only one index saw, but next to what both saw.
+    around = _patches(loss.either, evidence)
+    touching = np.unique(around[keep])
+    return _Loss(
+        lost=keep,
+        before=loss.before,
+        after=loss.after,
+        detected=loss.detected,
+        recovered=loss.recovered,
+        probability=loss.probability,
+        either=loss.either & np.isin(around, touching[touching > 0]),
+    )
+
+
+def _patches(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.int64]:
+    """Number of the patch of touching pixels (eight neighbours) each masked pixel belongs to, 0 = none."""
+    plane, row, col = _plane(mask, evidence)
+    labels, _ = ndimage.label(plane, np.ones((3, 3)))
+    found: NDArray[np.int64] = np.asarray(labels[row, col], np.int64)
+    return found
+
+
+def _plane(
+    mask: NDArray[np.bool_], evidence: ParcelEvidence
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """The mask as a picture of the parcel's frame, and where in it each pixel lies."""
+    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
+    plane = np.zeros((row.max() + 1, col.max() + 1), bool)
+    plane[row, col] = mask
+    return plane, row, col
+
+
+def _events(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> tuple[Event, ...]:
+    """Gather lost pixels by date: the interval that most area agrees on, and what overlaps it or follows closely."""
+    left = loss.lost.copy()
+    found: list[Event] = []
+    while left.any():
+        before, after = _leading_interval(loss, evidence.area_m2, left)
+        late = after + params.join_days * DAY
+        member = left & (loss.before < late) & (loss.after > before) & (loss.after <= late)
+        left &= ~member
+        if evidence.area_m2[member].sum() >= params.min_event_m2:
+            found.append(_event(loss, evidence, member, before, after, params))
+    return tuple(sorted(found, key=lambda event: (event.first_clear_after, -event.area_m2)))
+
+
+def _leading_interval(
+    loss: _Loss, area: NDArray[np.float64], among: NDArray[np.bool_]
+) -> tuple[np.datetime64, np.datetime64]:
+    pairs = np.stack([loss.before[among], loss.after[among]], axis=1).astype("datetime64[D]").astype(np.int64)
+    unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
+    weight = np.bincount(inverse.ravel(), weights=area[among])
+    before, after = unique[int(np.argmax(weight))]
+    return np.datetime64(int(before), "D"), np.datetime64(int(after), "D")
+
+
+def _event(
+    loss: _Loss,
+    evidence: ParcelEvidence,
+    member: NDArray[np.bool_],
+    before: np.datetime64,
+    after: np.datetime64,
+    params: ForestryParams,
+) -> Event:
+    area = evidence.area_m2
+    green = evidence.pixels[GREEN]
+    lost = float(area[member].sum())
+    core = member & (-green.magnitude >= 0.5 * np.nanmax(-green.magnitude[member]))
+    fringe = (
+        loss.either & ~loss.lost & np.isin(_patches(loss.either, evidence), _patches(loss.either, evidence)[member])
+    )
+    regrown = member & ~np.isnat(loss.recovered)
+    recovered = None
+    if area[regrown].sum() >= params.regrown_share * lost:
+        recovered = _day(_weighted_date(loss.recovered[regrown], area[regrown], params.regrown_share))
+    # Confirmed, for the event, on the look from which the minimum mapping unit is confirmed.
+    order = np.argsort(loss.detected[member], kind="stable")
+    reached = np.cumsum(area[member][order])
+    detected = loss.detected[member][order][int(np.searchsorted(reached, min(params.min_event_m2, reached[-1])))]
+    weight = area[member] / lost
+    magnitude = float((green.magnitude[member] * weight).sum())
+    return Event(
+        kind="stand_loss",
+        last_clear_before=_day(before),
+        first_clear_after=_day(after),
+        detected_on=_day(detected),
+        recovered_on=recovered,
+        area_m2=lost,
+        area_low_m2=float(area[core].sum()),
+        area_high_m2=lost + float(area[fringe].sum()),
+        magnitude=magnitude,
+        probability=float((loss.probability[member] * weight).sum()),
+        indices=(GREEN, WATER),
+        pixels=tuple(np.flatnonzero(member).tolist()),
+        reasons=(
+            f"NDVI fell by {-magnitude:.2f} below its season on {int(member.sum())} pixels, NDMI fell with it.",
+            f"Last clear look with the stand in place {before}, first without {after}, confirmed {_day(detected)}.",
+        ),
+    )
+
+
+def _weighted_date(dates: NDArray[np.datetime64], area: NDArray[np.float64], share: float) -> np.datetime64:
+    order = np.argsort(dates, kind="stable")
+    reached = np.cumsum(area[order])
+    found: np.datetime64 = dates[order][int(np.searchsorted(reached, share * reached[-1]))]
+    return found
+
+
+def _judgement(
+    evidence: ParcelEvidence,
+    stand: NDArray[np.bool_],
+    loss: _Loss,
+    events: tuple[Event, ...],
+    params: ForestryParams,
+) -> Judgement:
+    area = evidence.area_m2
+    scale = float(evidence.attributes["obs_area_m2"]) / float(
+        area.sum()
+    )  # the sliver outside the imagery, by rule of three
+    stand_m2 = float(area[stand].sum()) * scale
+    lost_m2 = sum(event.area_m2 for event in events) * scale
+    low = sum(event.area_low_m2 for event in events) * scale
+    high = sum(event.area_high_m2 for event in events) * scale
+    suspected = _status(evidence, SUSPECTED).any(axis=0) & ~loss.lost
+    living = tuple(max(stand_m2 - gone, 0.0) for gone in (high, lost_m2, low))
+    claims = judge_claims(evidence.attributes, living_share=tuple(area / stand_m2 for area in living))
+    columns = {
+        **claims,
+        "obs_stand_m2": stand_m2,
+        "obs_living_m2": living[1],
+        "obs_living_share_frac": living[1] / stand_m2,
+        "chg_disturbed_m2": lost_m2,
+        "chg_disturbed_low_m2": low,
+        "chg_disturbed_high_m2": high,
+        "chg_suspected_m2": float(area[suspected].sum()) * scale,
+        "chg_last_informative": _last_informative(evidence),
+    }
+    return Judgement(
+        status="ok",
+        reason=_in_words(evidence, events, columns),
+        columns=columns,
+        quantity=(living[0] / 1e4, living[1] / 1e4, living[2] / 1e4),
+        quantity_unit="ha",
+        events=events,
+        yearly=_year_by_year(evidence, events, stand_m2, scale, params),
+    )
+
+
+def _in_words(evidence: ParcelEvidence, events: tuple[Event, ...], columns: Mapping[str, Any]) -> str:
+    if events:
+        losses = "1 loss" if len(events) == 1 else f"{len(events)} losses"
+        text = f"{losses} of stand confirmed, {columns['chg_disturbed_m2'] / 1e4:.2f} ha in all."
+    else:
+        text = "No lasting loss of stand found."
+    last: dt.date | None = columns["chg_last_informative"]
+    if last is not None and last < evidence.as_of:
+        newest = evidence.look_days[-1].astype(dt.date) if len(evidence.look_days) else last
+        if newest > last:
+            text += f" Looks after {last} were leafless or in leaf change and cannot tell a felling."
+    return text
+
+
+def _last_informative(evidence: ParcelEvidence) -> dt.date | None:
+    """Day on which at least half of the parcel was last seen in a state that would show a loss."""
+    days = evidence.pixels[GREEN].last_informative
+    seen = ~np.isnat(days)
+    if evidence.area_m2[seen].sum() < 0.5 * evidence.area_m2.sum():
+        return None
+    newest_first = np.argsort(days[seen], kind="stable")[::-1]
+    reached = np.cumsum(evidence.area_m2[seen][newest_first])
+    return _day(days[seen][newest_first][int(np.searchsorted(reached, 0.5 * evidence.area_m2.sum()))])
+
+
+def _year_by_year(
+    evidence: ParcelEvidence, events: tuple[Event, ...], stand_m2: float, scale: float, params: ForestryParams
+) -> tuple[Mapping[str, Any], ...]:
+    """Share of the first year's stand still living at the end of each year, as known at ``as_of``."""
+    counted = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
+    years = counted.astype("datetime64[Y]").astype(int) + 1970
+    rows = []
+    for year in range(int(years.min()), evidence.as_of.year + 1):
+        gone = sum(event.area_m2 for event in events if event.first_clear_after.year <= year) * scale
+        here = sum(event.area_m2 for event in events if event.first_clear_after.year == year) * scale
+        looks = int((years == year).sum())
+        rows.append(
+            {
+                "year": year,
+                "living_share": max(1 - gone / stand_m2, 0.0) if looks else None,
+                "disturbed_m2": here if looks else None,
+                "n_looks": looks,
+            }
+        )
+    return tuple(rows)
+
+
+def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
+    share = event.area_m2 / float(evidence.area_m2.sum())
+    severity: Literal["low", "medium", "high"] = "low"
+    if share >= 0.2 or event.area_m2 >= 10_000:
+        severity = "high"
+    elif share >= 0.05 or event.area_m2 >= 3_000:
+        severity = "medium"
+    return Hit(
+        parcel_id=evidence.parcel_id,
+        rule="stand_loss",
+        severity=severity,
+        event=event,
+        sensors=("sentinel-2",),
+        evidence={
+            "area_low_m2": round(event.area_low_m2, 1),
+            "area_high_m2": round(event.area_high_m2, 1),
+            "share_of_parcel": round(share, 4),
+            "ndvi_magnitude": round(event.magnitude, 4),
+            "recovered_on": None if event.recovered_on is None else event.recovered_on.isoformat(),
+        },
+        reasons=(f"{event.area_m2 / 1e4:.2f} ha of stand lost, {share:.0%} of the parcel.", *event.reasons),
+    )
+
+
+def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+    names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
+    claims = judge_claims(evidence.attributes, living_share=None)
+    return Judgement(
+        status="cannot_tell",
+        reason=reason,
+        columns={**claims, **dict.fromkeys(names)},
+        quantity=None,
+        quantity_unit="ha",
+        events=(),
+        yearly=(),
+    )
+
+
+def _day(value: np.datetime64) -> dt.date:
+    day: dt.date = value.astype("datetime64[D]").astype(dt.date)
+    return day
+
+
+__all__ = ["FORESTRY", "Forestry", "ForestryParams", "PixelChange"]

@@ -1,0 +1,357 @@
+"""One block, all its dates, in one task: from digital numbers to judged parcels.
+
+Written once, top to bottom; only this file and `service` know the order of the stages. Everything returned is small:
+tables by parcel, and the year of loss of the pixels for the map.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from geocollateral.assets import ASSETS, Asset
+from geocollateral.change import default_params, monitor
+from geocollateral.config import Settings
+from geocollateral.observe import cube, indices, looks, masks, zonal
+from geocollateral.types import (
+    CHANGE_COLUMNS,
+    CHANGE_STATUSES,
+    OBSERVATION_STATUSES,
+    OPTICAL_BANDS,
+    RADAR_BANDS,
+    SERIES_COLUMNS,
+    Block,
+    Event,
+    Hit,
+    Judgement,
+    ParcelEvidence,
+    PixelChange,
+    Source,
+)
+
+GENERAL_INDICES = ("ndvi", "ndmi")
+"""Series given for every parcel, whatever its asset class, where the bands allow."""
+CHART_STEP_DAYS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockTask:
+    """All one task needs; pickles."""
+
+    block: Block
+    grid: GeoBox
+    geometries: Mapping[str, BaseGeometry]
+    """In the CRS of the grid."""
+    attributes: Mapping[str, Mapping[str, Any]]
+    visible_fraction: Mapping[str, float]
+    source: Source
+    settings: Settings
+    as_of: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockResult:
+    """What one block has to say. Tables have the columns their records in `types` name."""
+
+    series: pd.DataFrame
+    changes: pd.DataFrame
+    baselines: pd.DataFrame
+    judgements: Mapping[str, Judgement]
+    hits: tuple[Hit, ...]
+    scenes: tuple[Mapping[str, Any], ...]
+    lost_pixels: NDArray[np.int64]
+    """Shape (pixel, 3): row and column in the grid, year of loss."""
+
+
+def assess_block(task: BlockTask) -> BlockResult:
+    """Read a block once and judge every parcel in it."""
+    settings = task.settings
+    offered = {band for item in task.block.items for band in item.assets}
+    wanted = _indices(task, offered)
+    numbers = task.source.read(task.block, _bands(wanted, offered))
+    cover = zonal.coverage(task.geometries, task.block.geobox)
+    physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
+    clear = _clear(numbers, physical, cover, settings)
+    scenes = _account(numbers, clear, cover, sorted(offered & set(numbers["band"].values)))
+
+    optical = [name for name in wanted if name not in RADAR_BANDS]
+    radar = [name for name in wanted if name in RADAR_BANDS]
+    scene_ids = numbers["scene_id"].values.tolist()
+    tables = []
+    seen: looks.Looks | None = None
+    statistics: xr.Dataset | None = None
+    if optical:
+        seen = looks.fuse_days(indices.compute_indices(physical, optical), clear, scene_ids)
+        statistics = zonal.zonal_statistics(seen.indices, seen.clear, cover)
+        tables.append(zonal.series_table(statistics, seen.scene_ids, "sentinel-2"))
+    if radar:
+        power = indices.compute_indices(physical, radar)
+        ground = looks.fuse_days(power, np.ones((power.sizes["time"], power.sizes["pixel"]), bool), scene_ids)
+        # Averaged as power, shown in dB: the mean of decibels is not the decibel of the mean.
+        decibel = zonal.to_decibel(zonal.zonal_statistics(ground.indices, ground.clear, cover))
+        tables.append(zonal.series_table(decibel, ground.scene_ids, "sentinel-1"))
+
+    judged = _judged_classes(task, optical)
+    pixels = {name: _pixel_changes(seen, ASSETS[name], settings) for name in judged if seen is not None}
+    changes: list[dict[str, Any]] = []
+    baselines: list[pd.DataFrame] = []
+    judgements: dict[str, Judgement] = {}
+    hits: list[Hit] = []
+    lost: list[NDArray[np.int64]] = []
+    for position, parcel_id in enumerate(cover.parcel_ids):
+        asset_class = str(task.attributes[parcel_id]["asset_class"])
+        asset = ASSETS.get(asset_class)
+        if statistics is not None:
+            rows, curves = _parcel_change(statistics.isel(parcel=position), asset, parcel_id, settings)
+            changes += rows
+            baselines.append(curves)
+        if asset is None or statistics is None or asset_class not in pixels:
+            judgements[parcel_id] = _no_judgement(asset_class, asset, optical)
+            continue
+        evidence = _evidence(task, cover, statistics, position, pixels[asset_class])
+        params = getattr(settings, asset.name)
+        judgement = asset.judge(evidence, params)
+        judgements[parcel_id] = judgement
+        hits += asset.hits(evidence, judgement, params)
+        changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
+        lost += [_lost_pixels(evidence, event) for event in judgement.events]
+    return BlockResult(
+        series=_concat(tables, SERIES_COLUMNS),
+        changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),
+        baselines=_concat(baselines, ("parcel_id", "index", "time", "expected", "spread", "informative")),
+        judgements=judgements,
+        hits=tuple(hits),
+        scenes=scenes,
+        lost_pixels=np.concatenate([*lost, np.zeros((0, 3), np.int64)]),
+    )
+
+
+def _indices(task: BlockTask, offered: set[str]) -> list[str]:
+    """Indices of all asset classes in the block, and the general ones, that the source's bands allow."""
+    classes = {str(task.attributes[i]["asset_class"]) for i in task.block.parcel_ids}
+    wanted = [name for c in sorted(classes & set(ASSETS)) for name in ASSETS[c].indices]
+    wanted += [*GENERAL_INDICES, *RADAR_BANDS]
+    unique = list(dict.fromkeys(wanted))
+    return [name for name in unique if set(indices.bands_of(name, offered)) <= offered]
+
+
+def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
+    """Asset classes in the block that have a judgement and all the indices it needs."""
+    classes = {str(task.attributes[i]["asset_class"]) for i in task.block.parcel_ids}
+    return [name for name in sorted(classes & set(ASSETS)) if set(ASSETS[name].indices) <= set(optical)]
+
+
+def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
+    bands = {band for name in wanted for band in indices.bands_of(name, offered)}
+    return sorted(bands | (offered & {"scl", "blue", "red"}))
+
+
+def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
+    """Shape (time, pixel), True = clear: classification, then data in every optical band, then the haze screen."""
+    bands = [name for name in OPTICAL_BANDS if name in physical]
+    if not bands:
+        return np.ones((physical.sizes["time"], physical.sizes["pixel"]), bool)
+    clear = np.logical_and.reduce([np.isfinite(physical[name].values) for name in bands])
+    if "scl" in numbers:
+        plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
+        classified = masks.classification_mask(plane, settings.masks).values
+        clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
+    if {"blue", "red"} <= set(bands):
+        clear &= ~masks.haze_screen(physical, clear, settings.masks)
+    return np.asarray(clear)
+
+
+def _account(
+    numbers: xr.Dataset, clear: NDArray[np.bool_], cover: zonal.Coverage, bands: Sequence[str]
+) -> tuple[Mapping[str, Any], ...]:
+    """What became of every scene, band and parcel of the block; the counts add up to scenes x bands x parcels."""
+    any_clear = (cover.fraction > 0).astype(np.int32) @ clear.T.astype(np.int32) > 0  # (parcel, time)
+    status = numbers["status"]
+    rows = []
+    for n, scene_id in enumerate(numbers["scene_id"].values.tolist()):
+        read = {band: str(status.sel(band=band).values[n]) for band in bands}
+        count: Counter[str] = Counter()
+        for found in read.values():
+            if found == "ok":
+                seen = int(any_clear[:, n].sum())
+                count.update({"ok": seen, "masked": len(cover.parcel_ids) - seen})
+            else:
+                count[found] += len(cover.parcel_ids)
+        rows.append(
+            {
+                "scene_id": scene_id,
+                "datetime": pd.Timestamp(numbers["time"].values[n]).isoformat() + "Z",
+                "platform": str(numbers["platform"].values[n]),
+                "bands": read,
+                "observations": {name: count[name] for name in OBSERVATION_STATUSES},
+                "clear_parcels": [cover.parcel_ids[p] for p in np.flatnonzero(any_clear[:, n])],
+            }
+        )
+    return tuple(rows)
+
+
+def _parcel_change(
+    statistics: xr.Dataset, asset: Asset | None, parcel_id: str, settings: Settings
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Monitor the parcel's mean of each index; the baseline is drawn on a regular step between the looks too."""
+    rows, curves = [], []
+    days = statistics["time"].values
+    steps = np.arange(days[0], days[-1] + np.timedelta64(1, "D"), np.timedelta64(CHART_STEP_DAYS, "D"))
+    for name in statistics["index"].values.tolist():
+        mean = statistics["mean"].sel(index=name).drop_vars("index")
+        usable = statistics["valid_fraction"].sel(index=name).values >= settings.forestry.min_look_fraction
+        series = mean.where(usable).reindex(time=np.union1d(days, steps)).rename(name)
+        found = monitor(series, None, params=_params(series, asset, settings))
+        rows.append(_series_row(parcel_id, name, found))
+        curve = pd.DataFrame(
+            {
+                "parcel_id": parcel_id,
+                "index": name,
+                "time": found["time"].values,
+                "expected": found["expected"].values,
+                "spread": found["spread"].values,
+                "informative": found["informative"].values,
+            }
+        )
+        curves.append(curve[np.isfinite(curve["expected"])])
+    return rows, _concat(curves, ("parcel_id", "index", "time", "expected", "spread", "informative"))
+
+
+def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> Any:
+    name = str(series.name)
+    own = dict(asset.monitoring.get(name, {})) if asset is not None else {}
+    own |= settings.change.get(name, {})
+    base = default_params(series)
+    return type(base).model_validate({**base.model_dump(), **own})
+
+
+def _evidence(
+    task: BlockTask,
+    cover: zonal.Coverage,
+    statistics: xr.Dataset,
+    position: int,
+    pixels: Mapping[str, PixelChange],
+) -> ParcelEvidence:
+    parcel_id = cover.parcel_ids[position]
+    part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
+    columns, shares = cover.fraction.indices[part], cover.fraction.data[part]
+    row, col = np.divmod(cover.pixels[columns], task.block.geobox.shape.x)
+    left, top = ~task.grid.affine * (task.block.geobox.affine * (0, 0))
+    # Geodesic area of the whole parcel, shared out by coverage: the grid's own projection need not keep areas.
+    pixel_m2 = float(task.attributes[parcel_id]["obs_area_m2"]) / cover.whole[position]
+    fraction = statistics["valid_fraction"].isel(index=0, parcel=position).values
+    return ParcelEvidence(
+        parcel_id=parcel_id,
+        attributes=task.attributes[parcel_id],
+        as_of=task.as_of,
+        area_m2=shares * pixel_m2,
+        row=row + round(top),
+        col=col + round(left),
+        n_full_pixels=int(cover.n_full[position]),
+        visible_fraction=task.visible_fraction[parcel_id],
+        look_days=statistics["time"].values[fraction > 0].astype("datetime64[D]"),
+        look_fraction=fraction[fraction > 0],
+        pixels={name: _take(change, columns) for name, change in pixels.items()},
+    )
+
+
+def _pixel_changes(seen: looks.Looks, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+    """What the monitor finds on every pixel of the block, for each index of an asset class."""
+    clear = xr.DataArray(seen.clear, dims=("time", "pixel"))
+    return {name: _pixel_change(seen.indices[name].where(clear), asset, settings) for name in asset.indices}
+
+
+def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
+    found = monitor(values, None, params=_params(values, asset, settings))
+
+    def days(variable: str) -> NDArray[np.datetime64]:
+        return found[variable].values.astype("datetime64[D]")
+
+    return PixelChange(
+        status=found["status"].values,
+        last_clear_before=days("last_clear_before"),
+        first_clear_after=days("break_date"),
+        detected_on=days("detected_on"),
+        recovered_on=days("recovered_on"),
+        magnitude=found["magnitude"].values,
+        probability=found["probability"].values,
+        season_max=found["season_max"].values,
+        last_informative=days("last_informative"),
+    )
+
+
+def _take(change: PixelChange, columns: NDArray[np.integer]) -> PixelChange:
+    return PixelChange(**{field.name: getattr(change, field.name)[columns] for field in fields(change)})
+
+
+def _no_judgement(asset_class: str, asset: Asset | None, optical: Sequence[str]) -> Judgement:
+    if asset is None:
+        reason = f"This version does not judge the asset class {asset_class!r} yet; only its series are given."
+    else:
+        lacking = sorted(set(asset.indices) - set(optical))
+        needed = sorted({band for name in lacking for band in indices.bands_of(name)})
+        reason = f"The source lacks bands for {', '.join(lacking)} (needs {', '.join(needed)})."
+    return Judgement(
+        status="cannot_tell", reason=reason, columns={}, quantity=None, quantity_unit="ha", events=(), yearly=()
+    )
+
+
+def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
+    return {
+        "parcel_id": parcel_id,
+        "index": name,
+        "level": "parcel",
+        "status": CHANGE_STATUSES[int(found["status"])],
+        "break_date": found["break_date"].values,
+        "last_clear_before": found["last_clear_before"].values,
+        "first_clear_after": found["break_date"].values,
+        "detected_on": found["detected_on"].values,
+        "recovered_on": found["recovered_on"].values,
+        "area_m2": np.nan,
+        "magnitude": float(found["magnitude"]),
+        "probability": float(found["probability"]),
+        "sensors": "sentinel-2",
+        "n_looks": int(found["n_looks"]),
+        "reason": "mean of the parcel",
+    }
+
+
+def _event_row(parcel_id: str, event: Event, n_looks: int) -> dict[str, Any]:
+    return {
+        "parcel_id": parcel_id,
+        "index": "+".join(event.indices),
+        "level": "pixels",
+        "status": "confirmed",
+        "break_date": np.datetime64(event.first_clear_after, "ns"),
+        "last_clear_before": np.datetime64(event.last_clear_before, "ns"),
+        "first_clear_after": np.datetime64(event.first_clear_after, "ns"),
+        "detected_on": np.datetime64(event.detected_on, "ns"),
+        "recovered_on": np.datetime64("NaT" if event.recovered_on is None else event.recovered_on, "ns"),
+        "area_m2": event.area_m2,
+        "magnitude": event.magnitude,
+        "probability": event.probability,
+        "sensors": "sentinel-2",
+        "n_looks": n_looks,
+        "reason": " ".join(event.reasons),
+    }
+
+
+def _lost_pixels(evidence: ParcelEvidence, event: Event) -> NDArray[np.int64]:
+    where = np.asarray(event.pixels, np.int64)
+    year = np.full(len(where), event.first_clear_after.year)
+    return np.stack([evidence.row[where], evidence.col[where], year], axis=1).astype(np.int64)
+
+
+def _concat(tables: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [table[list(columns)] for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))

@@ -1,0 +1,164 @@
+"""The ``geocollateral`` command: one function per use case. Heavy imports live inside the commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, Self
+
+import typer
+
+from geocollateral import __version__
+from geocollateral.errors import GeocollateralError
+
+if TYPE_CHECKING:
+    from geocollateral.types import Assessment
+
+EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
+"""Exit code of each kind of error; 2 is a wrong command line, 0 success."""
+
+app = typer.Typer(
+    name="geocollateral",
+    help="Satellite due diligence and monitoring of loan collateral.",
+    epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable, "
+    "6 broken data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app()
+    except GeocollateralError as error:
+        _fail(error)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(f"geocollateral {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def assess(
+    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    source: Annotated[
+        str, typer.Option("--source", metavar="S", help="Imagery: sample:romania or cube:FILE (NetCDF or Zarr).")
+    ],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of", metavar="DATE", help="Judge as on this day, from imagery up to it; default: newest scene."
+        ),
+    ] = None,
+    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    unit_values: Annotated[
+        Path | None,
+        typer.Option(
+            "--unit-values", metavar="CSV", help="What a ha or mu of each asset class is worth; without it no value."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder.")] = Path("results/assessment"),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")
+    ] = False,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
+    ] = None,
+    scale: Annotated[float | None, typer.Option("--scale", help="cube: reflectance = DN * scale + offset.")] = None,
+    offset: Annotated[float | None, typer.Option("--offset", help="cube: reflectance = DN * scale + offset.")] = None,
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="cube: CRS of a file that names none, e.g. EPSG:32633.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Local threads; default: one per core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="threads, processes, or the address of a Dask scheduler.")
+    ] = None,
+) -> None:
+    """Due diligence of the parcels of one file: series, dated changes, value and alerts per parcel, with a report."""
+    from geocollateral import service
+    from geocollateral.config import load_settings
+
+    knobs = load_settings(settings)
+    asked = {name: value for name, value in (("workers", workers), ("scheduler", scheduler)) if value is not None}
+    if asked:
+        knobs = service.with_compute(knobs, asked)
+    with _Progress("blocks") as progress:
+        result = service.assess(
+            parcels,
+            source=source,
+            period=(start, None),
+            as_of=as_of,
+            settings=knobs,
+            datum=datum,
+            unit_values=unit_values,
+            source_options={"scale": scale, "offset": offset, "crs": crs},
+            out=out,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _print_table(result)
+    typer.echo(f"\nReport: {out / 'report.html'}")
+
+
+class _Progress:
+    """A bar on a terminal, plain lines elsewhere; both on standard error, so that output can be piped."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)
+            )
+            self._task = self._bar.add_task(unit, total=None)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+        else:
+            typer.echo(f"{self._unit}: {done} of {total}", err=True)
+
+
+def _print_table(result: Assessment) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from geocollateral.service import summary_rows
+
+    table = Table(title=f"As of {result.as_of}, run {result.run_id}", title_justify="left")
+    rows = summary_rows(result)
+    for name in rows[0]:
+        table.add_column(
+            name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value"} else "left"
+        )
+    for row in rows:
+        table.add_row(*row.values())
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def _fail(error: GeocollateralError) -> NoReturn:
+    typer.echo(f"geocollateral: {error}", err=True)
+    sys.exit(EXIT_CODES[error.kind])

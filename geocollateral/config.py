@@ -1,0 +1,78 @@
+"""Settings: the parameter objects of the stages, nested. From YAML, then from the environment; unknown keys refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from geocollateral.assets.forestry import ForestryParams
+from geocollateral.compute import ComputeParams
+from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.observe.masks import MaskParams
+from geocollateral.observe.plan import PlanParams
+
+
+class Settings(BaseSettings):
+    """All knobs of a run. Environment variables are named ``GEOCOLLATERAL_MASKS__DILATE_M`` and win over the file."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="GEOCOLLATERAL_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    plan: PlanParams = Field(PlanParams(), description="How parcels are gathered into blocks.")
+    masks: MaskParams = Field(MaskParams(), description="The clear mask.")
+    change: dict[str, dict[str, Any]] = Field(
+        {}, description="Per index, fields of the change monitor's parameters that replace the asset class's choice."
+    )
+    forestry: ForestryParams = Field(ForestryParams(), description="The judgement of a forest.")
+    compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, so that one deployment can differ from the shared file."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Settings from a YAML file and the environment.
+
+    Raises
+    ------
+    MissingInput
+        The file does not exist.
+    InvalidInput
+        Not YAML, an unknown key or a value out of bounds; the message names each.
+    """
+    given: dict[str, Any] = {}
+    if path is not None:
+        if not path.is_file():
+            raise MissingInput(f"Settings file {path} does not exist.")
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"Settings file {path} is not YAML: {error}") from error
+        if loaded is not None and not isinstance(loaded, dict):
+            raise InvalidInput(
+                f"Settings file {path} must hold a mapping of names to values, got {type(loaded).__name__}."
+            )
+        given = loaded or {}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        raise InvalidInput(f"Settings{f' in {path}' if path else ''}: {faults}") from error

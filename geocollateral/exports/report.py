@@ -1,0 +1,339 @@
+"""The due-diligence report: one HTML file that needs no script, no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geocollateral.exports import charts, maps
+from geocollateral.exports.chips import encode_png
+from geocollateral.exports.json_values import json_value
+from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
+from geocollateral.exports.tables import sort_alerts
+from geocollateral.exports.wording import Words
+from geocollateral.types import Assessment, Chip
+
+FEW_LOOKS = 15
+LONG_SINCE_DAYS = 120
+LONG_GAP_DAYS = 150
+SMALL_M2 = 5000.0
+"""Half a hectare: 50 whole pixels at best, a third of them on the edge."""
+
+ICONS: Mapping[State, str] = {"fine": "✓", "attention": "!", "cannot_tell": "?"}
+"""A second sign beside the colour, and beside the words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A chip as the report shows it."""
+
+    uri: str
+    width: int
+    height: int
+    outline: str
+    chip: Chip
+    across_m: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParcelSection:
+    """One parcel's part of the report."""
+
+    facts: ParcelFacts
+    says: tuple[str, ...]
+    """The status in plain words, a sentence each."""
+    chart: charts.SeriesChart | None
+    pictures: tuple[Picture, ...]
+    limits: tuple[str, ...]
+
+
+def report_html(assessment: Assessment, lang: str = "en") -> bytes:
+    """The report of a run.
+
+    Parameters
+    ----------
+    assessment
+        The result.
+    lang
+        A language of `wording.CATALOGUES`.
+
+    Returns
+    -------
+    UTF-8 HTML with all styles and pictures inside. The same assessment gives the same bytes.
+    """
+    words = Words(lang)
+    facts = summarise(assessment)
+    picture = assessment.picture
+    page = _environment(words).get_template("report.html.j2")
+    html = page.render(
+        t=words,
+        a=assessment,
+        title=_title(assessment, words),
+        facts=facts,
+        verdict=say_verdict(facts, words),
+        states=_tally(facts),
+        totals=_totals(assessment, facts),
+        alerts=sort_alerts(assessment.alerts),
+        numbers={f.parcel_id: f.number for f in facts},
+        map=maps.draw_map(picture, assessment.parcels) if picture else None,
+        sections=list(_sections(assessment, facts, words)),
+        scenes=_scene_counts(assessment.scenes),
+        record=_record(assessment.run),
+        icons=ICONS,
+    )
+    return html.encode()
+
+
+def say_verdict(facts: Sequence[ParcelFacts], words: Words) -> str:
+    """The whole result in one line."""
+    n = Counter(f.state for f in facts)
+    fine, attention, unknown = n["fine"], n["attention"], n["cannot_tell"]
+    if attention:
+        key = "verdict.attention_rest" if unknown else "verdict.attention"
+        return words.count(key, attention, m=unknown, total=len(facts))
+    if fine:
+        return words.count("verdict.fine_rest" if unknown else "verdict.fine", fine, m=unknown)
+    return words("verdict.none")
+
+
+# ------------------------------------------------------------------------------------------------------ whole-run parts
+
+
+def _environment(words: Words) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("geocollateral.exports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["png_uri"] = png_uri
+    environment.filters["asset_word"] = lambda name: words.named("asset", name)
+    environment.globals["interval"] = lambda value: words.money_range(value.low, value.high, value.currency)
+    return environment
+
+
+def png_uri(image: NDArray[np.uint8]) -> str:
+    """An image as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()
+
+
+def _title(assessment: Assessment, words: Words) -> str:
+    """Name of the project or of the parcel file, as far as the run's record says."""
+    project = assessment.run.get("project")
+    if isinstance(project, Mapping):
+        project = project.get("name")
+    if project:
+        return str(project)
+    inputs = assessment.run.get("inputs")
+    if isinstance(inputs, Mapping) and inputs:
+        return str(next(iter(inputs)))
+    return words("title")
+
+
+def _tally(facts: Sequence[ParcelFacts]) -> list[tuple[State, int]]:
+    counts = Counter(f.state for f in facts)
+    return [(state, counts[state]) for state in STATES]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Sums over the parcels."""
+
+    area_m2: float
+    disturbed_m2: float | None
+    """None where no parcel could be judged."""
+    values: tuple[tuple[Interval, int], ...]
+    """Per currency, the summed interval and the number of parcels in it."""
+    n_looks: int
+    first: dt.date | None
+    last: dt.date | None
+
+
+def _totals(assessment: Assessment, facts: Sequence[ParcelFacts]) -> Totals:
+    disturbed = [f.disturbed_m2 for f in facts if f.disturbed_m2 is not None]
+    by_currency: dict[str, list[Interval]] = {}
+    for fact in facts:
+        if fact.value:
+            by_currency.setdefault(fact.value.currency or "", []).append(fact.value)
+    times = pd.to_datetime(assessment.series["time"])
+    return Totals(
+        area_m2=sum(f.area_m2 for f in facts),
+        disturbed_m2=sum(disturbed) if disturbed else None,
+        values=tuple((_sum_of(items), len(items)) for _, items in sorted(by_currency.items())),
+        n_looks=int(assessment.series["scene_id"].nunique()),
+        first=times.min().date() if len(times) else None,
+        last=times.max().date() if len(times) else None,
+    )
+
+
+def _sum_of(intervals: Sequence[Interval]) -> Interval:
+    return Interval(
+        low=sum(i.low for i in intervals),
+        middle=sum(i.middle for i in intervals),
+        high=sum(i.high for i in intervals),
+        currency=intervals[0].currency,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneCounts:
+    """What was found and read, as far as ``scenes.json`` says."""
+
+    total: int
+    by_platform: Mapping[str, Mapping[str, int]]
+    """Platform, then year, then number of scenes."""
+    by_status: Mapping[str, int]
+    """Status, then number of scene x band."""
+
+    @property
+    def years(self) -> list[str]:
+        """All years with a scene."""
+        return sorted({year for years in self.by_platform.values() for year in years})
+
+
+def _scene_counts(scenes: Mapping[str, Any]) -> SceneCounts:
+    found = [s for s in scenes.get("scenes", ()) if isinstance(s, Mapping)]
+    by_platform: dict[str, Counter[str]] = {}
+    by_status: Counter[str] = Counter()
+    for scene in found:
+        time = json_value(scene.get("time", scene.get("datetime", scene.get("acquired"))))
+        platform = str(scene.get("platform") or scene.get("sensor") or "–")
+        by_platform.setdefault(platform, Counter())[str(time)[:4] if time else "–"] += 1
+        bands = scene.get("bands", scene.get("status"))
+        if isinstance(bands, Mapping):
+            by_status.update(str(status) for status in bands.values())
+    return SceneCounts(total=len(found), by_platform=dict(sorted(by_platform.items())), by_status=dict(by_status))
+
+
+def _record(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """The parts of the run's record that a reader can use, as pairs of name and text."""
+    parts = {name: list(_flatten(run[name])) for name in ("inputs", "settings", "versions") if run.get(name)}
+    return {name: pairs for name, pairs in parts.items() if pairs}
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested records as dotted names with their texts."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        yield prefix, ", ".join(str(json_value(item)) for item in value) or "–"
+    else:
+        plain = json_value(value)
+        yield prefix, "–" if plain is None else str(plain)
+
+
+# ---------------------------------------------------------------------------------------------------------- per parcel
+
+
+def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words) -> Iterator[ParcelSection]:
+    series = _by_parcel(assessment.series)
+    baselines = _by_parcel(assessment.baselines)
+    axes = charts.share_axes(assessment.series, assessment.baselines, assessment.as_of)
+    for row, fact in enumerate(facts):
+        looks = series.get(fact.parcel_id, assessment.series.iloc[:0])
+        expected = baselines.get(fact.parcel_id, assessment.baselines.iloc[:0])
+        chart = _chart(looks, expected, fact, axes)
+        outline = assessment.parcels.geometry.iloc[[row]]
+        chips = [chip for chip in assessment.chips if chip.parcel_id == fact.parcel_id]
+        yield ParcelSection(
+            facts=fact,
+            says=tuple(_say_state(fact, chart, words)),
+            chart=chart,
+            pictures=tuple(_picture(chip, outline) for chip in chips),
+            limits=tuple(_say_limits(fact, chart, assessment.as_of, words)),
+        )
+
+
+def _by_parcel(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(parcel_id): rows for parcel_id, rows in table.groupby("parcel_id", sort=False)}
+
+
+def _chart(
+    looks: pd.DataFrame, expected: pd.DataFrame, fact: ParcelFacts, axes: Mapping[str, charts.Axes]
+) -> charts.SeriesChart | None:
+    index = charts.choose_index(looks, expected, fact.breaks)
+    if index is None:
+        return None
+    return charts.draw_series(
+        looks[looks["index"] == index], expected[expected["index"] == index], fact.breaks, axes[index]
+    )
+
+
+def _picture(chip: Chip, outline: Any) -> Picture:
+    height, width = chip.rgb.shape[:2]
+    return Picture(
+        uri=png_uri(chip.rgb),
+        width=width,
+        height=height,
+        outline=maps.outline_path(maps.to_pixels(outline, chip.crs, chip.transform)[0]),
+        chip=chip,
+        across_m=maps.ground_width(chip.crs, chip.transform, width, height),
+    )
+
+
+def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words) -> Iterator[str]:
+    """The status of a parcel, a sentence each."""
+    if fact.state == "cannot_tell":
+        yield words("say.cannot_tell")
+        yield fact.reason or words("say.no_reason")
+        if fact.open_alerts:
+            yield words("say.cannot_tell.alerts")
+        return
+    if fact.open_alerts:
+        yield words.count("say.attention", len(fact.open_alerts))
+    if fact.mismatches:
+        claims = words("list_separator").join(words.named("claim", c.removeprefix("claim_")) for c in fact.mismatches)
+        yield words("say.mismatch", claims=claims)
+    for found in fact.breaks:
+        if not found.confirmed:
+            yield words("say.suspected", date=words.date(found.first_clear_after))
+        elif found.recovered_on:
+            yield words("say.recovered", date=words.date(found.recovered_on))
+    if fact.state == "fine" and not fact.breaks:
+        if chart:
+            first, last = words.date(chart.first), words.date(fact.last_clear or chart.last)
+            yield words.count("say.fine", fact.n_obs, first=first, last=last)
+        else:
+            yield words("say.fine.plain")
+    if fact.alerts and not fact.open_alerts:
+        yield words("say.closed_alerts")
+    if fact.reason:
+        yield fact.reason
+
+
+def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.date, words: Words) -> Iterator[str]:
+    """What a reader must keep in mind of this parcel, a sentence each."""
+    if chart and fact.n_obs < FEW_LOOKS:
+        yield words("limit.few_looks", n=fact.n_obs)
+    if fact.last_clear and (as_of - fact.last_clear).days > LONG_SINCE_DAYS:
+        yield words("limit.last_clear", date=words.date(fact.last_clear), days=(as_of - fact.last_clear).days)
+    if fact.area_m2 < SMALL_M2:
+        yield words("limit.small", area=words.hectares(fact.area_m2))
+    if chart and (gap := _longest_gap(chart)) and gap[0] > LONG_GAP_DAYS:
+        yield words("limit.gap", days=gap[0], first=words.date(gap[1]), last=words.date(gap[2]))
+    for found in fact.breaks:
+        if (found.first_clear_after - found.last_clear_before).days > 1:
+            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
+            yield words("limit.interval", before=before, after=after)
+    if fact.unstable_indices:
+        yield words("limit.unstable", index=words("list_separator").join(i.upper() for i in fact.unstable_indices))
+    if chart and chart.uninformative:
+        yield words("limit.winter")
+
+
+def _longest_gap(chart: charts.SeriesChart) -> tuple[int, dt.date, dt.date] | None:
+    """Days, first and last day of the longest time between two looks."""
+    days = [dot.day for dot in chart.dots]
+    return max((((b - a).days, a, b) for a, b in pairwise(days)), default=None)

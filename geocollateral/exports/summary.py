@@ -1,0 +1,242 @@
+"""What an assessment says of each parcel, before it is put into words or pictures."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from geocollateral.types import CHANGE_STATUSES, Alert, Assessment, ParcelStatus, Verdict
+
+State = Literal["fine", "attention", "cannot_tell"]
+STATES: tuple[State, ...] = ("attention", "cannot_tell", "fine")
+"""In the order of urgency."""
+
+LIVING_COLUMN = "obs_living_frac"
+DISTURBED_COLUMN = "chg_disturbed_m2"
+
+CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
+"""Of an alert that asks nothing of the reader any more."""
+
+_VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "cannot_tell")
+_CANNOT_TELL: ParcelStatus = "cannot_tell"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A value [currency units] that is never a single number."""
+
+    low: float
+    middle: float
+    high: float
+    currency: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """One dated change of a parcel. Dates are days in UTC."""
+
+    last_clear_before: dt.date
+    first_clear_after: dt.date
+    detected_on: dt.date | None
+    recovered_on: dt.date | None
+    confirmed: bool
+    index: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Year:
+    """One calendar year of a parcel; None = cannot tell."""
+
+    year: int
+    living_frac: float | None
+    disturbed_m2: float | None
+    n_looks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParcelFacts:
+    """All that the report says of one parcel; None = not known or not given."""
+
+    number: int
+    """Place in the input, from 1: the parcel's badge on the map."""
+    parcel_id: str
+    asset_class: str
+    state: State
+    area_m2: float
+    reason: str | None
+    n_obs: int
+    last_clear: dt.date | None
+    living_frac: float | None
+    disturbed_m2: float | None
+    value: Interval | None
+    grade: str | None
+    risk_score: float | None
+    risk_ltv: float | None
+    alerts: tuple[Alert, ...]
+    open_alerts: tuple[Alert, ...]
+    verdicts: Mapping[str, Verdict]
+    """Verdict on each claim, by column."""
+    claims: Mapping[str, Any]
+    """What was claimed, by column."""
+    breaks: tuple[Break, ...]
+    unstable_indices: tuple[str, ...]
+    years: tuple[Year, ...]
+
+    @property
+    def mismatches(self) -> tuple[str, ...]:
+        """Claims that do not match what is seen."""
+        return tuple(name for name, verdict in self.verdicts.items() if verdict == "mismatch")
+
+
+def summarise(assessment: Assessment) -> tuple[ParcelFacts, ...]:
+    """The facts of every parcel, in the order of the input."""
+    changes = dict(tuple(assessment.changes.groupby("parcel_id", sort=False)))
+    yearly = dict(tuple(assessment.yearly.groupby("parcel_id", sort=False)))
+    nothing = assessment.changes.iloc[:0], assessment.yearly.iloc[:0]
+    return tuple(
+        _facts(
+            number,
+            str(parcel_id),
+            dict(zip(assessment.parcels.columns, row, strict=True)),
+            tuple(a for a in assessment.alerts if a.parcel_id == parcel_id),
+            changes.get(parcel_id, nothing[0]),
+            yearly.get(parcel_id, nothing[1]),
+        )
+        for number, (parcel_id, row) in enumerate(
+            zip(assessment.parcels.index, _rows(assessment.parcels), strict=True), start=1
+        )
+    )
+
+
+def day_of(value: Any) -> dt.date | None:
+    """The day of any kind of date; None where there is none."""
+    if value is None or pd.isna(value):
+        return None
+    return pd.Timestamp(value).date()
+
+
+def number_of(value: Any) -> float | None:
+    """A number, or None where there is none."""
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _rows(table: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    return zip(*(table[column].tolist() for column in table.columns), strict=True)
+
+
+def _facts(
+    number: int,
+    parcel_id: str,
+    row: Mapping[str, Any],
+    alerts: tuple[Alert, ...],
+    changes: pd.DataFrame,
+    yearly: pd.DataFrame,
+) -> ParcelFacts:
+    judged = row["meta_status"] != _CANNOT_TELL
+    statuses = changes["status"].map(_status_name)
+    breaks = _breaks(changes, statuses)
+    verdicts: dict[str, Verdict] = {
+        c: v for c, v in row.items() if c.startswith("claim_") and isinstance(v, str) and v in _VERDICTS
+    }
+    open_alerts = tuple(a for a in alerts if a.status not in CLOSED_STATUSES)
+    suspected = any(not b.confirmed for b in breaks)
+    attention = bool(open_alerts) or suspected or "mismatch" in verdicts.values()
+    years = _years(yearly, judged)
+    return ParcelFacts(
+        number=number,
+        parcel_id=parcel_id,
+        asset_class=str(row["asset_class"]),
+        state="cannot_tell" if not judged else "attention" if attention else "fine",
+        area_m2=float(row["obs_area_m2"]),
+        reason=_text(row["meta_reason"]),
+        n_obs=int(number_of(row["meta_n_obs"]) or 0),
+        last_clear=day_of(row["meta_last_clear"]),
+        living_frac=_living(row, years) if judged else None,
+        disturbed_m2=_disturbed(row, years) if judged else None,
+        value=_value(row) if judged else None,
+        grade=_text(row["val_grade"]) if judged else None,
+        risk_score=number_of(row["risk_score"]) if judged else None,
+        risk_ltv=number_of(row["risk_ltv"]) if judged else None,
+        alerts=alerts,
+        open_alerts=open_alerts,
+        verdicts=verdicts,
+        claims={c: v for c, v in row.items() if c.startswith("claim_") and c not in verdicts and _text(v) is not None},
+        breaks=breaks,
+        unstable_indices=tuple(sorted(set(changes.loc[statuses == "unstable_history", "index"].astype(str)))),
+        years=years,
+    )
+
+
+def _status_name(status: Any) -> str:
+    """Name of a change status, kept as a name or as its number."""
+    return status if isinstance(status, str) else CHANGE_STATUSES[int(status)]
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (not isinstance(value, (list, tuple, dict)) and pd.isna(value)) or value == "":
+        return None
+    return str(value)
+
+
+def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...]:
+    """The parcel's breaks by date; the same interval seen in two indices is one break."""
+    found: dict[tuple[dt.date, dt.date], Break] = {}
+    for row, status in zip(changes.to_dict("records"), statuses, strict=True):
+        before, after = day_of(row["last_clear_before"]), day_of(row["first_clear_after"])
+        if status not in ("suspected", "confirmed") or before is None or after is None:
+            continue
+        seen = Break(
+            last_clear_before=before,
+            first_clear_after=after,
+            detected_on=day_of(row["detected_on"]) if status == "confirmed" else None,
+            recovered_on=day_of(row["recovered_on"]),
+            confirmed=status == "confirmed",
+            index=str(row["index"]),
+        )
+        if (before, after) not in found or (seen.confirmed and not found[before, after].confirmed):
+            found[before, after] = seen
+    return tuple(found[key] for key in sorted(found))
+
+
+def _years(yearly: pd.DataFrame, judged: bool) -> tuple[Year, ...]:
+    """The calendar years; figures only where the parcel is judged and was seen that year."""
+    years = []
+    for row in yearly.sort_values("year").to_dict("records"):
+        looks = int(number_of(row["n_looks"]) or 0)
+        seen = judged and looks > 0
+        years.append(
+            Year(
+                year=int(row["year"]),
+                living_frac=number_of(row["living_share"]) if seen else None,
+                disturbed_m2=number_of(row["disturbed_m2"]) if seen else None,
+                n_looks=looks,
+            )
+        )
+    return tuple(years)
+
+
+def _living(row: Mapping[str, Any], years: tuple[Year, ...]) -> float | None:
+    """The column where the asset class gives one, else the latest year that could be told."""
+    if LIVING_COLUMN in row:
+        return number_of(row[LIVING_COLUMN])
+    known = [year.living_frac for year in years if year.living_frac is not None]
+    return known[-1] if known else None
+
+
+def _disturbed(row: Mapping[str, Any], years: tuple[Year, ...]) -> float | None:
+    """The column where the asset class gives one, else the sum over the years that could be told."""
+    if DISTURBED_COLUMN in row:
+        return number_of(row[DISTURBED_COLUMN])
+    known = [year.disturbed_m2 for year in years if year.disturbed_m2 is not None]
+    return sum(known) if known else None
+
+
+def _value(row: Mapping[str, Any]) -> Interval | None:
+    low, middle, high = (number_of(row[name]) for name in ("val_p05", "val_p50", "val_p95"))
+    if low is None or middle is None or high is None:
+        return None
+    return Interval(low=low, middle=middle, high=high, currency=_text(row["val_currency"]))

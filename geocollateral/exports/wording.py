@@ -1,0 +1,522 @@
+"""Every word of the report, in each language, and how numbers and dates are put.
+
+Sentences of the stages (`Alert.reasons`, ``meta_reason``, intake notes) are English and shown as they are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from geocollateral.errors import InvalidInput
+from geocollateral.types import MU_M2
+
+ENGLISH: Mapping[str, str] = {
+    "dash": "–",
+    "list_separator": ", ",
+    "clause_separator": ", ",
+    "full_stop": ".",
+    "title": "Satellite due diligence of collateral",
+    "skip": "Skip to the parcels",
+    "as_of": "As of",
+    "run_id": "Run",
+    "asset_class": "Asset class",
+    "asset.agriculture": "farmland",
+    "asset.forestry": "forest",
+    "asset.solar": "solar plant",
+    "asset.wind": "wind plant",
+    "asset.construction": "building site",
+    "asset.aquaculture": "aquaculture",
+    # -- status
+    "state.fine": "No change found",
+    "state.attention": "Needs attention",
+    "state.cannot_tell": "Cannot tell",
+    "state.fine.meaning": "enough clear looks, and no unexplained change in them",
+    "state.attention.meaning": "something changed, or a claim does not match; read why before lending",
+    "state.cannot_tell.meaning": "the imagery does not answer; this is not “no change”. Inspect on site",
+    # -- summary
+    "verdict.none": "No parcel could be judged.",
+    "verdict.fine.one": "The one parcel shows no change.",
+    "verdict.fine.other": "All {n} parcels show no change.",
+    "verdict.fine_rest.one": "No change found in the one parcel that could be judged; {m} could not be.",
+    "verdict.fine_rest.other": "No change found in the {n} parcels that could be judged; {m} could not be.",
+    "verdict.attention.one": "{n} of {total} parcels needs attention before lending.",
+    "verdict.attention.other": "{n} of {total} parcels need attention before lending.",
+    "verdict.attention_rest.one": "{n} of {total} parcels needs attention before lending; {m} could not be judged.",
+    "verdict.attention_rest.other": "{n} of {total} parcels need attention before lending; {m} could not be judged.",
+    "summary": "In short",
+    "parcels.one": "parcel",
+    "parcels.other": "parcels",
+    "area_total": "Area of all parcels",
+    "area_disturbed_total": "Disturbed area found",
+    "value_total": "Value, low to high",
+    "value_total.note": "Sum over {n} of {total} parcels with a value; low and high as if all erred the same way.",
+    "value_total.none": "No value given",
+    "value_total.none.note": "No unit values were supplied, or no parcel could be judged.",
+    "period": "Imagery",
+    "period.note.one": "{n} scene with a clear look",
+    "period.note.other": "{n} scenes with a clear look",
+    "alerts": "Alerts",
+    "alerts.none": "No alert.",
+    "severity.high": "High",
+    "severity.medium": "Medium",
+    "severity.low": "Low",
+    "alert.sentence": "{rule} in {parcel}: {area}, between {before} and {after}.",
+    "alert.when": "between {before} and {after}",
+    "alert.confirmed": "Confirmed {date}",
+    "alert.sensors": "seen by {sensors}",
+    "alert.probability": "probability {percent}",
+    "alert.evidence": "Evidence",
+    "alert.status": "status",
+    "alert_status.open": "open",
+    "alert_status.new": "new",
+    "alert_status.confirmed": "confirmed",
+    "alert_status.dismissed": "dismissed",
+    "alert_status.closed": "closed",
+    "alert_status.resolved": "resolved",
+    "rule.canopy_loss": "Loss of canopy",
+    "rule.felling": "Felling",
+    "rule.clearing": "Clearing",
+    "rule.stand_loss": "Loss of stand",
+    "rule.stand_disturbed": "Disturbed stand",
+    "rule.forest_loss": "Loss of forest",
+    # -- map
+    "map": "Map",
+    "map.alt": "Satellite picture of {date} with the numbered outlines of {n} parcels",
+    "map.caption": "Picture of {date}, scene {scene}. Disturbed pixels are coloured by the year of the break.",
+    "map.disturbed": "Disturbed in",
+    "map.none": "No map: no clear picture of the whole area.",
+    "map.outside": "Outside this picture: {parcels}.",
+    "map.metres": "{n} m",
+    "map.kilometres": "{n} km",
+    "map.north": "N",
+    "map.north.alt": "North",
+    # -- table
+    "table": "All parcels",
+    "col.parcel": "Parcel",
+    "col.status": "Status",
+    "col.area": "Area",
+    "col.living": "Living stand",
+    "col.disturbed": "Disturbed",
+    "col.value": "Value, low to high",
+    "col.alerts": "Alerts",
+    "alerts_count.one": "{n} alert",
+    "alerts_count.other": "{n} alerts",
+    "not_judged": "not judged",
+    "not_given": "not given",
+    "none": "none",
+    # -- parcel
+    "parcel": "Parcel",
+    "why": "Why",
+    "say.fine.one": "No change was found in {n} clear look from {first} to {last}.",
+    "say.fine.other": "No change was found in {n} clear looks from {first} to {last}.",
+    "say.fine.plain": "No change was found.",
+    "say.cannot_tell": "The imagery cannot answer for this parcel. This is not “no change”: nothing is known.",
+    "say.cannot_tell.alerts": "Even so, the alerts below were raised.",
+    "say.no_reason": "No reason was recorded.",
+    "say.attention.one": "{n} alert calls for a look at this parcel.",
+    "say.attention.other": "{n} alerts call for a look at this parcel.",
+    "say.suspected": "A change is suspected since {date}. It is not confirmed yet: more clear looks will settle it.",
+    "say.mismatch": "What was claimed does not match what is seen: {claims}.",
+    "say.recovered": "Greening again since {date}.",
+    "say.closed_alerts": "Earlier alerts here are closed; they are listed below.",
+    "key_figures": "Key figures",
+    "fig.area": "Area",
+    "fig.living": "Living stand",
+    "fig.disturbed": "Disturbed",
+    "fig.value": "Value, low to high",
+    "fig.value_mid": "middle {value}",
+    "fig.grade": "Grade",
+    "fig.looks": "Clear looks",
+    "fig.last_clear": "Last clear look",
+    "fig.risk": "Risk score",
+    "fig.ltv": "Loan to value",
+    "chart": "{index} over time",
+    "chart.alt": "Chart of {index} of parcel {parcel} from {first} to {last}: {looks} clear looks.",
+    "chart.alt.break": "A break between {before} and {after}.",
+    "chart.alt.no_break": "No break.",
+    "chart.look": "{date}: {value} ({percent} of the parcel clear)",
+    "chart.key.clear": "clear look",
+    "chart.key.partial": "less than {percent} of the parcel clear",
+    "chart.key.baseline": "expected for the season, with its usual spread",
+    "chart.key.break": "break: between the last clear look before and the first after",
+    "chart.key.detected": "confirmed",
+    "chart.key.recovered": "greening again",
+    "chart.key.uninformative": "season that cannot tell (leafless or snow)",
+    "chart.break": "break {before} to {after}",
+    "chart.none": "No chart: there was no clear look.",
+    "index.meaning.ndvi": "NDVI: greenness, 0 bare to about 0.9 dense leaf",
+    "index.meaning.nbr": "NBR: moisture and leaf against bare or burnt ground",
+    "index.meaning.ndmi": "NDMI: water in the canopy",
+    "chips": "Before and after",
+    "chips.latest": "Latest picture",
+    "role.before": "Before",
+    "role.after": "After",
+    "role.latest": "Latest",
+    "chip.alt": "{role}: satellite picture of parcel {parcel} on {date}",
+    "chip.clear": "{percent} clear",
+    "chip.across": "{metres} m across",
+    "yearly": "Year by year",
+    "year": "Year",
+    "yearly.living": "Living stand",
+    "yearly.disturbed": "Disturbed",
+    "yearly.looks": "Clear looks",
+    "yearly.no_looks": "cannot tell",
+    "claims": "Claims",
+    "claims.claim": "Claimed",
+    "verdict.match": "match",
+    "verdict.mismatch": "mismatch",
+    "verdict.cannot_tell": "cannot tell",
+    "limits": "Limits for this parcel",
+    "limit.few_looks": "Only {n} clear looks: a short or recent change may be missed.",
+    "limit.last_clear": "Not seen clearly since {date}, {days} days before the date of this report.",
+    "limit.small": "At {area} the parcel has few whole pixels; its edges mix with the neighbours.",
+    "limit.interval": "The break of {after} may have happened on any day from {before}: no clear look in between.",
+    "limit.unstable": "The history is unsteady ({index}); the baseline is less reliable than elsewhere.",
+    "limit.gap": "The longest time without a clear look was {days} days, from {first} to {last}.",
+    "limit.winter": "Shaded seasons cannot tell a felling in leafless forest.",
+    "limit.none": "None beyond those of the method.",
+    # -- end matter
+    "method": "Method and limits",
+    "method.1": "Parcels are laid over Sentinel images on the images' own grid; nothing is resampled. Clouds, shadow "
+    "and snow are left out, and a second screen removes looks that stand out from those around them.",
+    "method.2": "A seasonal baseline is fitted to each parcel's and each pixel's own history. A change counts once "
+    "several clear looks in a row depart from it, and is dated between the last clear look before and the first after.",
+    "method.3": "A pixel is 10 m wide. Thinning below the canopy, single trees, species, volume and ownership are not "
+    "seen. Deciduous forest in winter looks the same felled or standing.",
+    "method.4": "“Cannot tell” is an answer. It has no number anywhere in this report and must not be read as “no "
+    "change”.",
+    "method.5": "Value is area of living stand times unit values supplied by the user, as an interval. It is not an "
+    "appraisal. This report is a supporting tool, not a valuation; a qualified valuer decides and signs.",
+    "signoff": "Sign-off",
+    "signoff.note": "To be completed by the valuer or loan officer.",
+    "signoff.decision": "Decision and conditions",
+    "signoff.name": "Name",
+    "signoff.role": "Function and licence no.",
+    "signoff.date": "Date",
+    "signoff.signature": "Signature",
+    "sources": "Sources and licences",
+    "sources.licence": "Licence",
+    "sources.attribution": "Attribution",
+    "scenes": "Scenes",
+    "scenes.found.one": "{n} scene found.",
+    "scenes.found.other": "{n} scenes found.",
+    "scenes.platform": "Platform",
+    "scenes.year": "Year",
+    "scenes.count": "Scenes",
+    "scenes.bands": "Scene x band",
+    "scenes.total": "All",
+    "read_status.ok": "read",
+    "read_status.masked": "masked",
+    "read_status.outside": "outside",
+    "read_status.missing": "missing",
+    "read_status.corrupt": "corrupt",
+    "read_status.quarantined": "set aside",
+    "notes": "Notes on the parcel file",
+    "notes.none": "None: the file was taken as it is.",
+    "note.repair": "Repaired",
+    "note.refusal": "Refused",
+    "note.warning": "Warning",
+    "note.file": "whole file",
+    "record": "Record of the run",
+    "record.settings": "Settings",
+    "record.versions": "Versions",
+    "record.inputs": "Inputs (SHA-256)",
+    "footer": "Exact figures are in parcels.geojson; amounts here are rounded to three significant figures.",
+}
+
+CHINESE: Mapping[str, str] = {
+    "dash": "—",
+    "list_separator": "、",
+    "clause_separator": "，",
+    "full_stop": "。",
+    "title": "抵押物卫星遥感尽职调查报告",
+    "skip": "跳至地块清单",
+    "as_of": "截止日期",
+    "run_id": "运行编号",
+    "asset_class": "资产类别",
+    "asset.agriculture": "农用地",
+    "asset.forestry": "林地",
+    "asset.solar": "光伏电站",
+    "asset.wind": "风电场",
+    "asset.construction": "在建工程",
+    "asset.aquaculture": "水产养殖",
+    "state.fine": "未发现变化",
+    "state.attention": "需关注",
+    "state.cannot_tell": "无法判断",
+    "state.fine.meaning": "有效观测充足，未见异常变化",
+    "state.attention.meaning": "发生变化，或申报与影像不符；放款前须核实原因",
+    "state.cannot_tell.meaning": "影像不足以作出结论，不等于“未发现变化”，须现场核查",
+    "verdict.none": "所有地块均无法判断。",
+    "verdict.fine.one": "该地块未发现变化。",
+    "verdict.fine.other": "全部 {n} 宗地块均未发现变化。",
+    "verdict.fine_rest.one": "可判断的 1 宗地块未发现变化；另有 {m} 宗无法判断。",
+    "verdict.fine_rest.other": "可判断的 {n} 宗地块未发现变化；另有 {m} 宗无法判断。",
+    "verdict.attention.one": "{total} 宗地块中有 {n} 宗须在放款前核实。",
+    "verdict.attention.other": "{total} 宗地块中有 {n} 宗须在放款前核实。",
+    "verdict.attention_rest.one": "{total} 宗地块中有 {n} 宗须在放款前核实；{m} 宗无法判断。",
+    "verdict.attention_rest.other": "{total} 宗地块中有 {n} 宗须在放款前核实；{m} 宗无法判断。",
+    "summary": "结论摘要",
+    "parcels.one": "宗地块",
+    "parcels.other": "宗地块",
+    "area_total": "地块总面积",
+    "area_disturbed_total": "发现的受扰动面积",
+    "value_total": "参考价值区间",
+    "value_total.note": "{total} 宗地块中 {n} 宗有参考价值，直接加总；上下限按各宗同向偏差计。",
+    "value_total.none": "未给出参考价值",
+    "value_total.none.note": "未提供单价，或没有可判断的地块。",
+    "period": "影像时段",
+    "period.note.one": "{n} 景有清晰观测",
+    "period.note.other": "{n} 景有清晰观测",
+    "alerts": "预警",
+    "alerts.none": "无预警。",
+    "severity.high": "高",
+    "severity.medium": "中",
+    "severity.low": "低",
+    "alert.sentence": "{parcel}：{rule}，{area}，发生于 {before} 至 {after} 之间。",
+    "alert.when": "{before} 至 {after} 之间",
+    "alert.confirmed": "确认日期 {date}",
+    "alert.sensors": "观测来源 {sensors}",
+    "alert.probability": "概率 {percent}",
+    "alert.evidence": "证据",
+    "alert.status": "状态",
+    "alert_status.open": "待处理",
+    "alert_status.new": "新增",
+    "alert_status.confirmed": "已核实",
+    "alert_status.dismissed": "已排除",
+    "alert_status.closed": "已关闭",
+    "alert_status.resolved": "已处置",
+    "rule.canopy_loss": "林冠损失",
+    "rule.felling": "采伐",
+    "rule.clearing": "清除植被",
+    "rule.stand_loss": "林木损失",
+    "rule.stand_disturbed": "林分受扰动",
+    "rule.forest_loss": "森林损失",
+    "map": "位置图",
+    "map.alt": "{date} 卫星影像，标注 {n} 宗地块边界及编号",
+    "map.caption": "影像日期 {date}，景号 {scene}。受扰动像元按发生年份着色。",
+    "map.disturbed": "受扰动年份",
+    "map.none": "无位置图：没有覆盖全部区域的清晰影像。",
+    "map.outside": "不在本图范围内：{parcels}。",
+    "map.metres": "{n} 米",
+    "map.kilometres": "{n} 公里",
+    "map.north": "北",
+    "map.north.alt": "指北",
+    "table": "地块清单",
+    "col.parcel": "地块",
+    "col.status": "结论",
+    "col.area": "面积",
+    "col.living": "活立木占比",
+    "col.disturbed": "受扰动面积",
+    "col.value": "参考价值区间",
+    "col.alerts": "预警",
+    "alerts_count.one": "{n} 条",
+    "alerts_count.other": "{n} 条",
+    "not_judged": "不作判断",
+    "not_given": "未提供",
+    "none": "无",
+    "parcel": "地块",
+    "why": "理由",
+    "say.fine.one": "{first} 至 {last} 的 {n} 次有效观测中未发现变化。",
+    "say.fine.other": "{first} 至 {last} 的 {n} 次有效观测中未发现变化。",
+    "say.fine.plain": "未发现变化。",
+    "say.cannot_tell": "影像无法对该地块作出结论。这不等于“未发现变化”，而是情况未知。",
+    "say.cannot_tell.alerts": "尽管如此，仍触发了下列预警。",
+    "say.no_reason": "未记录原因。",
+    "say.attention.one": "有 {n} 条预警须核实。",
+    "say.attention.other": "有 {n} 条预警须核实。",
+    "say.suspected": "自 {date} 起疑似发生变化，尚未确认，有待更多清晰观测。",
+    "say.mismatch": "申报内容与影像不符：{claims}。",
+    "say.recovered": "自 {date} 起植被恢复。",
+    "say.closed_alerts": "该地块此前的预警已关闭，列示如下。",
+    "key_figures": "主要指标",
+    "fig.area": "面积",
+    "fig.living": "活立木占比",
+    "fig.disturbed": "受扰动面积",
+    "fig.value": "参考价值区间",
+    "fig.value_mid": "中位 {value}",
+    "fig.grade": "等级",
+    "fig.looks": "有效观测次数",
+    "fig.last_clear": "最近一次清晰观测",
+    "fig.risk": "风险评分",
+    "fig.ltv": "贷款价值比（LTV）",
+    "chart": "{index} 时间序列",
+    "chart.alt": "地块 {parcel} 的 {index} 曲线，{first} 至 {last}，共 {looks} 次有效观测。",
+    "chart.alt.break": "{before} 至 {after} 之间发生突变。",
+    "chart.alt.no_break": "未见突变。",
+    "chart.look": "{date}：{value}（地块清晰比例 {percent}）",
+    "chart.key.clear": "有效观测",
+    "chart.key.partial": "地块清晰比例低于 {percent}",
+    "chart.key.baseline": "季节基线及其正常波动范围",
+    "chart.key.break": "突变区间：此前最后一次与此后第一次清晰观测之间",
+    "chart.key.detected": "确认",
+    "chart.key.recovered": "植被恢复",
+    "chart.key.uninformative": "无法判断的季节（落叶或积雪）",
+    "chart.break": "突变 {before} 至 {after}",
+    "chart.none": "无曲线：没有有效观测。",
+    "index.meaning.ndvi": "NDVI：植被绿度，0 为裸地，约 0.9 为茂密叶冠",
+    "index.meaning.nbr": "NBR：区分湿润叶冠与裸地或火烧迹地",
+    "index.meaning.ndmi": "NDMI：冠层含水量",
+    "chips": "变化前后影像",
+    "chips.latest": "最新影像",
+    "role.before": "变化前",
+    "role.after": "变化后",
+    "role.latest": "最新",
+    "chip.alt": "{role}：地块 {parcel} 于 {date} 的卫星影像",
+    "chip.clear": "清晰比例 {percent}",
+    "chip.across": "幅宽 {metres} 米",
+    "yearly": "逐年情况",
+    "year": "年份",
+    "yearly.living": "活立木占比",
+    "yearly.disturbed": "受扰动面积",
+    "yearly.looks": "有效观测次数",
+    "yearly.no_looks": "无法判断",
+    "claims": "申报核对",
+    "claims.claim": "申报内容",
+    "verdict.match": "相符",
+    "verdict.mismatch": "不符",
+    "verdict.cannot_tell": "无法判断",
+    "limits": "本地块的局限",
+    "limit.few_looks": "仅有 {n} 次有效观测，短期或近期变化可能漏判。",
+    "limit.last_clear": "自 {date} 起未再清晰观测，距报告截止日 {days} 天。",
+    "limit.small": "面积仅 {area}，完整像元较少，边缘与相邻地物混合。",
+    "limit.interval": "{after} 的变化可能发生于 {before} 之后的任何一天，期间没有清晰观测。",
+    "limit.unstable": "历史曲线不稳定（{index}），基线可靠性较低。",
+    "limit.gap": "最长观测空档 {days} 天：{first} 至 {last}。",
+    "limit.winter": "阴影时段（落叶期）无法识别阔叶林采伐。",
+    "limit.none": "除方法本身的局限外，无其他。",
+    "method": "方法与局限",
+    "method.1": "地块叠加于 Sentinel 影像自身网格，不作重采样。剔除云、云影和积雪，并以时序检验剔除漏检的异常观测。",
+    "method.2": "以各地块、各像元自身历史拟合季节基线；连续多次清晰观测偏离基线方确认变化，"
+    "其时间界定于此前最后一次与此后第一次清晰观测之间。",
+    "method.3": "像元边长 10 米。林下间伐、单株、树种、蓄积量和权属均不可见；落叶林冬季采伐与否在影像上相同。",
+    "method.4": "“无法判断”本身即是结论，本报告不以任何数字代替，亦不得理解为“未发现变化”。",
+    "method.5": "参考价值 = 活立木面积 × 用户提供的单价，以区间表示，不是评估价值。"
+    "本报告为贷前尽调辅助材料，不构成资产评估，须由具备资质的评估人员判断并签字。",
+    "signoff": "签署",
+    "signoff.note": "由评估人员或客户经理填写。",
+    "signoff.decision": "意见及附加条件",
+    "signoff.name": "姓名",
+    "signoff.role": "职务及执业证号",
+    "signoff.date": "日期",
+    "signoff.signature": "签字",
+    "sources": "数据来源与许可",
+    "sources.licence": "许可",
+    "sources.attribution": "署名",
+    "scenes": "影像清单",
+    "scenes.found.one": "共检索到 {n} 景影像。",
+    "scenes.found.other": "共检索到 {n} 景影像。",
+    "scenes.platform": "卫星",
+    "scenes.year": "年份",
+    "scenes.count": "景数",
+    "scenes.bands": "景 × 波段",
+    "scenes.total": "合计",
+    "read_status.ok": "已读取",
+    "read_status.masked": "已掩膜",
+    "read_status.outside": "范围外",
+    "read_status.missing": "缺失",
+    "read_status.corrupt": "损坏",
+    "read_status.quarantined": "已隔离",
+    "notes": "地块文件说明",
+    "notes.none": "无：文件原样采用。",
+    "note.repair": "已修复",
+    "note.refusal": "已拒绝",
+    "note.warning": "提示",
+    "note.file": "整个文件",
+    "record": "运行记录",
+    "record.settings": "参数",
+    "record.versions": "软件版本",
+    "record.inputs": "输入（SHA-256）",
+    "footer": "精确数值见 parcels.geojson；本报告金额保留三位有效数字。",
+}
+
+CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
+
+_HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one language."""
+
+    lang: str
+
+    def __post_init__(self) -> None:
+        if self.lang not in CATALOGUES:
+            raise InvalidInput(f"no report in language {self.lang!r}; known: {', '.join(CATALOGUES)}")
+
+    @property
+    def html_lang(self) -> str:
+        """Value of the ``lang`` attribute."""
+        return _HTML_LANGUAGES[self.lang]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The sentence under a key, with its gaps filled."""
+        return CATALOGUES[self.lang][key].format(**values)
+
+    def count(self, key: str, n: int, **values: object) -> str:
+        """The sentence under a key in its form for ``n``."""
+        return self(f"{key}.{'one' if n == 1 else 'other'}", n=self.number(n), **values)
+
+    def named(self, family: str, name: str) -> str:
+        """The word for a name of ours (``rule.felling``); a name without one is shown readably as it is."""
+        known = CATALOGUES[self.lang].get(f"{family}.{name}")
+        plain = name.replace("_", " ").replace("-", " ").strip()
+        return known or plain[:1].upper() + plain[1:]
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """A number with separators of thousands."""
+        return f"{value:,.{decimals}f}"
+
+    def percent(self, fraction: float) -> str:
+        """A fraction in percent; never rounded up to 100 or down to 0."""
+        percent = 100 * fraction
+        if 99.5 <= percent < 100:
+            return ">99\u00a0%" if self.lang == "en" else ">99%"
+        if 0 < percent < 0.5:
+            return "<1\u00a0%" if self.lang == "en" else "<1%"
+        return f"{percent:.0f}\u00a0%" if self.lang == "en" else f"{percent:.0f}%"
+
+    def date(self, day: dt.date | None) -> str:
+        """A day, so that no reader takes the month for the day."""
+        if day is None:
+            return self("dash")
+        if self.lang == "zh":
+            return f"{day.year}年{day.month}月{day.day}日"
+        return f"{day.day}\u00a0{_MONTHS[day.month - 1]}\u00a0{day.year}"
+
+    def hectares(self, area_m2: float) -> str:
+        """An area in hectares."""
+        return f"{self._area(area_m2 / 1e4)}\u00a0{'ha' if self.lang == 'en' else '公顷'}"
+
+    def mu(self, area_m2: float) -> str:
+        """An area in mu."""
+        return f"{self._area(area_m2 / MU_M2)}\u00a0{'mu' if self.lang == 'en' else '亩'}"
+
+    def money(self, amount: float, currency: str | None) -> str:
+        """An amount, rounded to three significant figures."""
+        return self._with_currency(_amount(amount), currency)
+
+    def money_range(self, low: float, high: float, currency: str | None) -> str:
+        """An interval of amounts; never a single number, even where its ends round to the same."""
+        return self._with_currency(f"{_amount(low)} – {_amount(high)}", currency)
+
+    def _with_currency(self, text: str, currency: str | None) -> str:
+        if not currency:
+            return text
+        if self.lang == "zh":
+            return f"{text}\u00a0{'元' if currency == 'CNY' else currency}"
+        return f"{currency}\u00a0{text}"
+
+    def _area(self, value: float) -> str:
+        return self.number(value, 2 if value < 10 else 1 if value < 1000 else 0)
+
+
+def _amount(amount: float) -> str:
+    if amount == 0:
+        return "0"
+    digits = 2 - math.floor(math.log10(abs(amount)))
+    return f"{round(amount, digits):,.0f}" if digits <= 0 else f"{amount:,.{min(digits, 2)}f}"

@@ -1,0 +1,136 @@
+"""Spectral indices by name: our own functions first, else the catalogue that ``spyndex`` ships.
+
+A function registered here names the bands it needs as arguments and gets float32 arrays; NaN in, NaN out. A lower-case
+name of the catalogue (``ndvi``, ``ndmi``, ``nbr`` ...) works without further ado if our bands can feed its formula.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+
+import numpy as np
+import spyndex
+import xarray as xr
+from numpy.typing import NDArray
+
+from geocollateral.errors import InvalidInput
+from geocollateral.registry import Registry
+
+IndexFunction = Callable[..., NDArray[np.float32]]
+INDICES: Registry[IndexFunction] = Registry("index")
+
+CATALOGUE_BANDS: dict[str, str] = {
+    "A": "coastal",
+    "B": "blue",
+    "G": "green",
+    "R": "red",
+    "RE1": "rededge071",
+    "RE2": "rededge075",
+    "RE3": "rededge078",
+    "N": "nir",
+    "N2": "nir08",
+    "WV": "nir09",
+    "S1": "swir16",
+    "S2": "swir22",
+    "VV": "vv",
+    "VH": "vh",
+}
+"""Band symbol of the catalogue to our band name."""
+
+
+@INDICES.register("vv")
+def vv(vv: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Co-polarised backscatter, linear power [1]: averaged as such, shown in dB."""
+    return vv
+
+
+@INDICES.register("vh")
+def vh(vh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cross-polarised backscatter, linear power [1]: averaged as such, shown in dB."""
+    return vh
+
+
+def bands_of(name: str, offered: Collection[str] | None = None) -> tuple[str, ...]:
+    """Bands an index needs.
+
+    A formula that mixes the near infrared with a 20 m short-wave band takes the 20 m near infrared (B8A) where it is
+    offered: with the 10 m band the two would see different ground, and every edge would show a change that is none.
+
+    Parameters
+    ----------
+    offered
+        Bands there are; None for all.
+
+    Raises
+    ------
+    InvalidInput
+        Neither registered nor in the catalogue, or its formula needs what our bands cannot feed.
+    """
+    if name in INDICES:
+        return tuple(inspect.signature(INDICES[name]).parameters)
+    return tuple(_feeds(name, offered).values())
+
+
+def _feeds(name: str, offered: Collection[str] | None) -> dict[str, str]:
+    """Band symbol of the catalogue's formula to the band that feeds it."""
+    symbols = _catalogue_entry(name).bands
+    foreign = [symbol for symbol in symbols if symbol not in CATALOGUE_BANDS and symbol not in spyndex.constants]
+    if foreign:
+        raise InvalidInput(
+            f"Index {name!r} needs {foreign}, which neither our bands nor the catalogue's constants give."
+        )
+    feeds = {symbol: CATALOGUE_BANDS[symbol] for symbol in symbols if symbol in CATALOGUE_BANDS}
+    if "N" in feeds and {"S1", "S2"} & set(feeds) and (offered is None or "nir08" in offered):
+        feeds["N"] = "nir08"
+    return feeds
+
+
+def compute_indices(bands: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """One float32 variable per index.
+
+    Parameters
+    ----------
+    bands
+        Reflectance or linear backscatter by band name, any dims.
+    names
+        Index names, lower case.
+
+    Returns
+    -------
+    NaN where a band is NaN or the formula has no finite value.
+    """
+    return xr.Dataset({name: _compute(bands, name) for name in names}, attrs=bands.attrs)
+
+
+def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:
+    needed = bands_of(name, set(map(str, bands.data_vars)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if name in INDICES:
+            values = INDICES[name](**{band: bands[band].values for band in needed})
+        else:
+            entry = _catalogue_entry(name)
+            feeds = {
+                symbol: bands[band].values
+                for symbol, band in zip(_feeds(name, set(map(str, bands.data_vars))), needed, strict=True)
+            }
+            constants = {symbol: spyndex.constants[symbol].default for symbol in entry.bands if symbol not in feeds}
+            values = spyndex.computeIndex(entry.short_name, params={**feeds, **constants})
+    values = np.where(np.isfinite(values), values, np.nan).astype(np.float32)
+    return bands[needed[0]].copy(data=values).rename(name)
+
+
+@cache
+def _catalogue() -> dict[str, spyndex.axioms.SpectralIndex]:
+    return {short_name.lower(): entry for short_name, entry in spyndex.indices.items()}
+
+
+def _catalogue_entry(name: str) -> spyndex.axioms.SpectralIndex:
+    try:
+        return _catalogue()[name]
+    except KeyError:
+        raise InvalidInput(
+            f"{INDICES.explain_unknown(name)} The catalogue of {len(_catalogue())} spectral indices has none of that "
+            "name either (lower case, e.g. 'ndvi', 'ndmi', 'nbr')."
+        ) from None

@@ -1,0 +1,199 @@
+"""Dated pictures for the report: chips of parcels before and after a loss, and a map of the whole area."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from geocollateral.compute import ComputeParams, run_blocks
+from geocollateral.observe import cube
+from geocollateral.observe.plan import Plan
+from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
+
+RGB = ("red", "green", "blue")
+CLEAR_ENOUGH = 0.95
+"""Clear share of a parcel from which a look makes a picture [0-1]."""
+MAX_MAP_PIXELS = 4_000_000
+CHIP_MARGIN_PIXELS = 6
+WHITE = 0.16
+GAMMA = 0.6
+"""One fixed stretch for every picture, so that before and after compare: reflectance 0 is black, WHITE is white."""
+
+
+@dataclass(frozen=True)
+class _ChipTask:
+    source: Source
+    block: Block
+    parcel_id: str
+    role: str
+    clear_fraction: float
+
+
+def take_chips(
+    source: Source, plan: Plan, judgements: Mapping[str, Judgement], series: pd.DataFrame, compute: ComputeParams
+) -> tuple[Chip, ...]:
+    """Before and after of each parcel's largest loss, or its latest clear look; none if the source has no colours."""
+    looks = _looks(series)
+    tasks = [
+        _ChipTask(source, block, parcel_id, role, fraction)
+        for parcel_id, judgement in judgements.items()
+        if parcel_id in looks
+        for role, day, fraction in _wanted(judgement, looks[parcel_id])
+        for block in _chip_blocks(plan, parcel_id, day)
+    ]
+    return tuple(chip for chip in run_blocks(_take, tasks, compute) if chip is not None)
+
+
+def take_map(source: Source, plan: Plan, series: pd.DataFrame, lost: NDArray[np.int64]) -> MapPicture | None:
+    """The newest look that saw nearly all parcels clearly, over the grid that holds most parcels.
+
+    Parameters
+    ----------
+    lost
+        Shape (pixel, 3): row and column in the grid, year of loss.
+
+    Returns
+    -------
+    None where the source has no colours or the area is larger than `MAX_MAP_PIXELS`.
+    """
+    by_grid: dict[GeoBox, list[Block]] = {}
+    for block in plan.blocks:
+        by_grid.setdefault(plan.grids[block.block_id], []).append(block)
+    grid, blocks = max(by_grid.items(), key=lambda entry: sum(len(b.parcel_ids) for b in entry[1]))
+    window = _union_window(grid, [plan.geometries[i] for b in blocks for i in b.parcel_ids])
+    if window.shape.x * window.shape.y > MAX_MAP_PIXELS:
+        return None
+    members = [i for b in blocks for i in b.parcel_ids]
+    day = _best_day(series[series["parcel_id"].isin(members)])
+    if day is None:
+        return None
+    block = _with_day(Block(block_id="map", geobox=window, parcel_ids=(), items=blocks[0].items), day)
+    taken = _colours(source, block)
+    if taken is None:
+        return None
+    rgb, scene_id, _ = taken
+    years = np.zeros(window.shape, np.int16)
+    left, top = ~grid.affine * (window.affine * (0, 0))
+    rows, cols = lost[:, 0] - round(top), lost[:, 1] - round(left)
+    inside = (rows >= 0) & (rows < window.shape.y) & (cols >= 0) & (cols < window.shape.x)
+    years[rows[inside], cols[inside]] = lost[inside, 2]
+    return MapPicture(
+        rgb=rgb,
+        acquired=day,
+        scene_id=scene_id,
+        transform=_six(window),
+        crs=str(window.crs),
+        disturbed_year=years,
+    )
+
+
+def _looks(series: pd.DataFrame) -> dict[str, pd.Series[float]]:
+    """Clear share by day for each parcel."""
+    optical = series[series["sensor"] == "sentinel-2"]
+    first = optical.drop_duplicates(["parcel_id", "time"])
+    return {
+        str(parcel_id): pd.Series(part["valid_fraction"].to_numpy(), index=part["time"].dt.date)
+        for parcel_id, part in first.groupby("parcel_id")
+    }
+
+
+def _wanted(judgement: Judgement, looks: pd.Series[float]) -> list[tuple[str, dt.date, float]]:
+    if judgement.status != "ok" or not judgement.events:
+        clear = looks[looks >= CLEAR_ENOUGH]
+        usable = clear if len(clear) else looks
+        return [("latest", usable.index[-1], float(usable.iloc[-1]))]
+    event = max(judgement.events, key=lambda e: (e.area_m2, e.first_clear_after))
+    before = _nearest(looks[looks.index <= event.last_clear_before], newest=True)
+    after = _nearest(looks[looks.index >= event.first_clear_after], newest=False)
+    return [(role, *found) for role, found in (("before", before), ("after", after)) if found is not None]
+
+
+def _nearest(looks: pd.Series[float], *, newest: bool) -> tuple[dt.date, float] | None:
+    """Of clear looks, the one nearest to the break; failing that, the clearest."""
+    if looks.empty:
+        return None
+    clear = looks[looks >= CLEAR_ENOUGH]
+    if clear.empty:
+        at = int(looks.argmax())
+        return looks.index[at], float(looks.iloc[at])
+    at = -1 if newest else 0
+    return clear.index[at], float(clear.iloc[at])
+
+
+def _best_day(series: pd.DataFrame) -> dt.date | None:
+    optical = series[series["sensor"] == "sentinel-2"].drop_duplicates(["parcel_id", "time"])
+    if optical.empty:
+        return None
+    total = optical.groupby("time")["valid_fraction"].sum() / optical["parcel_id"].nunique()
+    clear = total[total >= min(CLEAR_ENOUGH, float(total.max()) - 0.02)]
+    day: dt.date = clear.index[-1].date()
+    return day
+
+
+def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
+    home = next(block for block in plan.blocks if parcel_id in block.parcel_ids)
+    window = _union_window(plan.grids[home.block_id], [plan.geometries[parcel_id]])
+    block = _with_day(
+        Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day
+    )
+    return [block] if block.items else []
+
+
+def _with_day(block: Block, day: dt.date) -> Block:
+    items = tuple(item for item in block.items if item.datetime is not None and item.datetime.date() == day)
+    return Block(block_id=block.block_id, geobox=block.geobox, parcel_ids=block.parcel_ids, items=items)
+
+
+def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
+    west, south, east, north = shapely.total_bounds(geometries)
+    left, top = ~grid.affine * (west, north)
+    right, bottom = ~grid.affine * (east, south)
+    margin = CHIP_MARGIN_PIXELS
+    rows = slice(max(int(np.floor(top)) - margin, 0), min(int(np.ceil(bottom)) + margin, grid.shape.y))
+    cols = slice(max(int(np.floor(left)) - margin, 0), min(int(np.ceil(right)) + margin, grid.shape.x))
+    return grid[rows, cols]
+
+
+def _take(task: _ChipTask) -> Chip | None:
+    taken = _colours(task.source, task.block)
+    if taken is None:
+        return None
+    rgb, scene_id, sensor = taken
+    first = task.block.items[0].datetime
+    return Chip(
+        parcel_id=task.parcel_id,
+        role=task.role,  # type: ignore[arg-type]
+        rgb=rgb,
+        acquired=first.date() if first else dt.date.min,
+        sensor=sensor,
+        scene_id=scene_id,
+        clear_fraction=task.clear_fraction,
+        transform=_six(task.block.geobox),
+        crs=str(task.block.geobox.crs),
+    )
+
+
+def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str] | None:
+    """Picture of the block's scenes of one day, their ids and sensor; None where a colour is missing."""
+    if not block.items or not all(set(RGB) <= set(item.assets) for item in block.items):
+        return None
+    numbers = source.read(block, RGB)
+    reflectance = cube.to_physical(numbers)
+    planes = np.stack([np.nanmean(reflectance[band].values, axis=0) for band in RGB], axis=-1)
+    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
+    rgb = np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
+    platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
+    return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
+
+
+def _six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
+    a, b, c, d, e, f = tuple(geobox.affine)[:6]
+    return a, b, c, d, e, f

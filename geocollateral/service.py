@@ -1,0 +1,471 @@
+"""The use cases. The order of the stages is written here and in `block`, nowhere else.
+
+``cli``, the web application and the pipelines call this module and nothing below it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pystac
+from pydantic import ValidationError
+
+from geocollateral import __version__, exports, pictures
+from geocollateral.assets import ASSETS
+from geocollateral.block import BlockResult, BlockTask, assess_block
+from geocollateral.compute import ComputeParams, Progress, run_blocks
+from geocollateral.config import Settings
+from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.intake import read_parcels
+from geocollateral.observe.plan import Plan, plan_blocks
+from geocollateral.risk import loan_to_value, raise_alerts
+from geocollateral.sources import open_source
+from geocollateral.store import write_result_folder
+from geocollateral.types import (
+    MU_M2,
+    OBSERVATION_STATUSES,
+    PARCEL_COLUMNS,
+    Alert,
+    AreaOfInterest,
+    Assessment,
+    Judgement,
+    ParcelEvidence,
+    Period,
+    Source,
+)
+from geocollateral.valuation import UnitValue, parse_unit_values, value_of
+
+VERSIONS_OF = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "xarray",
+    "rasterio",
+    "geopandas",
+    "shapely",
+    "pyproj",
+    "spyndex",
+    "exactextract",
+)
+
+
+def assess(
+    parcels: str | Path | AreaOfInterest,
+    *,
+    source: str | Source,
+    period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
+    as_of: dt.date | str | None = None,
+    settings: Settings | None = None,
+    datum: str = "wgs84",
+    unit_values: str | Path | Mapping[str, UnitValue] | None = None,
+    source_options: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Assessment:
+    """Pre-lending due diligence of the parcels of one file.
+
+    Parameters
+    ----------
+    parcels
+        A file of parcels, or an area of interest already read.
+    source
+        Where imagery comes from, such as ``sample:romania`` or ``cube:FILE``.
+    period
+        First and last day of acquisition; None for all there is.
+    as_of
+        Day the result speaks for: nothing acquired later is read. None: the day of the newest scene found.
+    settings
+        Knobs of the stages.
+    datum
+        Datum of the file's coordinates.
+    unit_values
+        CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
+    source_options
+        Options of the source, such as ``scale``, ``offset`` and ``crs`` of ``cube``.
+    out
+        Folder to write the result to; None writes nothing.
+    overwrite
+        Replace an existing result folder of ours.
+    progress
+        Called with blocks done and blocks in all.
+
+    Raises
+    ------
+    InvalidInput, MissingInput, ServiceUnavailable, BrokenData
+        By what went wrong; nothing is left half-written.
+    """
+    started = time.perf_counter()
+    settings = settings or Settings()
+    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    units = _unit_values(unit_values)
+    imagery = open_source(source, **(source_options or {})) if isinstance(source, str) else source
+    span = _period(period, as_of)
+    items = _search(imagery, area, span)
+    day = span.end if as_of is not None else max(item.datetime for item in items if item.datetime).date()
+    plan = plan_blocks(area.parcels, items, settings.plan)
+    _require_overlap(plan, imagery)
+    tasks = _tasks(area, plan, imagery, settings, day)
+    results = run_blocks(assess_block, tasks, settings.compute, progress)
+    _require_looks(results, items)
+
+    judgements = _all_judgements(area, results, settings, day)
+    alerts = raise_alerts([hit for result in results for hit in result.hits])
+    series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
+    changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
+    table = _parcel_table(area, judgements, alerts, series, units)
+    scenes = _scenes(results, plan, area, items)
+    identity = _identity(area, imagery, source_options, span, day, settings, units)
+    assessment = Assessment(
+        run_id=_digest(identity)[:16],
+        as_of=day,
+        parcels=table,
+        alerts=alerts,
+        series=series,
+        changes=changes,
+        baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
+        yearly=_yearly(judgements),
+        scenes=scenes,
+        chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute),
+        picture=pictures.take_map(imagery, plan, series, np.concatenate([r.lost_pixels for r in results])),
+        sources=(imagery.info,),
+        notes=area.notes,
+        run=_run(identity, results, started),
+    )
+    if out is not None:
+        write_result_folder(exports.render(assessment), out, run=assessment.run, overwrite=overwrite)
+    return assessment
+
+
+def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
+    """Settings with some fields of ``compute`` replaced.
+
+    Raises
+    ------
+    InvalidInput
+        A value is out of bounds.
+    """
+    try:
+        compute = ComputeParams.model_validate({**settings.compute.model_dump(), **asked})
+    except ValidationError as error:
+        raise InvalidInput(
+            "; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        ) from error
+    return settings.model_copy(update={"compute": compute})
+
+
+def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
+    """One row of words per parcel, for a terminal."""
+    rows = []
+    for parcel_id, parcel in assessment.parcels.iterrows():
+        own = [alert for alert in assessment.alerts if alert.parcel_id == parcel_id]
+        judged = parcel["meta_status"] == "ok"
+        value = (
+            "-"
+            if pd.isna(parcel["val_p50"])
+            else f"{parcel['val_p05']:,.0f}-{parcel['val_p95']:,.0f} {parcel['val_currency']}"
+        )
+        share, lost = parcel.get("obs_living_share_frac"), parcel.get("chg_disturbed_m2")
+        rows.append(
+            {
+                "parcel": str(parcel_id),
+                "area (mu)": f"{parcel['obs_area_mu']:,.1f}",
+                "status": "ok" if judged and not own else "attention" if judged else "cannot tell",
+                "living share": "-" if pd.isna(share) else f"{share:.0%}",
+                "lost (ha)": "-" if pd.isna(lost) else f"{lost / 1e4:.2f}",
+                "value": value,
+                "alerts": "; ".join(
+                    f"{a.area_m2 / 1e4:.2f} ha {a.last_clear_before}..{a.first_clear_after}" for a in own
+                )
+                or ("none" if judged else parcel["meta_reason"]),
+            }
+        )
+    return rows
+
+
+# ---- the input
+
+
+def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[str, UnitValue]:
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    path = Path(given)
+    if not path.is_file():
+        raise MissingInput(f"Table of unit values {path} does not exist.")
+    try:
+        return parse_unit_values(path.read_text(encoding="utf-8"), path.name)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"Table of unit values {path} is not UTF-8 text: {error}") from error
+
+
+def _period(period: tuple[dt.date | str | None, dt.date | str | None] | None, as_of: dt.date | str | None) -> Period:
+    first, last = period or (None, None)
+    start = _date(first, "period start")
+    ends = [d for d in (_date(last, "period end"), _date(as_of, "as_of")) if d is not None]
+    end = min(ends) if ends else dt.date.max
+    if start is not None and start > end:
+        raise InvalidInput(f"The period starts on {start}, after its end or as-of day {end}.")
+    return Period(start=start, end=end)
+
+
+def _date(given: dt.date | str | None, name: str) -> dt.date | None:
+    if given is None or isinstance(given, dt.date):
+        return given
+    try:
+        return dt.date.fromisoformat(given)
+    except ValueError:
+        raise InvalidInput(f"{name} must be a date such as 2020-06-30, got {given!r}.") from None
+
+
+def _search(imagery: Source, area: AreaOfInterest, span: Period) -> list[pystac.Item]:
+    west, south, east, north = map(float, area.parcels.total_bounds)
+    items = imagery.search((west, south, east, north), span)
+    if items:
+        return items
+    anywhere = imagery.search((-180.0, -90.0, 180.0, 90.0), span)
+    if anywhere:
+        raise MissingInput(
+            f"No parcel meets the imagery of {imagery.info.name}: the parcels lie within {west:.4f}..{east:.4f} E, "
+            f"{south:.4f}..{north:.4f} N, the imagery within {_extent(anywhere)}. Check the coordinates and the source."
+        )
+    raise MissingInput(
+        f"{imagery.info.name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or "
+        "choose a later as-of day."
+    )
+
+
+def _extent(items: Sequence[pystac.Item]) -> str:
+    boxes = np.array([item.bbox for item in items if item.bbox])
+    west, south = boxes[:, :2].min(axis=0)
+    east, north = boxes[:, 2:].max(axis=0)
+    return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+
+
+def _require_overlap(plan: Plan, imagery: Source) -> None:
+    if not plan.blocks:
+        raise MissingInput(
+            f"No parcel meets the imagery of {imagery.info.name}: its bounding box does, the parcels themselves do not."
+        )
+
+
+def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item]) -> None:
+    if all(result.series.empty for result in results):
+        first, last = items[0].datetime, items[-1].datetime
+        raise MissingInput(
+            f"No clear look: {len(items)} scenes from {first:%Y-%m-%d} to {last:%Y-%m-%d} were read, and every parcel "
+            "was under cloud, shadow, snow or without data on each. Widen the period or use another source."
+        )
+
+
+def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings, day: dt.date) -> list[BlockTask]:
+    attributes = area.parcels.drop(columns="geometry").to_dict("index")
+    return [
+        BlockTask(
+            block=block,
+            grid=plan.grids[block.block_id],
+            geometries={i: plan.geometries[i] for i in block.parcel_ids},
+            attributes={i: attributes[i] for i in block.parcel_ids},
+            visible_fraction={i: plan.visible_fraction[i] for i in block.parcel_ids},
+            source=imagery,
+            settings=settings,
+            as_of=day,
+        )
+        for block in plan.blocks
+    ]
+
+
+# ---- the tables
+
+
+def _all_judgements(
+    area: AreaOfInterest, results: Sequence[BlockResult], settings: Settings, day: dt.date
+) -> dict[str, Judgement]:
+    """Judgements by parcel in the order of the input; parcels outside the imagery are judged on no pixels."""
+    found = {parcel_id: judgement for result in results for parcel_id, judgement in result.judgements.items()}
+    return {i: found[i] if i in found else _judge_unseen(area, i, settings, day) for i in area.parcels.index}
+
+
+def _judge_unseen(area: AreaOfInterest, parcel_id: str, settings: Settings, day: dt.date) -> Judgement:
+    attributes = area.parcels.drop(columns="geometry").loc[parcel_id].to_dict()
+    nothing = ParcelEvidence(
+        parcel_id=parcel_id,
+        attributes=attributes,
+        as_of=day,
+        area_m2=np.zeros(0),
+        row=np.zeros(0, np.int64),
+        col=np.zeros(0, np.int64),
+        n_full_pixels=0,
+        visible_fraction=0.0,
+        look_days=np.zeros(0, "datetime64[D]"),
+        look_fraction=np.zeros(0),
+        pixels={},
+    )
+    asset_class = str(attributes["asset_class"])
+    if asset_class in ASSETS:
+        return ASSETS[asset_class].judge(nothing, getattr(settings, asset_class))
+    return Judgement(
+        status="cannot_tell",
+        reason="The parcel lies outside the imagery.",
+        columns={},
+        quantity=None,
+        quantity_unit="ha",
+        events=(),
+        yearly=(),
+    )
+
+
+def _parcel_table(
+    area: AreaOfInterest,
+    judgements: Mapping[str, Judgement],
+    alerts: Sequence[Alert],
+    series: pd.DataFrame,
+    units: Mapping[str, UnitValue],
+) -> gpd.GeoDataFrame:
+    clear = series[series["sensor"] == "sentinel-2"].groupby("parcel_id")["time"].agg(["nunique", "max"])
+    rows = []
+    for parcel_id, judgement in judgements.items():
+        own = area.parcels.loc[parcel_id]
+        row: dict[str, Any] = dict.fromkeys(PARCEL_COLUMNS)
+        row |= {
+            "asset_class": own["asset_class"],
+            "obs_area_m2": own["obs_area_m2"],
+            "obs_area_mu": own["obs_area_m2"] / MU_M2,
+            "meta_status": judgement.status,
+            "meta_reason": judgement.reason,
+            "meta_n_obs": int(clear["nunique"].get(parcel_id, 0)),
+            "meta_last_clear": clear["max"].get(parcel_id, pd.NaT),
+            "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
+        }
+        row |= _value_columns(judgement, units.get(own["asset_class"]))
+        row |= judgement.columns
+        rows.append(row)
+    table = pd.DataFrame(rows, index=area.parcels.index)
+    given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
+    table["risk_ltv"] = _loan_to_value(table, given)
+    return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
+
+
+def _value_columns(judgement: Judgement, unit: UnitValue | None) -> dict[str, Any]:
+    if judgement.quantity is None or judgement.quantity_unit != "ha" or unit is None:
+        return {}
+    value = value_of(judgement.quantity, unit)
+    return {
+        "val_p05": value.p05,
+        "val_p50": value.p50,
+        "val_p95": value.p95,
+        "val_currency": value.currency,
+        "val_grade": value.grade,
+    }
+
+
+def _loan_to_value(table: pd.DataFrame, given: pd.DataFrame) -> pd.Series[Any]:
+    """Of each parcel's loan: the whole loan against the value of all the parcels that secure it.
+
+    A loan one of whose parcels has no value has none either: what cannot be told must not look like nothing pledged.
+    """
+    out = pd.Series(None, index=table.index, dtype=object)
+    if "loan_id" not in given or "loan_outstanding" not in given:
+        return out
+    for _, loan in given.dropna(subset=["loan_id"]).groupby("loan_id"):
+        values, currencies = table.loc[loan.index, "val_p50"], set(table.loc[loan.index, "val_currency"])
+        outstanding = loan["loan_outstanding"].iloc[0]
+        if values.isna().any() or pd.isna(outstanding) or len(currencies) > 1:
+            continue
+        out[loan.index] = loan_to_value(
+            float(outstanding), loan["loan_currency"].iloc[0], float(values.sum()), currencies.pop()
+        )
+    return out
+
+
+def _yearly(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
+    rows = [{"parcel_id": parcel_id, **row} for parcel_id, judgement in judgements.items() for row in judgement.yearly]
+    return pd.DataFrame(rows, columns=["parcel_id", "year", "living_share", "disturbed_m2", "n_looks"])
+
+
+def _join(tables: Sequence[pd.DataFrame], order: list[str]) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return tables[0]
+    return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+
+
+def _scenes(
+    results: Sequence[BlockResult], plan: Plan, area: AreaOfInterest, items: Sequence[pystac.Item]
+) -> dict[str, Any]:
+    """Every scene found and what became of it; observations add up to scenes x bands x parcels."""
+    scenes: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for row in result.scenes:
+            known = scenes.setdefault(row["scene_id"], {**row, "observations": dict.fromkeys(OBSERVATION_STATUSES, 0)})
+            for name, count in row["observations"].items():
+                known["observations"][name] += count
+            known["clear_parcels"] = sorted({*known["clear_parcels"], *row["clear_parcels"]})
+            known["bands"] = {b: _worse(known["bands"][b], s) for b, s in row["bands"].items()}
+    beyond = sum(fraction == 0 for fraction in plan.visible_fraction.values())
+    for scene in scenes.values():
+        scene["observations"]["outside"] += beyond * len(scene["bands"])
+    totals = {name: sum(s["observations"][name] for s in scenes.values()) for name in OBSERVATION_STATUSES}
+    expected = sum(len(s["bands"]) for s in scenes.values()) * len(area.parcels)
+    return {
+        "n_scenes": len(items),
+        "n_parcels": len(area.parcels),
+        "expected_observations": expected,
+        "observations": totals,
+        "scenes": [scenes[name] for name in sorted(scenes, key=lambda s: (scenes[s]["datetime"], s))],
+    }
+
+
+def _worse(one: str, other: str) -> str:
+    return one if one != "ok" else other
+
+
+# ---- the run
+
+
+def _identity(
+    area: AreaOfInterest,
+    imagery: Source,
+    options: Mapping[str, Any] | None,
+    span: Period,
+    day: dt.date,
+    settings: Settings,
+    units: Mapping[str, UnitValue],
+) -> dict[str, Any]:
+    """All that the figures depend on; its hash is the run id, so the same inputs give the same id."""
+    return {
+        "geocollateral": __version__,
+        "parcels_sha256": area.source_sha256,
+        "source": imagery.info.name,
+        "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
+        "source_sha256": dict(imagery.info.sha256),
+        "period": [None if span.start is None else span.start.isoformat(), day.isoformat()],
+        "as_of": day.isoformat(),
+        "settings": settings.model_dump(mode="json", exclude={"compute"}),
+        "unit_values": {name: vars(unit) for name, unit in sorted(units.items())},
+    }
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _run(identity: Mapping[str, Any], results: Sequence[BlockResult], started: float) -> dict[str, Any]:
+    return {
+        "run_id": _digest(identity)[:16],
+        **identity,
+        "model_id": None,
+        "n_blocks": len(results),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
+        "timings": {"seconds": round(time.perf_counter() - started, 3)},
+    }

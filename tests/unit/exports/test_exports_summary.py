@@ -1,0 +1,82 @@
+"""`exports.summary`: which of the three answers each parcel gets."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geocollateral.exports.summary import summarise
+
+
+def _facts(assessment, parcel_id="RO-001"):
+    return next(f for f in summarise(assessment) if f.parcel_id == parcel_id)
+
+
+@pytest.mark.parametrize(
+    ("parcel_id", "state"),
+    [
+        ("RO-001", "fine"),
+        ("RO-003", "attention"),
+        ("RO-004", "attention"),
+        ("RO-007", "attention"),
+        ("RO-009", "cannot_tell"),
+        ("RO-010", "cannot_tell"),
+    ],
+)
+def test_states(assessment, parcel_id, state):
+    assert _facts(assessment, parcel_id).state == state
+
+
+def test_a_parcel_that_cannot_be_judged_has_no_figure(build_assessment):
+    assessment = build_assessment()
+    assessment.parcels.loc["RO-010", ["val_p05", "val_p50", "val_p95", "obs_living_frac"]] = 0.5
+    facts = _facts(assessment, "RO-010")
+    assert facts.value is facts.living_frac is facts.disturbed_m2 is None
+    assert all(y.living_frac is None for y in facts.years)
+
+
+def test_a_year_without_a_look_has_no_figure(assessment):
+    last = _facts(assessment).years[-1]
+    assert last.n_looks == 0
+    assert last.living_frac is last.disturbed_m2 is None
+
+
+def test_a_closed_alert_asks_nothing_more(build_assessment):
+    alerts = tuple(dataclasses.replace(a, status="dismissed") for a in build_assessment().alerts)
+    facts = _facts(build_assessment(alerts=alerts), "RO-004")
+    assert facts.state == "fine"
+    assert len(facts.alerts) == 1
+    assert not facts.open_alerts
+
+
+def test_a_claim_that_does_not_match_needs_attention(build_assessment):
+    assessment = build_assessment()
+    assessment.parcels["claim_area"] = "match"
+    assessment.parcels.loc["RO-001", "claim_area"] = "mismatch"
+    assert _facts(assessment, "RO-001").state == "attention"
+    assert _facts(assessment, "RO-001").mismatches == ("claim_area",)
+    assert _facts(assessment, "RO-002").state == "fine"
+
+
+def test_living_share_and_disturbed_area_fall_back_on_the_years(build_assessment):
+    parcels = build_assessment().parcels.drop(columns=["obs_living_frac", "chg_disturbed_m2"])
+    facts = _facts(build_assessment(parcels=parcels), "RO-004")
+    assert facts.living_frac == pytest.approx(0.82)
+    assert facts.disturbed_m2 == pytest.approx(11_200)
+
+
+def test_status_by_number_equals_status_by_name(build_assessment):
+    changes = build_assessment().changes
+    numbers = {"stable": 0, "suspected": 1, "confirmed": 2, "cannot_tell": 4}
+    changes["status"] = changes["status"].map(numbers).astype(np.int8)
+    by_number, by_name = summarise(build_assessment(changes=changes)), summarise(build_assessment())
+    assert [(f.state, f.breaks) for f in by_number] == [(f.state, f.breaks) for f in by_name]
+
+
+def test_one_break_seen_in_two_indices_is_one_break(build_assessment):
+    changes = build_assessment().changes
+    twice = pd.concat([changes, changes.assign(index="nbr")], ignore_index=True)
+    assert len(_facts(build_assessment(changes=twice), "RO-004").breaks) == 1
