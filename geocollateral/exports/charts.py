@@ -112,7 +112,8 @@ class SeriesChart:
 def choose_index(series: pd.DataFrame, baselines: pd.DataFrame, breaks: Sequence[Break]) -> str | None:
     """The index a parcel's chart shows: that of its first break, else its first baseline, else its first series."""
     drawn = list(dict.fromkeys(series["index"]))
-    for name in [b.index for b in breaks] + list(dict.fromkeys(baselines["index"])) + drawn:
+    of_breaks = [name for found in breaks for name in found.index.split("+")]
+    for name in of_breaks + list(dict.fromkeys(baselines["index"])) + drawn:
         if name in drawn:
             return str(name)
     return None

@@ -29,6 +29,9 @@ LONG_GAP_DAYS = 150
 SMALL_M2 = 5000.0
 """Half a hectare: 50 whole pixels at best, a third of them on the edge."""
 
+_NOT_INPUTS = frozenset({"run_id", "project", "settings", "versions", "timings", "model_id", "n_blocks"})
+"""Parts of ``run.json`` that have a place of their own, or that differ from run to run."""
+
 ICONS: Mapping[State, str] = {"fine": "✓", "attention": "!", "cannot_tell": "?"}
 """A second sign beside the colour, and beside the words."""
 
@@ -118,6 +121,7 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["png_uri"] = png_uri
+    environment.filters["sensor"] = words.sensor
     environment.filters["asset_word"] = lambda name: words.named("asset", name)
     environment.globals["interval"] = lambda value: words.money_range(value.low, value.high, value.currency)
     return environment
@@ -218,8 +222,9 @@ def _scene_counts(scenes: Mapping[str, Any]) -> SceneCounts:
 
 def _record(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The parts of the run's record that a reader can use, as pairs of name and text."""
-    parts = {name: list(_flatten(run[name])) for name in ("inputs", "settings", "versions") if run.get(name)}
-    return {name: pairs for name, pairs in parts.items() if pairs}
+    inputs = {name: value for name, value in run.items() if name not in _NOT_INPUTS}
+    parts = {"inputs": inputs, "settings": run.get("settings"), "versions": run.get("versions")}
+    return {name: list(_flatten(value)) for name, value in parts.items() if value}
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
