@@ -29,7 +29,9 @@ LONG_GAP_DAYS = 150
 SMALL_M2 = 5000.0
 """Half a hectare: 50 whole pixels at best, a third of them on the edge."""
 
-_NOT_INPUTS = frozenset({"run_id", "project", "settings", "versions", "timings", "model_id", "n_blocks"})
+_NOT_INPUTS = frozenset(
+    {"run_id", "project", "settings", "versions", "timings", "model_id", "n_blocks", "source_sha256"}
+)
 """Parts of ``run.json`` that have a place of their own, or that differ from run to run."""
 
 ICONS: Mapping[State, str] = {"fine": "✓", "attention": "!", "cannot_tell": "?"}
@@ -212,7 +214,7 @@ def _scene_counts(scenes: Mapping[str, Any]) -> SceneCounts:
     by_status: Counter[str] = Counter()
     for scene in found:
         time = json_value(scene.get("time", scene.get("datetime", scene.get("acquired"))))
-        platform = str(scene.get("platform") or scene.get("sensor") or "–")
+        platform = str(scene.get("platform") or scene.get("sensor") or "")
         by_platform.setdefault(platform, Counter())[str(time)[:4] if time else "–"] += 1
         bands = scene.get("bands", scene.get("status"))
         if isinstance(bands, Mapping):
@@ -299,7 +301,7 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
     if fact.open_alerts:
         yield words.count("say.attention", len(fact.open_alerts))
     if fact.mismatches:
-        claims = words("list_separator").join(words.named("claim", c.removeprefix("claim_")) for c in fact.mismatches)
+        claims = words("list_separator").join(words.named("claim", c).lower() for c in fact.mismatches)
         yield words("say.mismatch", claims=claims)
     for found in fact.breaks:
         if not found.confirmed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -22,6 +23,8 @@ DISTURBED_RANGE = ("chg_disturbed_low_m2", "chg_disturbed_high_m2")
 CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
 """Of an alert that asks nothing of the reader any more."""
 
+_VERDICT_COLUMN = re.compile(r"claim_(\w+)_verdict")
+_OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason)")
 _VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "cannot_tell")
 _CANNOT_TELL: ParcelStatus = "cannot_tell"
 
@@ -83,7 +86,9 @@ class ParcelFacts:
     alerts: tuple[Alert, ...]
     open_alerts: tuple[Alert, ...]
     verdicts: Mapping[str, Verdict]
-    """Verdict on each claim, by column."""
+    """Verdict on each claim, by what is claimed."""
+    verdict_reasons: Mapping[str, str]
+    """Why, likewise, where it is said."""
     claims: Mapping[str, Any]
     """What was claimed of the parcel and its loan, by column."""
     breaks: tuple[Break, ...]
@@ -144,8 +149,9 @@ def _facts(
     statuses = changes["status"].map(_status_name)
     breaks = _breaks(changes, statuses)
     verdicts: dict[str, Verdict] = {
-        c: v for c, v in row.items() if c.startswith("claim_") and isinstance(v, str) and v in _VERDICTS
+        match[1]: v for c, v in row.items() if (match := _VERDICT_COLUMN.fullmatch(c)) and v in _VERDICTS
     }
+    reasons = {name: text for name in verdicts if (text := _text(row.get(f"claim_{name}_reason")))}
     open_alerts = tuple(a for a in alerts if a.status not in CLOSED_STATUSES)
     # What needs attention is for the rules of the asset class to say, not for a report.
     attention = bool(open_alerts) or "mismatch" in verdicts.values()
@@ -169,10 +175,11 @@ def _facts(
         alerts=alerts,
         open_alerts=open_alerts,
         verdicts=verdicts,
+        verdict_reasons=reasons,
         claims={
             c: v
             for c, v in row.items()
-            if c.startswith(("claim_", "loan_")) and c not in verdicts and _text(v) is not None
+            if c.startswith(("claim_", "loan_")) and not _OF_A_VERDICT.fullmatch(c) and _text(v) is not None
         },
         breaks=breaks,
         unstable_indices=tuple(sorted(set(changes.loc[statuses == "unstable_history", "index"].astype(str)))),

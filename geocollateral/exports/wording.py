@@ -166,7 +166,20 @@ ENGLISH: Mapping[str, str] = {
     "yearly.looks": "Clear looks",
     "yearly.no_looks": "cannot tell",
     "claims": "Claims and loan",
-    "claims.claim": "Claimed",
+    "claim.living": "Living stand",
+    "claim.living_share_frac": "Living stand claimed",
+    "claim.area": "Area",
+    "claim.area_mu": "Area claimed (mu)",
+    "claim.area_m2": "Area claimed (m2)",
+    "claim.area_ha": "Area claimed (ha)",
+    "claim.use": "Use claimed",
+    "claim.planted_on": "Planted on",
+    "claim.volume_m3": "Volume claimed (m3)",
+    "claim.loan_id": "Loan",
+    "claim.loan_borrower_id": "Borrower",
+    "claim.loan_outstanding": "Loan outstanding",
+    "claim.loan_currency": "Currency of the loan",
+    "claim.loan_maturity": "Loan falls due",
     "verdict.match": "match",
     "verdict.mismatch": "mismatch",
     "verdict.cannot_tell": "cannot tell",
@@ -376,7 +389,20 @@ CHINESE: Mapping[str, str] = {
     "yearly.looks": "有效观测次数",
     "yearly.no_looks": "无法判断",
     "claims": "申报与贷款信息",
-    "claims.claim": "申报内容",
+    "claim.living": "活立木占比",
+    "claim.living_share_frac": "申报活立木占比",
+    "claim.area": "面积",
+    "claim.area_mu": "申报面积（亩）",
+    "claim.area_m2": "申报面积（平方米）",
+    "claim.area_ha": "申报面积（公顷）",
+    "claim.use": "申报用途",
+    "claim.planted_on": "种植日期",
+    "claim.volume_m3": "申报蓄积量（立方米）",
+    "claim.loan_id": "贷款编号",
+    "claim.loan_borrower_id": "借款人",
+    "claim.loan_outstanding": "贷款余额",
+    "claim.loan_currency": "贷款币种",
+    "claim.loan_maturity": "贷款到期日",
     "verdict.match": "相符",
     "verdict.mismatch": "不符",
     "verdict.cannot_tell": "无法判断",
@@ -474,8 +500,12 @@ class Words:
         mission, dash, unit = name.partition("-")
         return f"{mission[:1].upper()}{mission[1:]}{dash}{unit.upper()}"
 
-    def plain(self, value: object) -> str:
-        """Any value of a table, numbers with separators of thousands and no needless digits."""
+    def claimed(self, column: str, value: object) -> str:
+        """A claim as its column's unit asks: shares in percent, numbers with separators of thousands."""
+        if isinstance(value, dt.date):
+            return self.date(value)
+        if column.endswith("_frac") and isinstance(value, float):
+            return self.percent(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
         return str(value)

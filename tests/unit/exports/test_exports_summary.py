@@ -54,10 +54,14 @@ def test_a_closed_alert_asks_nothing_more(build_assessment):
 
 def test_a_claim_that_does_not_match_needs_attention(build_assessment):
     assessment = build_assessment()
-    assessment.parcels["claim_area"] = "match"
-    assessment.parcels.loc["RO-001", "claim_area"] = "mismatch"
+    assessment.parcels["claim_area_verdict"] = "match"
+    assessment.parcels["claim_area_reason"] = "as claimed"
+    assessment.parcels["claim_area_mu"] = 12.0
+    assessment.parcels.loc["RO-001", "claim_area_verdict"] = "mismatch"
     assert _facts(assessment, "RO-001").state == "attention"
-    assert _facts(assessment, "RO-001").mismatches == ("claim_area",)
+    assert _facts(assessment, "RO-001").mismatches == ("area",)
+    assert _facts(assessment, "RO-001").verdict_reasons == {"area": "as claimed"}
+    assert _facts(assessment, "RO-001").claims == {"claim_area_mu": 12.0}
     assert _facts(assessment, "RO-002").state == "fine"
 
 
