@@ -19,6 +19,9 @@ from geocollateral.exports.summary import Break, day_of
 PARTIAL_BELOW = 0.7
 """Valid fraction under which a look is drawn hollow."""
 
+BEST_KNOWN_INDEX = "ndvi"
+"""What a reader has most likely seen before."""
+
 BASELINE_POINTS = 240
 """Most points of a baseline that are drawn; more cannot be seen."""
 
@@ -110,9 +113,10 @@ class SeriesChart:
 
 
 def choose_index(series: pd.DataFrame, baselines: pd.DataFrame, breaks: Sequence[Break]) -> str | None:
-    """The index a parcel's chart shows: that of its first break, else its first baseline, else its first series."""
+    """The index a parcel's chart shows: that of its first break, else the best known, else the first there is."""
     drawn = list(dict.fromkeys(series["index"]))
-    for name in [b.index for b in breaks] + list(dict.fromkeys(baselines["index"])) + drawn:
+    of_breaks = [name for found in breaks for name in found.index.split("+")]
+    for name in [*of_breaks, BEST_KNOWN_INDEX, *dict.fromkeys(baselines["index"]), *drawn]:
         if name in drawn:
             return str(name)
     return None

@@ -29,6 +29,11 @@ LONG_GAP_DAYS = 150
 SMALL_M2 = 5000.0
 """Half a hectare: 50 whole pixels at best, a third of them on the edge."""
 
+_NOT_INPUTS = frozenset(
+    {"run_id", "project", "settings", "versions", "timings", "model_id", "n_blocks", "source_sha256"}
+)
+"""Parts of ``run.json`` that have a place of their own, or that differ from run to run."""
+
 ICONS: Mapping[State, str] = {"fine": "✓", "attention": "!", "cannot_tell": "?"}
 """A second sign beside the colour, and beside the words."""
 
@@ -118,6 +123,7 @@ def _environment(words: Words) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["png_uri"] = png_uri
+    environment.filters["sensor"] = words.sensor
     environment.filters["asset_word"] = lambda name: words.named("asset", name)
     environment.globals["interval"] = lambda value: words.money_range(value.low, value.high, value.currency)
     return environment
@@ -208,7 +214,7 @@ def _scene_counts(scenes: Mapping[str, Any]) -> SceneCounts:
     by_status: Counter[str] = Counter()
     for scene in found:
         time = json_value(scene.get("time", scene.get("datetime", scene.get("acquired"))))
-        platform = str(scene.get("platform") or scene.get("sensor") or "–")
+        platform = str(scene.get("platform") or scene.get("sensor") or "")
         by_platform.setdefault(platform, Counter())[str(time)[:4] if time else "–"] += 1
         bands = scene.get("bands", scene.get("status"))
         if isinstance(bands, Mapping):
@@ -218,8 +224,9 @@ def _scene_counts(scenes: Mapping[str, Any]) -> SceneCounts:
 
 def _record(run: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """The parts of the run's record that a reader can use, as pairs of name and text."""
-    parts = {name: list(_flatten(run[name])) for name in ("inputs", "settings", "versions") if run.get(name)}
-    return {name: pairs for name, pairs in parts.items() if pairs}
+    inputs = {name: value for name, value in run.items() if name not in _NOT_INPUTS}
+    parts = {"inputs": inputs, "settings": run.get("settings"), "versions": run.get("versions")}
+    return {name: list(_flatten(value)) for name, value in parts.items() if value}
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -294,7 +301,7 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
     if fact.open_alerts:
         yield words.count("say.attention", len(fact.open_alerts))
     if fact.mismatches:
-        claims = words("list_separator").join(words.named("claim", c.removeprefix("claim_")) for c in fact.mismatches)
+        claims = words("list_separator").join(words.named("claim", c).lower() for c in fact.mismatches)
         yield words("say.mismatch", claims=claims)
     for found in fact.breaks:
         if not found.confirmed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,12 +16,15 @@ State = Literal["fine", "attention", "cannot_tell"]
 STATES: tuple[State, ...] = ("attention", "cannot_tell", "fine")
 """In the order of urgency."""
 
-LIVING_COLUMN = "obs_living_frac"
+LIVING_COLUMN = "obs_living_share_frac"
 DISTURBED_COLUMN = "chg_disturbed_m2"
+DISTURBED_RANGE = ("chg_disturbed_low_m2", "chg_disturbed_high_m2")
 
 CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
 """Of an alert that asks nothing of the reader any more."""
 
+_VERDICT_COLUMN = re.compile(r"claim_(\w+)_verdict")
+_OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason)")
 _VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "cannot_tell")
 _CANNOT_TELL: ParcelStatus = "cannot_tell"
 
@@ -45,6 +49,7 @@ class Break:
     recovered_on: dt.date | None
     confirmed: bool
     index: str
+    """Name of the index, or names joined by ``+``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,8 @@ class ParcelFacts:
     last_clear: dt.date | None
     living_frac: float | None
     disturbed_m2: float | None
+    disturbed_range_m2: tuple[float, float] | None
+    """Low and high of the disturbed area, where the asset class gives them."""
     value: Interval | None
     grade: str | None
     risk_score: float | None
@@ -79,9 +86,11 @@ class ParcelFacts:
     alerts: tuple[Alert, ...]
     open_alerts: tuple[Alert, ...]
     verdicts: Mapping[str, Verdict]
-    """Verdict on each claim, by column."""
+    """Verdict on each claim, by what is claimed."""
+    verdict_reasons: Mapping[str, str]
+    """Why, likewise, where it is said."""
     claims: Mapping[str, Any]
-    """What was claimed, by column."""
+    """What was claimed of the parcel and its loan, by column."""
     breaks: tuple[Break, ...]
     unstable_indices: tuple[str, ...]
     years: tuple[Year, ...]
@@ -140,11 +149,12 @@ def _facts(
     statuses = changes["status"].map(_status_name)
     breaks = _breaks(changes, statuses)
     verdicts: dict[str, Verdict] = {
-        c: v for c, v in row.items() if c.startswith("claim_") and isinstance(v, str) and v in _VERDICTS
+        match[1]: v for c, v in row.items() if (match := _VERDICT_COLUMN.fullmatch(c)) and v in _VERDICTS
     }
+    reasons = {name: text for name in verdicts if (text := _text(row.get(f"claim_{name}_reason")))}
     open_alerts = tuple(a for a in alerts if a.status not in CLOSED_STATUSES)
-    suspected = any(not b.confirmed for b in breaks)
-    attention = bool(open_alerts) or suspected or "mismatch" in verdicts.values()
+    # What needs attention is for the rules of the asset class to say, not for a report.
+    attention = bool(open_alerts) or "mismatch" in verdicts.values()
     years = _years(yearly, judged)
     return ParcelFacts(
         number=number,
@@ -157,6 +167,7 @@ def _facts(
         last_clear=day_of(row["meta_last_clear"]),
         living_frac=_living(row, years) if judged else None,
         disturbed_m2=_disturbed(row, years) if judged else None,
+        disturbed_range_m2=_disturbed_range(row) if judged else None,
         value=_value(row) if judged else None,
         grade=_text(row["val_grade"]) if judged else None,
         risk_score=number_of(row["risk_score"]) if judged else None,
@@ -164,7 +175,12 @@ def _facts(
         alerts=alerts,
         open_alerts=open_alerts,
         verdicts=verdicts,
-        claims={c: v for c, v in row.items() if c.startswith("claim_") and c not in verdicts and _text(v) is not None},
+        verdict_reasons=reasons,
+        claims={
+            c: v
+            for c, v in row.items()
+            if c.startswith(("claim_", "loan_")) and not _OF_A_VERDICT.fullmatch(c) and _text(v) is not None
+        },
         breaks=breaks,
         unstable_indices=tuple(sorted(set(changes.loc[statuses == "unstable_history", "index"].astype(str)))),
         years=years,
@@ -183,13 +199,16 @@ def _text(value: Any) -> str | None:
 
 
 def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...]:
-    """The parcel's breaks by date; the same interval seen in two indices is one break."""
-    found: dict[tuple[dt.date, dt.date], Break] = {}
-    for row, status in zip(changes.to_dict("records"), statuses, strict=True):
+    """The parcel's breaks by date; the same change seen in another index, or in the parcel's mean too, is one break."""
+    rows = list(zip(changes.to_dict("records"), statuses, strict=True))
+    # Pixels first, then what is confirmed: they date and place a change better than the mean of the parcel does.
+    rows.sort(key=lambda r: (r[0]["level"] != "pixels", r[1] != "confirmed"))
+    found: list[Break] = []
+    for row, status in rows:
         before, after = day_of(row["last_clear_before"]), day_of(row["first_clear_after"])
         if status not in ("suspected", "confirmed") or before is None or after is None:
             continue
-        seen = Break(
+        new = Break(
             last_clear_before=before,
             first_clear_after=after,
             detected_on=day_of(row["detected_on"]) if status == "confirmed" else None,
@@ -197,9 +216,14 @@ def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...
             confirmed=status == "confirmed",
             index=str(row["index"]),
         )
-        if (before, after) not in found or (seen.confirmed and not found[before, after].confirmed):
-            found[before, after] = seen
-    return tuple(found[key] for key in sorted(found))
+        if not any(_same_change(known, new) for known in found):
+            found.append(new)
+    return tuple(sorted(found, key=lambda b: (b.last_clear_before, b.first_clear_after)))
+
+
+def _same_change(one: Break, other: Break) -> bool:
+    """Whether two intervals overlap."""
+    return one.last_clear_before < other.first_clear_after and other.last_clear_before < one.first_clear_after
 
 
 def _years(yearly: pd.DataFrame, judged: bool) -> tuple[Year, ...]:
@@ -233,6 +257,11 @@ def _disturbed(row: Mapping[str, Any], years: tuple[Year, ...]) -> float | None:
         return number_of(row[DISTURBED_COLUMN])
     known = [year.disturbed_m2 for year in years if year.disturbed_m2 is not None]
     return sum(known) if known else None
+
+
+def _disturbed_range(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    low, high = (number_of(row.get(name)) for name in DISTURBED_RANGE)
+    return None if low is None or high is None or high <= low else (low, high)
 
 
 def _value(row: Mapping[str, Any]) -> Interval | None:

@@ -30,18 +30,18 @@ ENGLISH: Mapping[str, str] = {
     "asset.construction": "building site",
     "asset.aquaculture": "aquaculture",
     # -- status
-    "state.fine": "No change found",
+    "state.fine": "No confirmed change",
     "state.attention": "Needs attention",
     "state.cannot_tell": "Cannot tell",
-    "state.fine.meaning": "enough clear looks, and no unexplained change in them",
+    "state.fine.meaning": "enough clear looks, and no confirmed change in them",
     "state.attention.meaning": "something changed, or a claim does not match; read why before lending",
     "state.cannot_tell.meaning": "the imagery does not answer; this is not “no change”. Inspect on site",
     # -- summary
     "verdict.none": "No parcel could be judged.",
-    "verdict.fine.one": "The one parcel shows no change.",
-    "verdict.fine.other": "All {n} parcels show no change.",
-    "verdict.fine_rest.one": "No change found in the one parcel that could be judged; {m} could not be.",
-    "verdict.fine_rest.other": "No change found in the {n} parcels that could be judged; {m} could not be.",
+    "verdict.fine.one": "The one parcel shows no confirmed change.",
+    "verdict.fine.other": "All {n} parcels show no confirmed change.",
+    "verdict.fine_rest.one": "No confirmed change in the one parcel that could be judged; {m} could not be.",
+    "verdict.fine_rest.other": "No confirmed change in the {n} parcels that could be judged; {m} could not be.",
     "verdict.attention.one": "{n} of {total} parcels needs attention before lending.",
     "verdict.attention.other": "{n} of {total} parcels need attention before lending.",
     "verdict.attention_rest.one": "{n} of {total} parcels needs attention before lending; {m} could not be judged.",
@@ -126,6 +126,7 @@ ENGLISH: Mapping[str, str] = {
     "fig.area": "Area",
     "fig.living": "Living stand",
     "fig.disturbed": "Disturbed",
+    "fig.range": "{low} to {high}",
     "fig.value": "Value, low to high",
     "fig.value_mid": "middle {value}",
     "fig.grade": "Grade",
@@ -164,8 +165,21 @@ ENGLISH: Mapping[str, str] = {
     "yearly.disturbed": "Disturbed",
     "yearly.looks": "Clear looks",
     "yearly.no_looks": "cannot tell",
-    "claims": "Claims",
-    "claims.claim": "Claimed",
+    "claims": "Claims and loan",
+    "claim.living": "Living stand",
+    "claim.living_share_frac": "Living stand claimed",
+    "claim.area": "Area",
+    "claim.area_mu": "Area claimed (mu)",
+    "claim.area_m2": "Area claimed (m2)",
+    "claim.area_ha": "Area claimed (ha)",
+    "claim.use": "Use claimed",
+    "claim.planted_on": "Planted on",
+    "claim.volume_m3": "Volume claimed (m3)",
+    "claim.loan_id": "Loan",
+    "claim.loan_borrower_id": "Borrower",
+    "claim.loan_outstanding": "Loan outstanding",
+    "claim.loan_currency": "Currency of the loan",
+    "claim.loan_maturity": "Loan falls due",
     "verdict.match": "match",
     "verdict.mismatch": "mismatch",
     "verdict.cannot_tell": "cannot tell",
@@ -223,7 +237,7 @@ ENGLISH: Mapping[str, str] = {
     "record": "Record of the run",
     "record.settings": "Settings",
     "record.versions": "Versions",
-    "record.inputs": "Inputs (SHA-256)",
+    "record.inputs": "Inputs",
     "footer": "Exact figures are in parcels.geojson; amounts here are rounded to three significant figures.",
 }
 
@@ -243,17 +257,17 @@ CHINESE: Mapping[str, str] = {
     "asset.wind": "风电场",
     "asset.construction": "在建工程",
     "asset.aquaculture": "水产养殖",
-    "state.fine": "未发现变化",
+    "state.fine": "无确认变化",
     "state.attention": "需关注",
     "state.cannot_tell": "无法判断",
-    "state.fine.meaning": "有效观测充足，未见异常变化",
+    "state.fine.meaning": "有效观测充足，没有得到确认的变化",
     "state.attention.meaning": "发生变化，或申报与影像不符；放款前须核实原因",
     "state.cannot_tell.meaning": "影像不足以作出结论，不等于“未发现变化”，须现场核查",
     "verdict.none": "所有地块均无法判断。",
-    "verdict.fine.one": "该地块未发现变化。",
-    "verdict.fine.other": "全部 {n} 宗地块均未发现变化。",
-    "verdict.fine_rest.one": "可判断的 1 宗地块未发现变化；另有 {m} 宗无法判断。",
-    "verdict.fine_rest.other": "可判断的 {n} 宗地块未发现变化；另有 {m} 宗无法判断。",
+    "verdict.fine.one": "该地块没有得到确认的变化。",
+    "verdict.fine.other": "全部 {n} 宗地块均没有得到确认的变化。",
+    "verdict.fine_rest.one": "可判断的 1 宗地块没有得到确认的变化；另有 {m} 宗无法判断。",
+    "verdict.fine_rest.other": "可判断的 {n} 宗地块没有得到确认的变化；另有 {m} 宗无法判断。",
     "verdict.attention.one": "{total} 宗地块中有 {n} 宗须在放款前核实。",
     "verdict.attention.other": "{total} 宗地块中有 {n} 宗须在放款前核实。",
     "verdict.attention_rest.one": "{total} 宗地块中有 {n} 宗须在放款前核实；{m} 宗无法判断。",
@@ -335,6 +349,7 @@ CHINESE: Mapping[str, str] = {
     "fig.area": "面积",
     "fig.living": "活立木占比",
     "fig.disturbed": "受扰动面积",
+    "fig.range": "{low} 至 {high}",
     "fig.value": "参考价值区间",
     "fig.value_mid": "中位 {value}",
     "fig.grade": "等级",
@@ -373,8 +388,21 @@ CHINESE: Mapping[str, str] = {
     "yearly.disturbed": "受扰动面积",
     "yearly.looks": "有效观测次数",
     "yearly.no_looks": "无法判断",
-    "claims": "申报核对",
-    "claims.claim": "申报内容",
+    "claims": "申报与贷款信息",
+    "claim.living": "活立木占比",
+    "claim.living_share_frac": "申报活立木占比",
+    "claim.area": "面积",
+    "claim.area_mu": "申报面积（亩）",
+    "claim.area_m2": "申报面积（平方米）",
+    "claim.area_ha": "申报面积（公顷）",
+    "claim.use": "申报用途",
+    "claim.planted_on": "种植日期",
+    "claim.volume_m3": "申报蓄积量（立方米）",
+    "claim.loan_id": "贷款编号",
+    "claim.loan_borrower_id": "借款人",
+    "claim.loan_outstanding": "贷款余额",
+    "claim.loan_currency": "贷款币种",
+    "claim.loan_maturity": "贷款到期日",
     "verdict.match": "相符",
     "verdict.mismatch": "不符",
     "verdict.cannot_tell": "无法判断",
@@ -428,7 +456,7 @@ CHINESE: Mapping[str, str] = {
     "record": "运行记录",
     "record.settings": "参数",
     "record.versions": "软件版本",
-    "record.inputs": "输入（SHA-256）",
+    "record.inputs": "输入",
     "footer": "精确数值见 parcels.geojson；本报告金额保留三位有效数字。",
 }
 
@@ -466,6 +494,21 @@ class Words:
         known = CATALOGUES[self.lang].get(f"{family}.{name}")
         plain = name.replace("_", " ").replace("-", " ").strip()
         return known or plain[:1].upper() + plain[1:]
+
+    def sensor(self, name: str) -> str:
+        """A sensor's name as its operator writes it: ``sentinel-2a`` is Sentinel-2A."""
+        mission, dash, unit = name.partition("-")
+        return f"{mission[:1].upper()}{mission[1:]}{dash}{unit.upper()}"
+
+    def claimed(self, column: str, value: object) -> str:
+        """A claim as its column's unit asks: shares in percent, numbers with separators of thousands."""
+        if isinstance(value, dt.date):
+            return self.date(value)
+        if column.endswith("_frac") and isinstance(value, float):
+            return self.percent(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return str(value)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with separators of thousands."""

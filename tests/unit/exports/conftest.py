@@ -141,7 +141,7 @@ def _parcels(names: dict[str, str], alerts: tuple[Alert, ...]) -> gpd.GeoDataFra
         "risk_score": np.nan,
         "risk_ltv": np.nan,
         "alerts": [[a.alert_id for a in alerts if a.parcel_id == name] for name in names.values()],
-        "obs_living_frac": np.where(known, living, np.nan),
+        "obs_living_share_frac": np.where(known, living, np.nan),
         "chg_disturbed_m2": np.where(known, area * (1 - living), np.nan),
     }
     index = pd.Index(list(names.values()), name="parcel_id")
@@ -196,7 +196,7 @@ def _series(name: str, kind: str, random: np.random.Generator) -> pd.DataFrame:
             "p50": mean,
             "p90": mean + 0.05,
             "valid_fraction": np.clip(random.normal(0.95, 0.15, len(times)), 0.3, 1),
-            "n_pixels": 320.0,
+            "n_pixels": 320,
             "scene_id": [f"S2A_MSIL2A_{t:%Y%m%d}T092031_T35TLM" for t in times],
         }
     )
@@ -223,6 +223,7 @@ def _change(name: str, kind: str) -> dict[str, Any]:
     return {
         "parcel_id": name,
         "index": "ndvi",
+        "level": "pixels",
         "status": "cannot_tell" if kind in REASONS else status,
         "break_date": pd.Timestamp(after or None),
         "last_clear_before": pd.Timestamp(before or None),

@@ -106,12 +106,16 @@ def test_cannot_tell_has_no_value_and_no_share(assessment, page):
 
 def test_status_is_said_in_words_and_signs(content):
     text = content.decode()
-    for state, words in zip(STATES, ("Needs attention", "Cannot tell", "No change found"), strict=True):
+    for state, words in zip(STATES, ("Needs attention", "Cannot tell", "No confirmed change"), strict=True):
         assert re.search(rf'class="pill {state}"><i[^>]*>.</i>{words}', text)
 
 
+def test_a_suspicion_is_said(page):
+    assert "A change is suspected since 14\u00a0Oct\u00a02020. It is not confirmed yet" in page.sections["parcel-7"]
+
+
 def test_the_verdict_counts_all_three_answers(content):
-    assert "4 of 10 parcels need attention before lending; 2 could not be judged." in content.decode()
+    assert "3 of 10 parcels need attention before lending; 2 could not be judged." in content.decode()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ def test_pictures_have_alternative_texts_and_the_page_a_language(page):
 def test_chinese_report(assessment):
     page = report_html(assessment, "zh").decode()
     assert '<html lang="zh-Hans">' in page
-    assert "10 宗地块中有 4 宗须在放款前核实；2 宗无法判断。" in page
+    assert "10 宗地块中有 3 宗须在放款前核实；2 宗无法判断。" in page
     assert "贷前尽调" in page
     assert "Needs attention" not in page
 

@@ -21,7 +21,7 @@ def _facts(assessment, parcel_id="RO-001"):
         ("RO-001", "fine"),
         ("RO-003", "attention"),
         ("RO-004", "attention"),
-        ("RO-007", "attention"),
+        ("RO-007", "fine"),
         ("RO-009", "cannot_tell"),
         ("RO-010", "cannot_tell"),
     ],
@@ -32,7 +32,7 @@ def test_states(assessment, parcel_id, state):
 
 def test_a_parcel_that_cannot_be_judged_has_no_figure(build_assessment):
     assessment = build_assessment()
-    assessment.parcels.loc["RO-010", ["val_p05", "val_p50", "val_p95", "obs_living_frac"]] = 0.5
+    assessment.parcels.loc["RO-010", ["val_p05", "val_p50", "val_p95", "obs_living_share_frac"]] = 0.5
     facts = _facts(assessment, "RO-010")
     assert facts.value is facts.living_frac is facts.disturbed_m2 is None
     assert all(y.living_frac is None for y in facts.years)
@@ -54,15 +54,19 @@ def test_a_closed_alert_asks_nothing_more(build_assessment):
 
 def test_a_claim_that_does_not_match_needs_attention(build_assessment):
     assessment = build_assessment()
-    assessment.parcels["claim_area"] = "match"
-    assessment.parcels.loc["RO-001", "claim_area"] = "mismatch"
+    assessment.parcels["claim_area_verdict"] = "match"
+    assessment.parcels["claim_area_reason"] = "as claimed"
+    assessment.parcels["claim_area_mu"] = 12.0
+    assessment.parcels.loc["RO-001", "claim_area_verdict"] = "mismatch"
     assert _facts(assessment, "RO-001").state == "attention"
-    assert _facts(assessment, "RO-001").mismatches == ("claim_area",)
+    assert _facts(assessment, "RO-001").mismatches == ("area",)
+    assert _facts(assessment, "RO-001").verdict_reasons == {"area": "as claimed"}
+    assert _facts(assessment, "RO-001").claims == {"claim_area_mu": 12.0}
     assert _facts(assessment, "RO-002").state == "fine"
 
 
 def test_living_share_and_disturbed_area_fall_back_on_the_years(build_assessment):
-    parcels = build_assessment().parcels.drop(columns=["obs_living_frac", "chg_disturbed_m2"])
+    parcels = build_assessment().parcels.drop(columns=["obs_living_share_frac", "chg_disturbed_m2"])
     facts = _facts(build_assessment(parcels=parcels), "RO-004")
     assert facts.living_frac == pytest.approx(0.82)
     assert facts.disturbed_m2 == pytest.approx(11_200)
@@ -74,6 +78,14 @@ def test_status_by_number_equals_status_by_name(build_assessment):
     changes["status"] = changes["status"].map(numbers).astype(np.int8)
     by_number, by_name = summarise(build_assessment(changes=changes)), summarise(build_assessment())
     assert [(f.state, f.breaks) for f in by_number] == [(f.state, f.breaks) for f in by_name]
+
+
+def test_the_parcel_mean_adds_no_second_break(build_assessment):
+    changes = build_assessment().changes
+    mean = changes.assign(level="parcel", last_clear_before=changes["last_clear_before"] - pd.Timedelta(9, "D"))
+    for both in (pd.concat([changes, mean]), pd.concat([mean, changes])):
+        found = _facts(build_assessment(changes=both.reset_index(drop=True)), "RO-004").breaks
+        assert [b.last_clear_before.isoformat() for b in found] == ["2018-05-02"]
 
 
 def test_one_break_seen_in_two_indices_is_one_break(build_assessment):
