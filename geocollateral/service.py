@@ -52,7 +52,6 @@ VERSIONS_OF = (
     "scipy",
     "pandas",
     "xarray",
-    "rasterio",
     "geopandas",
     "shapely",
     "pyproj",

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
-import struct
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from geocollateral.errors import BrokenData
 from geocollateral.types import Chip
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LONGEST = 60
 """Of the part of a file name that comes from a parcel id."""
 
@@ -51,7 +50,7 @@ def safe_name(text: str, *, distinct: bool = False) -> str:
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """PNG of an image, made here so that its bytes never carry a date, a program's name or a georeference.
+    """PNG of an image, without a date or a georeference: the same picture gives the same bytes.
 
     Parameters
     ----------
@@ -60,31 +59,6 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
     """
     if image.ndim != 3 or image.shape[2] not in (3, 4) or image.dtype != np.uint8 or 0 in image.shape:
         raise BrokenData(f"expected uint8 (height, width, 3 or 4) with pixels, got {image.dtype} {image.shape}")
-    height, width, channels = image.shape
-    colour_type = {3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    return b"".join(
-        (
-            _SIGNATURE,
-            _png_part(b"IHDR", header),
-            _png_part(b"IDAT", zlib.compress(_paeth_rows(image), 9)),
-            _png_part(b"IEND", b""),
-        )
-    )
-
-
-def _png_part(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def _paeth_rows(image: NDArray[np.uint8]) -> bytes:
-    """Rows under PNG's Paeth filter (type 4): each byte less the best of left, above, above-left."""
-    padded = np.pad(image.astype(np.int16), ((1, 0), (1, 0), (0, 0)))
-    here, left, above, corner = padded[1:, 1:], padded[1:, :-1], padded[:-1, 1:], padded[:-1, :-1]
-    guess = left + above - corner
-    to_left, to_above, to_corner = abs(guess - left), abs(guess - above), abs(guess - corner)
-    nearest = np.where(
-        (to_left <= to_above) & (to_left <= to_corner), left, np.where(to_above <= to_corner, above, corner)
-    )
-    filtered = ((here - nearest) % 256).astype(np.uint8).reshape(image.shape[0], -1)
-    return np.pad(filtered, ((0, 0), (1, 0)), constant_values=4).tobytes()
+    sink = io.BytesIO()
+    Image.fromarray(image).save(sink, format="PNG", optimize=True)
+    return sink.getvalue()
