@@ -303,11 +303,7 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
     if fact.mismatches:
         claims = words("list_separator").join(words.named("claim", c).lower() for c in fact.mismatches)
         yield words("say.mismatch", claims=claims)
-    for found in fact.breaks:
-        if not found.confirmed:
-            yield words("say.suspected", date=words.date(found.first_clear_after))
-        elif found.recovered_on:
-            yield words("say.recovered", date=words.date(found.recovered_on))
+    yield from _say_breaks(fact, words)
     if fact.state == "fine" and not fact.breaks:
         if chart:
             first, last = words.date(chart.first), words.date(fact.last_clear or chart.last)
@@ -318,6 +314,18 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
         yield words("say.closed_alerts")
     if fact.reason:
         yield fact.reason
+
+
+def _say_breaks(fact: ParcelFacts, words: Words) -> Iterator[str]:
+    """What the alerts do not say of a parcel's breaks, a sentence each."""
+    for found in fact.breaks:
+        if not found.confirmed:
+            yield words("say.suspected", date=words.date(found.first_clear_after))
+        elif found.of_mean:
+            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
+            yield words("say.mean", before=before, after=after)
+        elif found.recovered_on:
+            yield words("say.recovered", date=words.date(found.recovered_on))
 
 
 def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.date, words: Words) -> Iterator[str]:

@@ -25,6 +25,7 @@ CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
 
 _VERDICT_COLUMN = re.compile(r"claim_(\w+)_verdict")
 _OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason)")
+_BROKEN = ("confirmed", "suspected")
 _VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "cannot_tell")
 _CANNOT_TELL: ParcelStatus = "cannot_tell"
 
@@ -48,6 +49,8 @@ class Break:
     detected_on: dt.date | None
     recovered_on: dt.date | None
     confirmed: bool
+    of_mean: bool
+    """Seen in the mean of the whole parcel only; no patch of its pixels was found to have changed."""
     index: str
     """Name of the index, or names joined by ``+``."""
 
@@ -179,7 +182,10 @@ def _facts(
         claims={
             c: v
             for c, v in row.items()
-            if c.startswith(("claim_", "loan_")) and not _OF_A_VERDICT.fullmatch(c) and _text(v) is not None
+            if c.startswith(("claim_", "loan_"))
+            and not _OF_A_VERDICT.fullmatch(c)
+            and _text(v) is not None
+            and not (c == "claim_area_m2" and {"claim_area_mu", "claim_area_ha"} & _known(row))
         },
         breaks=breaks,
         unstable_indices=tuple(sorted(set(changes.loc[statuses == "unstable_history", "index"].astype(str)))),
@@ -198,15 +204,21 @@ def _text(value: Any) -> str | None:
     return str(value)
 
 
+def _known(row: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in row.items() if _text(value) is not None}
+
+
 def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...]:
-    """The parcel's breaks by date; the same change seen in another index, or in the parcel's mean too, is one break."""
-    rows = list(zip(changes.to_dict("records"), statuses, strict=True))
-    # Pixels first, then what is confirmed: they date and place a change better than the mean of the parcel does.
-    rows.sort(key=lambda r: (r[0]["level"] != "pixels", r[1] != "confirmed"))
+    """The parcel's breaks by date; the same change seen in another index is one break.
+
+    Breaks of its pixels leave those of its mean aside: they date and place a change better.
+    """
+    rows = [(row, s) for row, s in zip(changes.to_dict("records"), statuses, strict=True) if s in _BROKEN]
+    of_pixels = [(row, s) for row, s in rows if row["level"] == "pixels"]
     found: list[Break] = []
-    for row, status in rows:
+    for row, status in sorted(of_pixels or rows, key=lambda r: r[1]):  # what is confirmed comes first
         before, after = day_of(row["last_clear_before"]), day_of(row["first_clear_after"])
-        if status not in ("suspected", "confirmed") or before is None or after is None:
+        if before is None or after is None:
             continue
         new = Break(
             last_clear_before=before,
@@ -214,6 +226,7 @@ def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...
             detected_on=day_of(row["detected_on"]) if status == "confirmed" else None,
             recovered_on=day_of(row["recovered_on"]),
             confirmed=status == "confirmed",
+            of_mean=row["level"] != "pixels",
             index=str(row["index"]),
         )
         if not any(_same_change(known, new) for known in found):

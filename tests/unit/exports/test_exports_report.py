@@ -110,6 +110,14 @@ def test_status_is_said_in_words_and_signs(content):
         assert re.search(rf'class="pill {state}"><i[^>]*>.</i>{words}', text)
 
 
+def test_a_break_of_the_mean_alone_is_said_and_is_no_alert(build_assessment):
+    changes = build_assessment().changes
+    changes.loc[changes["parcel_id"] == "RO-004", "level"] = "parcel"
+    page = Page(report_html(build_assessment(changes=changes, alerts=())))
+    assert "no patch of its pixels changed for good" in page.sections["parcel-4"]
+    assert "No confirmed change" in page.sections["parcel-4"]
+
+
 def test_a_suspicion_is_said(page):
     assert "A change is suspected since 14\u00a0Oct\u00a02020. It is not confirmed yet" in page.sections["parcel-7"]
 
