@@ -40,7 +40,7 @@ class _ChipTask:
 def take_chips(
     source: Source, plan: Plan, judgements: Mapping[str, Judgement], series: pd.DataFrame, compute: ComputeParams
 ) -> tuple[Chip, ...]:
-    """Before and after of each parcel's largest loss, or its latest clear look; none if the source has no colours."""
+    """Before and after of each parcel's largest loss, and its latest clear look; none if the source has no colours."""
     looks = _looks(series)
     tasks = [
         _ChipTask(source, block, parcel_id, role, fraction)
@@ -106,14 +106,16 @@ def _looks(series: pd.DataFrame) -> dict[str, pd.Series[float]]:
 
 
 def _wanted(judgement: Judgement, looks: pd.Series[float]) -> list[tuple[str, dt.date, float]]:
-    if judgement.status != "ok" or not judgement.events:
-        clear = looks[looks >= CLEAR_ENOUGH]
-        usable = clear if len(clear) else looks
-        return [("latest", usable.index[-1], float(usable.iloc[-1]))]
+    clear = looks[looks >= CLEAR_ENOUGH]
+    usable = clear if len(clear) else looks
+    latest = ("latest", usable.index[-1], float(usable.iloc[-1]))
+    if not judgement.events:
+        return [latest]
     event = max(judgement.events, key=lambda e: (e.area_m2, e.first_clear_after))
     before = _nearest(looks[looks.index <= event.last_clear_before], newest=True)
     after = _nearest(looks[looks.index >= event.first_clear_after], newest=False)
-    return [(role, *found) for role, found in (("before", before), ("after", after)) if found is not None]
+    dated = [(role, *found) for role, found in (("before", before), ("after", after)) if found is not None]
+    return [*dated, latest]
 
 
 def _nearest(looks: pd.Series[float], *, newest: bool) -> tuple[dt.date, float] | None:

@@ -127,7 +127,15 @@ def assess(
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units)
     scenes = _scenes(results, plan, area, items)
-    identity = _identity(area, info, source_options, span, day, settings, units)
+    identity = _identity(
+        area,
+        info,
+        source_options,
+        span,
+        day,
+        settings,
+        units,
+    )
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
@@ -142,7 +150,7 @@ def assess(
         picture=pictures.take_map(imagery, plan, series, np.concatenate([r.lost_pixels for r in results])),
         sources=(info,),
         notes=area.notes,
-        run=_run(identity, results, started),
+        run=_run(identity, _name_of(parcels), results, started),
     )
     if out is not None:
         write_result_folder(exports.render(assessment), out, run=assessment.run, overwrite=overwrite)
@@ -461,12 +469,17 @@ def _digest(value: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _run(identity: Mapping[str, Any], results: Sequence[BlockResult], started: float) -> dict[str, Any]:
+def _name_of(parcels: str | Path | AreaOfInterest) -> str:
+    return "parcels" if isinstance(parcels, AreaOfInterest) else Path(parcels).name
+
+
+def _run(identity: Mapping[str, Any], name: str, results: Sequence[BlockResult], started: float) -> dict[str, Any]:
     return {
         "run_id": _digest(identity)[:16],
+        "inputs": {name: identity["parcels_sha256"]},
         **identity,
         "model_id": None,
         "n_blocks": len(results),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS_OF}},
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in VERSIONS_OF}},
         "timings": {"seconds": round(time.perf_counter() - started, 3)},
     }
