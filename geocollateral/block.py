@@ -246,7 +246,7 @@ def _evidence(
     part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
     columns, shares = cover.fraction.indices[part], cover.fraction.data[part]
     row, col = np.divmod(cover.pixels[columns], task.block.geobox.shape.x)
-    left, top = ~task.grid.affine * (task.block.geobox.affine * (0, 0))
+    left, top = ~task.grid.affine @ (task.block.geobox.affine @ (0, 0))
     # Geodesic area of the whole parcel, shared out by coverage: the grid's own projection need not keep areas.
     pixel_m2 = float(task.attributes[parcel_id]["obs_area_m2"]) / cover.whole[position]
     fraction = statistics["valid_fraction"].isel(index=0, parcel=position).values

@@ -81,7 +81,7 @@ def take_map(source: Source, plan: Plan, series: pd.DataFrame, lost: NDArray[np.
         return None
     rgb, scene_id, _ = taken
     years = np.zeros(window.shape, np.int16)
-    left, top = ~grid.affine * (window.affine * (0, 0))
+    left, top = ~grid.affine @ (window.affine @ (0, 0))
     rows, cols = lost[:, 0] - round(top), lost[:, 1] - round(left)
     inside = (rows >= 0) & (rows < window.shape.y) & (cols >= 0) & (cols < window.shape.x)
     years[rows[inside], cols[inside]] = lost[inside, 2]
@@ -154,8 +154,8 @@ def _with_day(block: Block, day: dt.date) -> Block:
 
 def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
-    left, top = ~grid.affine * (west, north)
-    right, bottom = ~grid.affine * (east, south)
+    left, top = ~grid.affine @ (west, north)
+    right, bottom = ~grid.affine @ (east, south)
     margin = CHIP_MARGIN_PIXELS
     rows = slice(max(int(np.floor(top)) - margin, 0), min(int(np.ceil(bottom)) + margin, grid.shape.y))
     cols = slice(max(int(np.floor(left)) - margin, 0), min(int(np.ceil(right)) + margin, grid.shape.x))

@@ -111,14 +111,14 @@ def _fraction_inside(geometry: BaseGeometry, grid: GeoBox) -> float:
 
 def _square(geometry: BaseGeometry, grid: GeoBox, params: PlanParams) -> tuple[int, int]:
     west, south, east, north = geometry.bounds
-    col, row = ~grid.affine * ((west + east) / 2, (south + north) / 2)
+    col, row = ~grid.affine @ ((west + east) / 2, (south + north) / 2)
     return floor(row / params.block_pixels), floor(col / params.block_pixels)
 
 
 def _window(geometries: Sequence[BaseGeometry], grid: GeoBox, margin: int) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
-    left, top = ~grid.affine * (west, north)
-    right, bottom = ~grid.affine * (east, south)
+    left, top = ~grid.affine @ (west, north)
+    right, bottom = ~grid.affine @ (east, south)
     rows = slice(max(floor(top) - margin, 0), min(ceil(bottom) + margin, grid.shape.y))
     cols = slice(max(floor(left) - margin, 0), min(ceil(right) + margin, grid.shape.x))
     return grid[rows, cols]
