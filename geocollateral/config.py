@@ -10,10 +10,12 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from geocollateral.assets.forestry import ForestryParams
+from geocollateral.change.seasonal import SeasonalParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
+from geocollateral.types import Params
 
 
 class Settings(BaseSettings):
@@ -76,3 +78,32 @@ def load_settings(path: Path | None = None) -> Settings:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
         raise InvalidInput(f"Settings{f' in {path}' if path else ''}: {faults}") from error
+
+
+def settings_tables() -> str:
+    """Every knob with its default, bounds and meaning, as the Markdown of ``docs/settings.md``."""
+    parts = [
+        _section("plan", PlanParams),
+        _section("masks", MaskParams),
+        _section("change.ndvi, change.ndmi, ...", SeasonalParams),
+        _section("forestry", ForestryParams),
+        _section("compute", ComputeParams),
+    ]
+    return "\n".join(parts)
+
+
+def _section(title: str, params: type[Params]) -> str:
+    lines = [f"## `{title}`", "", "| name | default | bounds | meaning |", "|---|---|---|---|"]
+    for name, field in params.model_fields.items():
+        default = "null" if field.default is None else field.default
+        shown = list(default) if isinstance(default, tuple) else default
+        lines.append(f"| `{name}` | `{shown}` | {_bounds(field.metadata)} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def _bounds(metadata: list[Any]) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    found = [
+        f"{sign} {getattr(rule, name):g}" for rule in metadata for name, sign in signs.items() if hasattr(rule, name)
+    ]
+    return ", ".join(found)

@@ -43,6 +43,7 @@ from geocollateral.types import (
     ParcelEvidence,
     Period,
     Source,
+    SourceInfo,
 )
 from geocollateral.valuation import UnitValue, parse_unit_values, value_of
 
@@ -111,11 +112,12 @@ def assess(
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
     units = _unit_values(unit_values)
     imagery = open_source(source, **(source_options or {})) if isinstance(source, str) else source
+    info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
-    items = _search(imagery, area, span)
+    items = _search(imagery, info.name, area, span)
     day = span.end if as_of is not None else max(item.datetime for item in items if item.datetime).date()
     plan = plan_blocks(area.parcels, items, settings.plan)
-    _require_overlap(plan, imagery)
+    _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     results = run_blocks(assess_block, tasks, settings.compute, progress)
     _require_looks(results, items)
@@ -126,7 +128,7 @@ def assess(
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units)
     scenes = _scenes(results, plan, area, items)
-    identity = _identity(area, imagery, source_options, span, day, settings, units)
+    identity = _identity(area, info, source_options, span, day, settings, units)
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
@@ -139,7 +141,7 @@ def assess(
         scenes=scenes,
         chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute),
         picture=pictures.take_map(imagery, plan, series, np.concatenate([r.lost_pixels for r in results])),
-        sources=(imagery.info,),
+        sources=(info,),
         notes=area.notes,
         run=_run(identity, results, started),
     )
@@ -228,7 +230,7 @@ def _date(given: dt.date | str | None, name: str) -> dt.date | None:
         raise InvalidInput(f"{name} must be a date such as 2020-06-30, got {given!r}.") from None
 
 
-def _search(imagery: Source, area: AreaOfInterest, span: Period) -> list[pystac.Item]:
+def _search(imagery: Source, name: str, area: AreaOfInterest, span: Period) -> list[pystac.Item]:
     west, south, east, north = map(float, area.parcels.total_bounds)
     items = imagery.search((west, south, east, north), span)
     if items:
@@ -236,11 +238,11 @@ def _search(imagery: Source, area: AreaOfInterest, span: Period) -> list[pystac.
     anywhere = imagery.search((-180.0, -90.0, 180.0, 90.0), span)
     if anywhere:
         raise MissingInput(
-            f"No parcel meets the imagery of {imagery.info.name}: the parcels lie within {west:.4f}..{east:.4f} E, "
+            f"No parcel meets the imagery of {name}: the parcels lie within {west:.4f}..{east:.4f} E, "
             f"{south:.4f}..{north:.4f} N, the imagery within {_extent(anywhere)}. Check the coordinates and the source."
         )
     raise MissingInput(
-        f"{imagery.info.name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or "
+        f"{name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or "
         "choose a later as-of day."
     )
 
@@ -252,10 +254,10 @@ def _extent(items: Sequence[pystac.Item]) -> str:
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
 
 
-def _require_overlap(plan: Plan, imagery: Source) -> None:
+def _require_overlap(plan: Plan, name: str) -> None:
     if not plan.blocks:
         raise MissingInput(
-            f"No parcel meets the imagery of {imagery.info.name}: its bounding box does, the parcels themselves do not."
+            f"No parcel meets the imagery of {name}: its bounding box does, the parcels themselves do not."
         )
 
 
@@ -435,7 +437,7 @@ def _worse(one: str, other: str) -> str:
 
 def _identity(
     area: AreaOfInterest,
-    imagery: Source,
+    info: SourceInfo,
     options: Mapping[str, Any] | None,
     span: Period,
     day: dt.date,
@@ -446,9 +448,9 @@ def _identity(
     return {
         "geocollateral": __version__,
         "parcels_sha256": area.source_sha256,
-        "source": imagery.info.name,
+        "source": info.name,
         "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
-        "source_sha256": dict(imagery.info.sha256),
+        "source_sha256": dict(info.sha256),
         "period": [None if span.start is None else span.start.isoformat(), day.isoformat()],
         "as_of": day.isoformat(),
         "settings": settings.model_dump(mode="json", exclude={"compute"}),

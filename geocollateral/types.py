@@ -96,9 +96,9 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class IntakeNote:
-    """One thing the intake did to, refused of, or noticed in a file of parcels."""
+    """One thing the intake mended or noticed in a file of parcels. What it refuses is an error."""
 
-    kind: Literal["repair", "refusal", "warning"]
+    kind: Literal["repair", "warning"]
     parcel_id: str | None
     """None where the note is about the whole file."""
     message: str
@@ -112,7 +112,8 @@ class AreaOfInterest:
 
     parcels: gpd.GeoDataFrame
     """Indexed by ``parcel_id`` (str, unique), EPSG:4326, (Multi)Polygon; columns ``asset_class``, ``obs_area_m2``
-    (geodesic), ``claim_*``, ``loan_*`` and the user's other columns under ``user_*``."""
+    (geodesic), every column of the parcel contract and the user's other columns under ``user_*``. Missing text is
+    None, missing numbers are NaN, dates are datetime64 with NaT."""
     notes: tuple[IntakeNote, ...]
     source_sha256: str
     """SHA-256 of the bytes received."""
@@ -174,12 +175,19 @@ class Source(Protocol):
 
         Returns
         -------
-        One variable per band that any scene has, ``(time, y, x)`` in the file's own dtype, ``attrs["nodata"]`` where
-        declared; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale + offset``; ``status``
+        One variable per band that any scene has, ``(time, y, x)`` in the file's own dtype, with ``attrs["nodata"]`` and,
+        for backscatter, ``attrs["units"]`` (``"dB"`` or ``"1"``, the unit after scaling); scenes ordered by time and id
+        whatever the block's order; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale +
+        offset``, NaN where the band is missing; ``status``
         ``(time, band)`` str of `READ_STATUSES`; coordinates ``time`` (datetime64[ns], UTC, one per item), ``y``, ``x``
         (pixel centres), ``band``, ``scene_id``, ``platform``, ``orbit`` (along time; ``""`` where unknown);
         ``attrs["crs"]`` and ``attrs["transform"]`` (six numbers).
         A pixel that could not be read is the nodata value and its scene and band say why in ``status``.
+
+        Raises
+        ------
+        BrokenData
+            The block reaches past the grid: plans clip blocks to it.
         """
         ...
 

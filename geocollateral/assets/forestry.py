@@ -136,8 +136,8 @@ def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
         if evidence.area_m2[unstable].sum() / total > 1 - params.min_judged:
             return "The stand was already changing in the history that should serve as its baseline."
         return (
-            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a look in "
-            "leaf after it."
+            f"Too few clear looks: {len(seen)} up to {evidence.as_of}, not enough for a seasonal baseline and a look "
+            "in leaf after it."
         )
     return ""
 

@@ -25,6 +25,7 @@ import numpy as np
 import pystac
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import Field
 from shapely import box
 from shapely.geometry import Polygon
 
@@ -41,10 +42,19 @@ from geocollateral.types import Block, Params, Period, Source, SourceInfo
 class CubeOptions(Params):
     """Options of ``cube:FILE``."""
 
-    scale: float | None = None
-    offset: float | None = None
-    crs: str | None = None
-    backscatter: BackscatterUnits | None = None
+    scale: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Reflectance per digital number of optical variables that declare none: DN * scale + offset.",
+    )
+    offset: float | None = Field(
+        None, ge=-1, le=1, description="Reflectance at digital number 0; 0 where only the scale is given."
+    )
+    crs: str | None = Field(None, description="CRS of a file that has none, such as EPSG:32650.")
+    backscatter: BackscatterUnits | None = Field(
+        None, description="Whether VV and VH without units are linear power or dB."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,6 +80,7 @@ def open_dataset(path: Path) -> Iterator[xr.Dataset]:
     store: ZipStore | None = None
     try:
         if form == "zarr.zip":
+            zipfile.ZipFile(path).close()  # a store that failed to open cannot be closed: look first
             store = ZipStore(path, mode="r")
             dataset = xr.open_zarr(store, chunks=None, mask_and_scale=False, consolidated=False)
         elif form == "zarr":

@@ -19,6 +19,7 @@ SPACING_TOLERANCE = 1e-6
 """Largest departure of a pixel from its place [pixels]."""
 AREA_TOLERANCE = 0.01
 """Largest relative difference between a grid's planar and geodesic area; a neighbouring UTM zone stays below."""
+MIN_PIXEL_M = 0.1
 USE_MARGIN_DEG = 6.0
 """How far outside the published area of use of its CRS a grid may lie [degrees]: one UTM zone."""
 
@@ -110,7 +111,7 @@ def footprint(grid: Grid) -> tuple[list[tuple[float, float]], tuple[float, float
     y = np.concatenate([np.full(_SIDE_POINTS, bottom), bottom + share * (top - bottom)])
     x, y = np.concatenate([x, left + right - x]), np.concatenate([y, bottom + top - y])
     lons, lats = _to_wgs84(str(grid.geobox.crs)).transform(x, y)
-    ring = [(round(float(lon), 7), round(float(lat), 7)) for lon, lat in zip(lons, lats, strict=True)]
+    ring = [(float(lon), float(lat)) for lon, lat in zip(lons, lats, strict=True)]
     ring.append(ring[0])
     lon, lat = [p[0] for p in ring], [p[1] for p in ring]
     return ring, (min(lon), min(lat), max(lon), max(lat))
@@ -207,6 +208,11 @@ def _spacing(values: NDArray[np.float64], name: str) -> float:
 def _require_place(grid: Grid, crs: pyproj.CRS) -> None:
     """Coordinates must fit the CRS that is said of them: in its area of use, at its scale."""
     left, bottom, right, top = grid.geobox.boundingbox.bbox
+    if grid.pixel_m < MIN_PIXEL_M:
+        raise InvalidInput(
+            f"Pixels are {grid.pixel_m:g} m high in {crs.name}. Are the coordinates degrees? Expected metres on a "
+            f"projected grid; reproject the cube."
+        )
     ring, (west, south, east, north) = footprint(grid)
     if not all(map(math.isfinite, (west, south, east, north))):
         raise InvalidInput(f"Coordinates x {left:g}..{right:g}, y {bottom:g}..{top:g} cannot be placed in {crs.name}.")

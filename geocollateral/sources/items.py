@@ -12,6 +12,8 @@ from geocollateral.sources.declared import BandVariable
 from geocollateral.sources.grid import footprint
 from geocollateral.sources.layout import Layout
 
+DECIMALS = 7
+"""Of the outlines of items: about a centimetre."""
 ORBIT_STATES = ("ascending", "descending")
 
 
@@ -28,7 +30,9 @@ def build_items(layouts: Sequence[Layout], constellation: str, wanted: Sequence[
         Positions in ``layouts[0].scenes``.
     """
     finest = layouts[0]
-    ring, bbox = footprint(finest.grid)
+    outline, (west, south, east, north) = footprint(finest.grid)
+    ring = [(round(lon, DECIMALS), round(lat, DECIMALS)) for lon, lat in outline]
+    bbox = [round(value, DECIMALS) for value in (west, south, east, north)]
     return [_item(layouts, n, ring, bbox, constellation) for n in wanted]
 
 
@@ -36,7 +40,7 @@ def _item(
     layouts: Sequence[Layout],
     n: int,
     ring: Sequence[tuple[float, float]],
-    bbox: tuple[float, float, float, float],
+    bbox: Sequence[float],
     constellation: str,
 ) -> pystac.Item:
     grid, scenes = layouts[0].grid, layouts[0].scenes
