@@ -187,11 +187,18 @@ def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str]
         return None
     numbers = source.read(block, RGB)
     reflectance = cube.to_physical(numbers)
-    planes = np.stack([np.nanmean(reflectance[band].values, axis=0) for band in RGB], axis=-1)
+    planes = np.stack([_mean(reflectance[band].values) for band in RGB], axis=-1)
     stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
     rgb = np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
     platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
     return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
+
+
+def _mean(stack: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean over the first axis of what is finite; NaN where nothing is."""
+    seen = np.isfinite(stack)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(seen, stack, 0.0).sum(axis=0, dtype=np.float64) / seen.sum(axis=0))
 
 
 def _six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
