@@ -82,7 +82,7 @@ def assess_block(task: BlockTask) -> BlockResult:
     cover = zonal.coverage(task.geometries, task.block.geobox)
     physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
     clear = _clear(numbers, physical, cover, settings)
-    scenes = _account(numbers, clear, cover, sorted(offered & set(numbers["band"].values)))
+    scenes = _account(numbers, physical, clear, cover, sorted(offered & set(numbers["band"].values)))
 
     optical = [name for name in wanted if name not in RADAR_BANDS]
     radar = [name for name in wanted if name in RADAR_BANDS]
@@ -110,7 +110,7 @@ def assess_block(task: BlockTask) -> BlockResult:
     lost: list[NDArray[np.int64]] = []
     for position, parcel_id in enumerate(cover.parcel_ids):
         asset_class = str(task.attributes[parcel_id]["asset_class"])
-        asset = ASSETS.get(asset_class)
+        asset = ASSETS[asset_class] if asset_class in ASSETS else None  # noqa: SIM401 - a registry refuses a wrong name
         if statistics is not None:
             rows, curves = _parcel_change(statistics.isel(parcel=position), asset, parcel_id, settings)
             changes += rows
@@ -157,11 +157,16 @@ def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
 
 
 def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel), True = clear: classification, then data in every optical band, then the haze screen."""
+    """Shape (time, pixel), True = clear for optical bands: data, then classification, then the haze screen.
+
+    A band that was not read for a scene takes nothing from the others: what it lacks is no cloud.
+    """
     bands = [name for name in OPTICAL_BANDS if name in physical]
     if not bands:
         return np.ones((physical.sizes["time"], physical.sizes["pixel"]), bool)
-    clear = np.logical_and.reduce([np.isfinite(physical[name].values) for name in bands])
+    read = {name: (numbers["status"].sel(band=name) == "ok").values[:, None] for name in bands}
+    clear = np.logical_and.reduce([np.isfinite(physical[name].values) | ~read[name] for name in bands])
+    clear &= np.logical_or.reduce(list(read.values()))
     if "scl" in numbers:
         plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
         classified = masks.classification_mask(plane, settings.masks).values
@@ -172,19 +177,27 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
 
 
 def _account(
-    numbers: xr.Dataset, clear: NDArray[np.bool_], cover: zonal.Coverage, bands: Sequence[str]
+    numbers: xr.Dataset, physical: xr.Dataset, clear: NDArray[np.bool_], cover: zonal.Coverage, bands: Sequence[str]
 ) -> tuple[Mapping[str, Any], ...]:
     """What became of every scene, band and parcel of the block; the counts add up to scenes x bands x parcels."""
-    any_clear = (cover.fraction > 0).astype(np.int32) @ clear.T.astype(np.int32) > 0  # (parcel, time)
+    touched = (cover.fraction > 0).astype(np.int32)
+
+    def seen_by(usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray(touched @ usable.T.astype(np.int32) > 0)  # (parcel, time)
+
+    # Radar sees through clouds: what hides its bands is a lack of signal only.
+    seen = {band: seen_by(np.isfinite(physical[band].values)) for band in bands if band in RADAR_BANDS}
+    optical = seen_by(clear) if set(bands) - set(RADAR_BANDS) else np.zeros((len(cover.parcel_ids), len(clear)), bool)
+    any_clear = np.logical_or.reduce([optical, *seen.values()])
     status = numbers["status"]
     rows = []
     for n, scene_id in enumerate(numbers["scene_id"].values.tolist()):
         read = {band: str(status.sel(band=band).values[n]) for band in bands}
         count: Counter[str] = Counter()
-        for found in read.values():
+        for band, found in read.items():
             if found == "ok":
-                seen = int(any_clear[:, n].sum())
-                count.update({"ok": seen, "masked": len(cover.parcel_ids) - seen})
+                n_seen = int(seen.get(band, optical)[:, n].sum())
+                count.update({"ok": n_seen, "masked": len(cover.parcel_ids) - n_seen})
             else:
                 count[found] += len(cover.parcel_ids)
         rows.append(
@@ -246,7 +259,7 @@ def _evidence(
     part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
     columns, shares = cover.fraction.indices[part], cover.fraction.data[part]
     row, col = np.divmod(cover.pixels[columns], task.block.geobox.shape.x)
-    left, top = ~task.grid.affine * (task.block.geobox.affine * (0, 0))
+    left, top = ~task.grid.affine @ (task.block.geobox.affine @ (0, 0))
     # Geodesic area of the whole parcel, shared out by coverage: the grid's own projection need not keep areas.
     pixel_m2 = float(task.attributes[parcel_id]["obs_area_m2"]) / cover.whole[position]
     fraction = statistics["valid_fraction"].isel(index=0, parcel=position).values

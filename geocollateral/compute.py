@@ -77,7 +77,7 @@ class _Count(Callback):
 def _on_cluster(
     function: Callable[[Task], Result], tasks: Sequence[Task], params: ComputeParams, progress: Progress | None
 ) -> list[Result]:
-    from distributed import Client, as_completed
+    from distributed import Client, KilledWorker, as_completed
 
     try:
         client = Client(params.scheduler, timeout="10s", set_as_default=False)
@@ -85,7 +85,12 @@ def _on_cluster(
         raise ServiceUnavailable(f"No Dask scheduler answers at {params.scheduler}: {error}") from error
     with client:
         futures = client.map(function, tasks, pure=False, retries=params.retries)
-        for done, _ in enumerate(as_completed(futures), start=1):
+        for done, _ in enumerate(as_completed(futures, loop=client.loop), start=1):
             if progress is not None:
                 progress(done, len(tasks))
-        return list(client.gather(futures))
+        try:
+            return list(client.gather(futures))
+        except KilledWorker as error:
+            raise ServiceUnavailable(
+                f"A block killed {params.retries + 1} workers of {params.scheduler}, as when memory runs out: {error}"
+            ) from error

@@ -81,7 +81,7 @@ def take_map(source: Source, plan: Plan, series: pd.DataFrame, lost: NDArray[np.
         return None
     rgb, scene_id, _ = taken
     years = np.zeros(window.shape, np.int16)
-    left, top = ~grid.affine * (window.affine * (0, 0))
+    left, top = ~grid.affine @ (window.affine @ (0, 0))
     rows, cols = lost[:, 0] - round(top), lost[:, 1] - round(left)
     inside = (rows >= 0) & (rows < window.shape.y) & (cols >= 0) & (cols < window.shape.x)
     years[rows[inside], cols[inside]] = lost[inside, 2]
@@ -156,8 +156,8 @@ def _with_day(block: Block, day: dt.date) -> Block:
 
 def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
-    left, top = ~grid.affine * (west, north)
-    right, bottom = ~grid.affine * (east, south)
+    left, top = ~grid.affine @ (west, north)
+    right, bottom = ~grid.affine @ (east, south)
     margin = CHIP_MARGIN_PIXELS
     rows = slice(max(int(np.floor(top)) - margin, 0), min(int(np.ceil(bottom)) + margin, grid.shape.y))
     cols = slice(max(int(np.floor(left)) - margin, 0), min(int(np.ceil(right)) + margin, grid.shape.x))
@@ -189,11 +189,18 @@ def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str]
         return None
     numbers = source.read(block, RGB)
     reflectance = cube.to_physical(numbers)
-    planes = np.stack([np.nanmean(reflectance[band].values, axis=0) for band in RGB], axis=-1)
+    planes = np.stack([_mean(reflectance[band].values) for band in RGB], axis=-1)
     stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
     rgb = np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
     platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
     return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
+
+
+def _mean(stack: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean over the first axis of what is finite; NaN where nothing is."""
+    seen = np.isfinite(stack)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(seen, stack, 0.0).sum(axis=0, dtype=np.float64) / seen.sum(axis=0))
 
 
 def _six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:

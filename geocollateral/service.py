@@ -115,7 +115,7 @@ def assess(
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
     day = span.end if as_of is not None else max(item.datetime for item in items if item.datetime).date()
-    plan = plan_blocks(area.parcels, items, settings.plan)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     results = run_blocks(assess_block, tasks, settings.compute, progress)
@@ -229,6 +229,8 @@ def _period(period: tuple[dt.date | str | None, dt.date | str | None] | None, as
 
 
 def _date(given: dt.date | str | None, name: str) -> dt.date | None:
+    if isinstance(given, dt.datetime):
+        return (given.astimezone(dt.UTC) if given.tzinfo else given).date()
     if given is None or isinstance(given, dt.date):
         return given
     try:

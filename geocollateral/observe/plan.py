@@ -49,11 +49,19 @@ class Plan:
     """Whole grid of the imagery each block was cut from, by block id."""
 
 
-def plan_blocks(parcels: gpd.GeoDataFrame, items: Sequence[pystac.Item], params: PlanParams) -> Plan:
+def plan_blocks(
+    parcels: gpd.GeoDataFrame, items: Sequence[pystac.Item], params: PlanParams, *, reach_m: float = 0.0
+) -> Plan:
     """Assign each parcel to one grid and gather neighbours into blocks.
 
     A parcel that several grids see (tiles overlap) goes to the one that holds most of it; of equals to the one with
     most scenes, then to the first by name. The order of parcels and of items does not change the plan.
+
+    Parameters
+    ----------
+    reach_m
+        How far a mask looks beyond a parcel [m]: the margin is at least that, or a cloud just outside the window would
+        be seen by one plan and not by another.
 
     Raises
     ------
@@ -82,7 +90,8 @@ def plan_blocks(parcels: gpd.GeoDataFrame, items: Sequence[pystac.Item], params:
     for (number, square_row, square_col), ids in sorted(members.items()):
         grid = ranked[number]
         block_id = f"g{number}-r{square_row}-c{square_col}"
-        window = _window([geometries[i] for i in ids], grid, params.margin_pixels)
+        margin = max(params.margin_pixels, ceil(reach_m / abs(grid.resolution.x)))
+        window = _window([geometries[i] for i in ids], grid, margin)
         blocks.append(Block(block_id=block_id, geobox=window, parcel_ids=tuple(ids), items=tuple(grids[grid])))
         whole[block_id] = grid
     return Plan(blocks=tuple(blocks), geometries=geometries, visible_fraction=visible, grids=whole)
@@ -111,14 +120,14 @@ def _fraction_inside(geometry: BaseGeometry, grid: GeoBox) -> float:
 
 def _square(geometry: BaseGeometry, grid: GeoBox, params: PlanParams) -> tuple[int, int]:
     west, south, east, north = geometry.bounds
-    col, row = ~grid.affine * ((west + east) / 2, (south + north) / 2)
+    col, row = ~grid.affine @ ((west + east) / 2, (south + north) / 2)
     return floor(row / params.block_pixels), floor(col / params.block_pixels)
 
 
 def _window(geometries: Sequence[BaseGeometry], grid: GeoBox, margin: int) -> GeoBox:
     west, south, east, north = shapely.total_bounds(geometries)
-    left, top = ~grid.affine * (west, north)
-    right, bottom = ~grid.affine * (east, south)
+    left, top = ~grid.affine @ (west, north)
+    right, bottom = ~grid.affine @ (east, south)
     rows = slice(max(floor(top) - margin, 0), min(ceil(bottom) + margin, grid.shape.y))
     cols = slice(max(floor(left) - margin, 0), min(ceil(right) + margin, grid.shape.x))
     return grid[rows, cols]
