@@ -302,16 +302,19 @@ def raw_ndvi(imagery: Source) -> tuple[NDArray[np.float64], NDArray[np.datetime6
 
 
 def summer_drops(ndvi: NDArray[np.float64], days: NDArray[np.datetime64]) -> dict[int, NDArray[np.float64]]:
-    """By year, how far each pixel's median NDVI of June to mid-September fell below that of the year before."""
-    median = {}
+    """By year, how far each pixel's upper quartile of NDVI of June to mid-September fell below that of the year before.
+
+    The upper quartile and not the median: clouds that the classification misses lower the median of a summer of few
+    looks enough to call stands felled that are green a year later.
+    """
+    upper = {}
     for year in range(2016, 2021):
         part = (days >= np.datetime64(f"{year}-06-01")) & (days <= np.datetime64(f"{year}-09-15"))
-        filled = np.nan_to_num(ndvi[part], nan=np.inf)  # NaN sorts last
+        ordered = np.sort(ndvi[part], axis=0)  # NaN sorts last
         count = np.isfinite(ndvi[part]).sum(axis=0)
-        filled.sort(axis=0)
-        middle = np.take_along_axis(filled, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
-        median[year] = np.where(count >= 3, middle, np.nan)
-    return {year: median[year - 1] - median[year] for year in range(2017, 2021)}
+        place = np.maximum((3 * (count - 1)) // 4, 0)[None]
+        upper[year] = np.where(count >= 3, np.take_along_axis(ordered, place, axis=0)[0], np.nan)
+    return {year: upper[year - 1] - upper[year] for year in range(2017, 2021)}
 
 
 def _cell(drops: dict[int, NDArray[np.float64]], r: int, c: int, size: int) -> dict[int, tuple[int, int]]:
