@@ -48,7 +48,7 @@ class ForestryParams(Params):
     min_patch_pixels: int = Field(5, ge=1, description="Lost pixels that hang together; fewer are noise.")
     min_event_m2: float = Field(1000, gt=0, description="Smallest loss reported, the minimum mapping unit [m2].")
     join_days: int = Field(
-        90, ge=0, description="Neighbouring losses seen this much later than the first belong to one event [days]."
+        90, ge=0, description="Neighbouring losses seen this much sooner or later belong to one event [days]."
     )
     regrown_share: float = Field(0.5, gt=0, le=1, description="Share of an event's area that must be green again [1].")
     min_look_fraction: float = Field(
@@ -230,13 +230,17 @@ def _plane(
 
 
 def _events(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> tuple[Event, ...]:
-    """Gather lost pixels by date: the interval that most area agrees on, and what overlaps it or follows closely."""
+    """Gather lost pixels by date: the interval that most area agrees on, and what overlaps it or lies close to it.
+
+    "Close" in both directions of time: a felling whose pixels are dated by different looks must not fall apart into
+    pieces below the minimum mapping unit.
+    """
     left = loss.lost.copy()
     found: list[Event] = []
     while left.any():
         before, after = _leading_interval(loss, evidence.area_m2, left)
-        late = after + params.join_days * DAY
-        member = left & (loss.before < late) & (loss.after > before) & (loss.after <= late)
+        wait = params.join_days * DAY
+        member = left & (loss.after > min(before, after - wait)) & (loss.after <= after + wait)
         left &= ~member
         if evidence.area_m2[member].sum() >= params.min_event_m2:
             found.append(_event(loss, evidence, member, before, after, params))
