@@ -69,6 +69,8 @@ class BlockResult:
     judgements: Mapping[str, Judgement]
     hits: tuple[Hit, ...]
     scenes: tuple[Mapping[str, Any], ...]
+    indices: tuple[str, ...]
+    """Indices the bands of the source allow."""
     lost_pixels: NDArray[np.int64]
     """Shape (pixel, 3): row and column in the grid, year of loss."""
 
@@ -132,6 +134,7 @@ def assess_block(task: BlockTask) -> BlockResult:
         judgements=judgements,
         hits=tuple(hits),
         scenes=scenes,
+        indices=tuple(wanted),
         lost_pixels=np.concatenate([*lost, np.zeros((0, 3), np.int64)]),
     )
 

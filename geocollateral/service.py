@@ -25,13 +25,13 @@ from geocollateral import __version__, exports, pictures
 from geocollateral.assets import ASSETS
 from geocollateral.block import BlockResult, BlockTask, assess_block
 from geocollateral.compute import ComputeParams, Progress, run_blocks
-from geocollateral.config import Settings
+from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
 from geocollateral.observe.plan import Plan, plan_blocks
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.sources import open_source
-from geocollateral.store import write_result_folder
+from geocollateral.store import require_writable, write_result_folder
 from geocollateral.types import (
     MU_M2,
     OBSERVATION_STATUSES,
@@ -107,7 +107,9 @@ def assess(
         By what went wrong; nothing is left half-written.
     """
     started = time.perf_counter()
-    settings = settings or Settings()
+    settings = settings or load_settings()
+    if out is not None:
+        require_writable(out, overwrite=overwrite)
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
     units = _unit_values(unit_values)
     imagery = open_source(source, **(source_options or {})) if isinstance(source, str) else source
@@ -119,7 +121,7 @@ def assess(
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     results = run_blocks(assess_block, tasks, settings.compute, progress)
-    _require_looks(results, items)
+    _require_looks(results, items, info.name)
 
     judgements = _all_judgements(area, results, settings, day)
     alerts = raise_alerts([hit for result in results for hit in result.hits])
@@ -270,7 +272,13 @@ def _require_overlap(plan: Plan, name: str) -> None:
         )
 
 
-def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item]) -> None:
+def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item], name: str) -> None:
+    if not any(result.indices for result in results):
+        bands = ", ".join(sorted({band for item in items for band in item.assets}))
+        raise MissingInput(
+            f"No index can be computed from the bands of {name} ({bands}): at least red and nir, for ndvi, or vv or vh "
+            "are needed. Add them, or use another source."
+        )
     if all(result.series.empty for result in results):
         first, last = items[0].datetime, items[-1].datetime
         raise MissingInput(

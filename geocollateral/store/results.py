@@ -73,6 +73,28 @@ def write_result_folder(
     return out
 
 
+def require_writable(out: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Check that `write_result_folder` will find nothing in its way: to be asked before the work, not after it.
+
+    Raises
+    ------
+    InvalidInput
+        Something is in the way at ``out``.
+    ServiceUnavailable
+        The folder it would stand in cannot be written to.
+    """
+    out = Path(os.path.abspath(out))  # noqa: PTH100  (as above)
+    parent = next(folder for folder in out.parents if os.path.lexists(folder))
+    try:
+        if not parent.is_dir():
+            raise InvalidInput(f"{out} cannot be made: {parent} is no folder; name another")
+        _require_replaceable(out, overwrite)
+    except OSError as exc:
+        raise ServiceUnavailable(f"could not look at {out}: {exc.strerror or exc}") from exc
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise ServiceUnavailable(f"could not write the result to {out}: no permission to write in {parent}")
+
+
 def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Content of the ``run.json`` of a result folder.
 
