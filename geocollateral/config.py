@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from geocollateral.assets.forestry import ForestryParams
 from geocollateral.change.seasonal import SeasonalParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
 from geocollateral.types import Params
+
+PREFIX = "GEOCOLLATERAL_"
 
 
 class Settings(BaseSettings):
@@ -24,7 +28,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="GEOCOLLATERAL_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
@@ -36,6 +40,20 @@ class Settings(BaseSettings):
     )
     forestry: ForestryParams = Field(ForestryParams(), description="The judgement of a forest.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
+
+    @field_validator("change")
+    @classmethod
+    def _known_knobs(cls, given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Each index exists and each knob is one of the monitor's, within its bounds: told now, not in a block."""
+        for index, knobs in given.items():
+            try:
+                bands_of(index)
+                SeasonalParams.model_validate(knobs)
+            except InvalidInput as error:
+                raise ValueError(str(error)) from error
+            except ValidationError as error:
+                raise ValueError(_faults(error, "change", index)) from error
+        return given
 
     @classmethod
     def settings_customise_sources(
@@ -67,17 +85,41 @@ def load_settings(path: Path | None = None) -> Settings:
         try:
             loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"Settings file {path} is not YAML: {error}") from error
+            raise InvalidInput(f"Settings file {path} is not YAML: {' '.join(str(error).split())}") from error
         if loaded is not None and not isinstance(loaded, dict):
             raise InvalidInput(
                 f"Settings file {path} must hold a mapping of names to values, got {type(loaded).__name__}."
             )
-        given = loaded or {}
+        given = {str(name): value for name, value in (loaded or {}).items()}
+    _require_known_variables()
+    where = f"Settings in {path}" if path else "Settings"
     try:
         return Settings(**given)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
-        raise InvalidInput(f"Settings{f' in {path}' if path else ''}: {faults}") from error
+        raise InvalidInput(f"{where}: {_faults(error)}") from error
+    except SettingsError as error:
+        raise InvalidInput(f"Settings in the environment: {error}: expected JSON, or one variable per knob.") from error
+
+
+def _require_known_variables() -> None:
+    """A variable under our prefix that names no part of the settings is a slip of the pen, and would be passed over."""
+    for variable in os.environ:
+        name = variable.upper()
+        if (
+            name.startswith(PREFIX)
+            and name.removeprefix(PREFIX).partition("__")[0].lower() not in Settings.model_fields
+        ):
+            raise InvalidInput(
+                f"Environment variable {variable} names no part of the settings. Expected {PREFIX} and one of "
+                f"{', '.join(Settings.model_fields).upper()}."
+            )
+
+
+def _faults(error: ValidationError, *above: str) -> str:
+    """One clause per fault: where, what was expected, what was received."""
+    return "; ".join(
+        f"{'.'.join(map(str, (*above, *e['loc'])))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+    )
 
 
 def settings_tables() -> str:
