@@ -145,6 +145,7 @@ class _Progress:
 def _print_table(result: Assessment) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from geocollateral.service import summary_rows
 
@@ -155,7 +156,7 @@ def _print_table(result: Assessment) -> None:
             name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value"} else "left"
         )
     for row in rows:
-        table.add_row(*row.values())
+        table.add_row(*map(Text, row.values()))  # as it stands: a name in brackets is no markup
     Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 

@@ -21,6 +21,10 @@ Progress = Callable[[int, int], None]
 """Called with tasks done and tasks in all."""
 
 
+CONNECT_SECONDS = 10.0
+"""How long a scheduler may take to answer [s]."""
+
+
 class ComputeParams(Params):
     """Where and how blocks run."""
 
@@ -80,7 +84,7 @@ def _on_cluster(
     from distributed import Client, KilledWorker, as_completed
 
     try:
-        client = Client(params.scheduler, timeout="10s", set_as_default=False)
+        client = Client(params.scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ServiceUnavailable(f"No Dask scheduler answers at {params.scheduler}: {error}") from error
     with client:
