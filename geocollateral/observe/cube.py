@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from geocollateral.types import OPTICAL_BANDS, RADAR_BANDS, require_cube
 
+BORDER_NOISE = 1.0001e-5
+"""Backscatter up to here [1], -50 dB, is zero fill or noise of a scene's border: the sensor's own noise is near -25 dB.
+
+A hair above 1e-5, which is a usual fill value and has no exact float32.
+"""
+
 
 def take_pixels(cube: xr.Dataset, pixels: NDArray[np.int64]) -> xr.Dataset:
     """Only the pixels under parcels, as dims ``(time, pixel)``.
@@ -71,8 +77,7 @@ def _scaled(numbers: xr.Dataset, band: str) -> xr.DataArray:
     if band in RADAR_BANDS:
         if variable.attrs.get("units") == "dB":
             value = 10 ** (value / 10)
-        # Border noise and zero fill: no land target returns nothing, and its logarithm would be minus infinity.
-        missing |= ~(value > 0)
+        missing |= ~(value > BORDER_NOISE)
     return variable.copy(data=np.where(missing, np.nan, value).astype(np.float32))
 
 
