@@ -7,6 +7,7 @@ name of the catalogue (``ndvi``, ``ndmi``, ``nbr`` ...) works without further ad
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
+from geocollateral.types import OPTICAL_BANDS
 
 IndexFunction = Callable[..., NDArray[np.float32]]
 INDICES: Registry[IndexFunction] = Registry("index")
@@ -76,7 +78,7 @@ def bands_of(name: str, offered: Collection[str] | None = None) -> tuple[str, ..
 def _feeds(name: str, offered: Collection[str] | None) -> dict[str, str]:
     """Band symbol of the catalogue's formula to the band that feeds it."""
     symbols = _catalogue_entry(name).bands
-    foreign = [symbol for symbol in symbols if symbol not in CATALOGUE_BANDS and symbol not in spyndex.constants]
+    foreign = [symbol for symbol in symbols if symbol not in CATALOGUE_BANDS and not _has_default(symbol)]
     if foreign:
         raise InvalidInput(
             f"Index {name!r} needs {foreign}, which neither our bands nor the catalogue's constants give."
@@ -85,6 +87,11 @@ def _feeds(name: str, offered: Collection[str] | None) -> dict[str, str]:
     if "N" in feeds and {"S1", "S2"} & set(feeds) and (offered is None or "nir08" in offered):
         feeds["N"] = "nir08"
     return feeds
+
+
+def _has_default(symbol: str) -> bool:
+    """Whether the catalogue knows a constant's value; wavelengths and radiation differ by sensor and day."""
+    return symbol in spyndex.constants and spyndex.constants[symbol].default is not None
 
 
 def compute_indices(bands: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
@@ -108,11 +115,11 @@ def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:
     needed = bands_of(name, set(map(str, bands.data_vars)))
     with np.errstate(divide="ignore", invalid="ignore"):
         if name in INDICES:
-            values = INDICES[name](**{band: bands[band].values for band in needed})
+            values = INDICES[name](**{band: _values(bands, band) for band in needed})
         else:
             entry = _catalogue_entry(name)
             feeds = {
-                symbol: bands[band].values
+                symbol: _values(bands, band)
                 for symbol, band in zip(_feeds(name, set(map(str, bands.data_vars))), needed, strict=True)
             }
             constants = {symbol: spyndex.constants[symbol].default for symbol in entry.bands if symbol not in feeds}
@@ -121,15 +128,29 @@ def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:
     return bands[needed[0]].copy(data=values).rename(name)
 
 
+def _values(bands: xr.Dataset, band: str) -> NDArray[np.float32]:
+    """Values of a band. Reflectance below zero, which an offset leaves over dark ground, counts as zero.
+
+    Products before processing baseline 04.00 were cut off there too; kept, it would drive ratios out of their range.
+    """
+    values = bands[band].values
+    return np.maximum(values, values.dtype.type(0)) if band in OPTICAL_BANDS else values
+
+
 @cache
 def _catalogue() -> dict[str, spyndex.axioms.SpectralIndex]:
-    return {short_name.lower(): entry for short_name, entry in spyndex.indices.items()}
+    # Two names differ in case only (BAI, burned area, and BaI, bareness): these keep their own spelling.
+    count = Counter(short_name.lower() for short_name in spyndex.indices)
+    return {name if count[name.lower()] > 1 else name.lower(): entry for name, entry in spyndex.indices.items()}
 
 
 def _catalogue_entry(name: str) -> spyndex.axioms.SpectralIndex:
     try:
         return _catalogue()[name]
     except KeyError:
+        twins = sorted(known for known in _catalogue() if known.lower() == name.lower() and known != name.lower())
+        if twins:
+            raise InvalidInput(f"Index {name!r} could be {' or '.join(map(repr, twins))}: spell it out.") from None
         raise InvalidInput(
             f"{INDICES.explain_unknown(name)} The catalogue of {len(_catalogue())} spectral indices has none of that "
             "name either (lower case, e.g. 'ndvi', 'ndmi', 'nbr')."
