@@ -176,8 +176,8 @@ class Source(Protocol):
         Returns
         -------
         One variable per band that any scene has, ``(time, y, x)`` in the file's own dtype, with ``attrs["nodata"]``
-        and, for backscatter, ``attrs["units"]`` (``"dB"`` or ``"1"``, the unit after scaling); scenes ordered by time and id
-        whatever the block's order; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale +
+        and, for backscatter, ``attrs["units"]`` (``"dB"`` or ``"1"``, the unit after scaling); scenes ordered by time
+        and id whatever the block's order; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale +
         offset``, NaN where the band is missing; ``status``
         ``(time, band)`` str of `READ_STATUSES`; coordinates ``time`` (datetime64[ns], UTC, one per item), ``y``, ``x``
         (pixel centres), ``band``, ``scene_id``, ``platform``, ``orbit`` (along time; ``""`` where unknown);
