@@ -272,7 +272,7 @@ def scene(size: int, step_months: int) -> None:
     for i in sorted(judged):
         said = [_year(a) for a in ours[i]]
         for year, (sure, grey) in truth[i].items():
-            if sure >= 8 and not _near(year, said):
+            if sure >= 10 and not _near(year, said):
                 say(f"missed: {i} {year}, {sure} pixels")
         for a in ours[i]:
             if not _near(_year(a), [y for y, (sure, grey) in truth[i].items() if grey >= 4]):
@@ -352,12 +352,12 @@ def two_dates(
 def compare(
     said: dict[str, list[int]], truth: dict[str, dict[int, tuple[int, int]]], judged: set[str]
 ) -> tuple[object, ...]:
-    """Events found, missed and false. A drop on 4 to 7 pixels, or a slight one, is grey: neither right nor wrong."""
+    """Events found, missed and false. A drop on 4 to 9 pixels, below the minimum mapping unit, or a slight one is grey."""
     found = missed = false = grey = 0
     for i in judged:
         own = said[i]
         for year, (sure, possible) in truth[i].items():
-            if sure >= 8:
+            if sure >= 10:
                 found, missed = found + (year in own), missed + (year not in own)
             elif year in own:
                 grey, false = grey + (possible >= 4), false + (possible < 4)
