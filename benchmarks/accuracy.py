@@ -346,7 +346,9 @@ def two_dates(
         if away.min() <= 60:
             best[year] = part[int(np.argmin(away))]
     with np.errstate(invalid="ignore"):
-        return [y for y in range(2017, 2021) if y in best and y - 1 in best and (best[y - 1] - best[y] > limit).sum() >= 8]
+        return [
+            y for y in range(2017, 2021) if y in best and y - 1 in best and (best[y - 1] - best[y] > limit).sum() >= 8
+        ]
 
 
 def compare(
@@ -392,7 +394,18 @@ def series(data: Path) -> None:
             rows.append((name, index, len(one), end or "shortest", label, *verdict(one, end)))
     rows.append(("irrigated field (fusets)", "ndvi", *field(data / "farm_fusets_spain")))
     table(
-        ("series", "index", "looks", "history until", "label", "status", "break", "last before", "confirmed", "magnitude"),
+        (
+            "series",
+            "index",
+            "looks",
+            "history until",
+            "label",
+            "status",
+            "break",
+            "last before",
+            "confirmed",
+            "magnitude",
+        ),
         rows,
     )
     backscatter(data / "s1_opera_dist" / "rtc_california")
@@ -406,7 +419,9 @@ def pixel_series(folder: Path, files: Sequence[str], index: str) -> xr.DataArray
     value = (d["nir"] - other) / (d["nir"] + other)
     days = pd.to_datetime([dt.date.fromordinal(int(n)) for n in d["dates"]])
     daily = pd.Series(value.to_numpy(float), index=days).groupby(level=0).mean()
-    return xr.DataArray(daily.to_numpy(), dims="time", coords={"time": daily.index.to_numpy("datetime64[ns]")}, name=index)
+    return xr.DataArray(
+        daily.to_numpy(), dims="time", coords={"time": daily.index.to_numpy("datetime64[ns]")}, name=index
+    )
 
 
 def verdict(one: xr.DataArray, end: str | None) -> tuple[str, ...]:

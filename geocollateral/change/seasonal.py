@@ -8,7 +8,7 @@ A break is confirmed by several hits among the next informative looks; until the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -106,6 +106,11 @@ def monitor_seasonal(values: Floats, days: Floats, history_end: float | None, pa
         ``min_history_looks`` and ``min_history_days``.
     """
     n_time, n_series = values.shape
+    if not n_time:  # no look is too few looks, not an error: one empty day says so
+        nothing = monitor_seasonal(np.full((1, n_series), np.nan), np.zeros(1), history_end, params)
+        return replace(
+            nothing, expected=nothing.expected[:0], spread=nothing.spread[:0], informative=nothing.informative[:0]
+        )
     seen = np.isfinite(values)
     history, adequate = split_history(seen, days, history_end, params)
     regressors, slopes = design(days, params.harmonics), design_slope(days, params.harmonics)
@@ -281,7 +286,9 @@ class _State:
         look = np.isfinite(value) & ~in_history & adequate
         with np.errstate(invalid="ignore"):
             hit = look & visible & ((residual < -limit_down) | (residual > limit_up))
-        informative = look & (visible | _plainly_unchanged(value, self.sigma, params))
+        share = np.abs(residual) / _full_change(expected, params)
+        unclear = ~hit & _half_changed(residual, share, params)
+        informative = look & ((visible & ~unclear) | _plainly_unchanged(value, self.sigma, params))
         side = np.sign(np.where(hit, residual, 0.0))
         if params.direction != "both":
             wanted = -1.0 if params.direction == "down" else 1.0
@@ -289,7 +296,6 @@ class _State:
         open_case = self.detected_at < 0
         self.n_informative += informative
         self.last_informative[informative] = now
-        share = np.abs(residual) / _full_change(expected, params)
         self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
         normal = look & ~hit & open_case & (self.hits == 0) & (np.abs(residual) <= params.z_limit * spread)
@@ -433,7 +439,9 @@ def _visible(expected: Floats, limit_down: Floats, limit_up: Floats, params: Sea
         return np.ones(len(expected), bool)
     drop = expected - params.changed_level > limit_down
     rise = params.changed_level - expected > limit_up
-    visible: NDArray[np.bool_] = drop if params.direction == "down" else rise if params.direction == "up" else drop | rise
+    visible: NDArray[np.bool_] = (
+        drop if params.direction == "down" else rise if params.direction == "up" else drop | rise
+    )
     return visible
 
 
@@ -442,6 +450,16 @@ def _full_change(expected: Floats, params: SeasonalParams) -> Floats:
     if params.changed_level is None:
         return np.ones(len(expected))
     return np.maximum(np.abs(expected - params.changed_level), params.min_magnitude)
+
+
+def _half_changed(residual: Floats, share: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
+    """Whether a look is nearer to the changed level than to the baseline: not enough for a hit, it clears nothing either."""
+    if params.changed_level is None or params.direction == "both":
+        return np.zeros(len(share), bool)
+    wanted = residual < 0 if params.direction == "down" else residual > 0
+    with np.errstate(invalid="ignore"):
+        half: NDArray[np.bool_] = wanted & (share > 0.5)
+    return half
 
 
 def _plainly_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
