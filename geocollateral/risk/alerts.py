@@ -15,26 +15,31 @@ def raise_alerts(hits: Sequence[Hit], open_alerts: Sequence[Alert] = ()) -> tupl
     """Alerts after today's hits.
 
     A hit whose break interval overlaps that of an open alert of the same parcel and rule is that alert seen again: it
-    keeps its id, its status and the day it was detected, and takes the newer evidence. Any other hit is a new alert. An
-    open alert without a hit stays as it is: only a person closes it.
+    keeps its id, its status and the day it was detected, and takes the newer evidence. Of several such alerts it is the one
+    whose interval it shares most days with, and no alert is seen again twice. Any other hit is a new alert. An open alert
+    without a hit stays as it is: only a person closes it.
 
     Returns
     -------
     Most severe first, then by parcel and date. The order of the arguments does not matter.
     """
     alerts = {alert.alert_id: alert for alert in open_alerts}
-    for hit in sorted(hits, key=_key):
-        new = _alert(hit)
-        known = next((alert for alert in open_alerts if _same_case(alert, new)), None)
-        if known is None:
-            alerts[new.alert_id] = new
-        else:
-            alerts[known.alert_id] = replace(
-                new,
-                alert_id=known.alert_id,
-                status=known.status,
-                detected_on=min(known.detected_on, new.detected_on),
-            )
+    found = {alert.alert_id: alert for alert in map(_alert, hits)}
+    pairs = [
+        (_shared_days(known, new), known.alert_id, new.alert_id) for known in open_alerts for new in found.values()
+    ]
+    taken: dict[str, str] = {}
+    for days, known_id, new_id in sorted(pairs, key=lambda pair: (-pair[0], pair[1] != pair[2], pair[1:])):
+        if days > 0 and known_id not in taken.values() and new_id not in taken:
+            taken[new_id] = known_id
+    for new_id, new in found.items():
+        if new_id not in taken:
+            alerts[new_id] = new
+            continue
+        known = alerts[taken[new_id]]
+        alerts[known.alert_id] = replace(
+            new, alert_id=known.alert_id, status=known.status, detected_on=min(known.detected_on, new.detected_on)
+        )
     return tuple(
         sorted(
             alerts.values(),
@@ -47,13 +52,13 @@ def _key(hit: Hit) -> tuple[str, str, str, str]:
     return hit.parcel_id, hit.rule, hit.event.first_clear_after.isoformat(), hit.event.last_clear_before.isoformat()
 
 
-def _same_case(alert: Alert, other: Alert) -> bool:
-    return (
-        alert.parcel_id == other.parcel_id
-        and alert.rule == other.rule
-        and alert.last_clear_before < other.first_clear_after
-        and other.last_clear_before < alert.first_clear_after
-    )
+def _shared_days(alert: Alert, other: Alert) -> int:
+    """Days that the break intervals of one parcel's and rule's alerts have in common; 0 for different cases."""
+    if (alert.parcel_id, alert.rule) != (other.parcel_id, other.rule):
+        return 0
+    first = max(alert.last_clear_before, other.last_clear_before)
+    last = min(alert.first_clear_after, other.first_clear_after)
+    return max((last - first).days, 0)
 
 
 def _alert(hit: Hit) -> Alert:

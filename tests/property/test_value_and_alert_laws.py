@@ -128,7 +128,6 @@ def test_a_sharper_or_shifted_interval_keeps_the_alert(start: int, length: int, 
     assert second[0].detected_on <= first[0].detected_on
 
 
-@pytest.mark.xfail(strict=True, reason="two hits that overlap one open alert are both taken for it, and one is lost")
 def test_overlapping_hits_of_a_parcel_stay_two_alerts() -> None:
     hits = [hit("A", 0, 240, 15000), hit("A", 0, 365, 4000)]
     once = raise_alerts(hits)
