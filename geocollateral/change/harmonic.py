@@ -128,7 +128,7 @@ def fit_harmonics(
         residual = np.where(seen, values - regressors @ updated.T, np.nan)
         sigma = np.maximum(_mad_about_zero(residual), max(sigma_floor, 1e-12))
         coefficients = updated
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # a tiny residual has the weight 1
             weights = np.where(seen, np.minimum(1.0, huber * sigma / np.abs(residual)), 0.0)
     return HarmonicFit(normal=normal, moment=moment, coefficients=coefficients, sigma=sigma, weights=weights)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,7 +87,7 @@ def monitor(
         raise InvalidInput(
             f"params for method {method!r} must be {METHODS[method].__name__}, got {type(chosen).__name__}"
         )
-    values = series.values.reshape(len(days), -1)[order].astype(np.float64)
+    values = series.values.reshape(len(days), math.prod(series.shape[1:]))[order].astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     end = (
         None

@@ -8,7 +8,7 @@ A break is confirmed by several hits among the next informative looks; until the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,11 @@ class SeasonalParams(Params):
         12.0,
         ge=0,
         description="How far seasons shift between years, sd, widened for the smooth curve's gentler slopes [days].",
+    )
+    season_shift: float = Field(
+        1.5,
+        ge=0,
+        description="A hit lies outside all that the season gives when moved by up to this many timing_days [1].",
     )
     min_history_looks: int = Field(9, ge=4, description="Fewest clear looks a baseline may rest on.")
     min_history_days: float = Field(330.0, ge=0, description="Shortest history a baseline may rest on [days].")
@@ -101,6 +106,11 @@ def monitor_seasonal(values: Floats, days: Floats, history_end: float | None, pa
         ``min_history_looks`` and ``min_history_days``.
     """
     n_time, n_series = values.shape
+    if not n_time:  # no look is too few looks, not an error: one empty day says so
+        nothing = monitor_seasonal(np.full((1, n_series), np.nan), np.zeros(1), history_end, params)
+        return replace(
+            nothing, expected=nothing.expected[:0], spread=nothing.spread[:0], informative=nothing.informative[:0]
+        )
     seen = np.isfinite(values)
     history, adequate = split_history(seen, days, history_end, params)
     regressors, slopes = design(days, params.harmonics), design_slope(days, params.harmonics)
@@ -116,8 +126,10 @@ def monitor_seasonal(values: Floats, days: Floats, history_end: float | None, pa
     )
     state = _State.start(fit.normal, fit.moment, fit.sigma, history, params)
     trace = _Trace.empty(n_time, n_series)
+    shift = params.season_shift * params.timing_days
+    moved = np.stack([design(days + part * shift, params.harmonics) for part in (-1.0, -0.5, 0.5, 1.0)], axis=1)
     for now in range(n_time):
-        state.step(now, values[now], history[now], adequate, regressors[now], slopes[now], params, trace)
+        state.step(now, values[now], history[now], adequate, regressors[now], slopes[now], moved[now], params, trace)
     unstable = _unstable_history(values, history, fit, regressors, slopes, params)
     fitted = np.where(history & adequate, regressors @ fit.coefficients.T, np.nan)
     return state.finish(seen, adequate, trace, unstable, fitted)
@@ -254,6 +266,7 @@ class _State:
         adequate: NDArray[np.bool_],
         x: Floats,
         dx: Floats,
+        moved: Floats,
         params: SeasonalParams,
         trace: _Trace,
     ) -> None:
@@ -262,13 +275,20 @@ class _State:
         timing = params.timing_days * (self.coefficients @ dx)
         spread = np.sqrt(np.square(self.sigma) * (1 + leverage) + np.square(timing))
         limit = np.maximum(params.z_limit * spread, params.min_magnitude)
-        visible = _visible(expected, limit, params)
+        # What an early or late season would show on this day is no change: the slope alone does not know where it ends.
+        around = self.coefficients @ moved.T - expected[:, None]
+        noise = params.z_limit * self.sigma
+        limit_down = np.maximum(limit, noise - np.minimum(around.min(axis=1), 0.0))
+        limit_up = np.maximum(limit, noise + np.maximum(around.max(axis=1), 0.0))
+        visible = _visible(expected, limit_down, limit_up, params)
         trace.expected[now], trace.spread[now], trace.informative[now] = expected, spread, visible
         residual = value - expected
         look = np.isfinite(value) & ~in_history & adequate
         with np.errstate(invalid="ignore"):
-            hit = look & visible & (np.abs(residual) > limit)
-        informative = look & (visible | _plainly_unchanged(value, self.sigma, params))
+            hit = look & visible & ((residual < -limit_down) | (residual > limit_up))
+        share = np.abs(residual) / _full_change(expected, params)
+        unclear = ~hit & _half_changed(residual, share, params)
+        informative = look & ((visible & ~unclear) | _plainly_unchanged(value, self.sigma, params))
         side = np.sign(np.where(hit, residual, 0.0))
         if params.direction != "both":
             wanted = -1.0 if params.direction == "down" else 1.0
@@ -276,7 +296,6 @@ class _State:
         open_case = self.detected_at < 0
         self.n_informative += informative
         self.last_informative[informative] = now
-        share = np.abs(residual) / _full_change(expected, params)
         self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
         normal = look & ~hit & open_case & (self.hits == 0) & (np.abs(residual) <= params.z_limit * spread)
@@ -414,16 +433,15 @@ PRIOR_LOG_ODDS = float(np.log(0.01 / 0.99))
 """Before any hit: one change in a hundred series. Not calibrated yet (issue 4 does); stated in docs/methods.md."""
 
 
-def _visible(expected: Floats, limit: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
+def _visible(expected: Floats, limit_down: Floats, limit_up: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
     """Whether a full change would depart from the baseline by more than the limit on this day."""
     if params.changed_level is None:
         return np.ones(len(expected), bool)
-    contrast = params.changed_level - expected
-    if params.direction == "down":
-        contrast = -contrast
-    elif params.direction == "both":
-        contrast = np.abs(contrast)
-    visible: NDArray[np.bool_] = contrast > limit
+    drop = expected - params.changed_level > limit_down
+    rise = params.changed_level - expected > limit_up
+    visible: NDArray[np.bool_] = (
+        drop if params.direction == "down" else rise if params.direction == "up" else drop | rise
+    )
     return visible
 
 
@@ -433,6 +451,16 @@ def _full_change(expected: Floats, params: SeasonalParams) -> Floats:
         return np.ones(len(expected))
     full: Floats = np.maximum(np.abs(expected - params.changed_level), params.min_magnitude)
     return full
+
+
+def _half_changed(residual: Floats, share: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
+    """Whether a look is nearer to the changed level than to the baseline: not enough for a hit, it clears nothing either."""
+    if params.changed_level is None or params.direction == "both":
+        return np.zeros(len(share), bool)
+    wanted = residual < 0 if params.direction == "down" else residual > 0
+    with np.errstate(invalid="ignore"):
+        half: NDArray[np.bool_] = wanted & (share > 0.5)
+    return half
 
 
 def _plainly_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> NDArray[np.bool_]:

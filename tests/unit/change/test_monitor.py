@@ -1,0 +1,298 @@
+"""``monitor``: what it accepts, what it returns, and what it says of planted changes."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from geocollateral.change import METHODS, default_params, monitor
+from geocollateral.change.monitor import BACKSCATTER_DB
+from geocollateral.change.seasonal import SeasonalParams, split_history
+from geocollateral.errors import InvalidInput
+from geocollateral.types import CANNOT_TELL, CHANGE_STATUSES, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
+
+START, YEARS = np.datetime64("2017-01-05"), 4
+DATES = np.arange(START, START + 365 * YEARS, 10).astype("datetime64[ns]")
+EVENT = np.datetime64("2019-06-15")
+FOREST = SeasonalParams(direction="down", changed_level=0.55, min_magnitude=0.12)
+
+
+def a_series(values: np.ndarray, dates: np.ndarray = DATES, name: str = "ndvi", units: str = "1") -> xr.DataArray:
+    dims = ("time", "pixel")[: np.ndim(values)]
+    return xr.DataArray(values, dims=dims, coords={"time": dates}, name=name, attrs={"units": units})
+
+
+def flat(level: float = 0.8, noise: float = 0.02, seed: int = 0, dates: np.ndarray = DATES) -> np.ndarray:
+    return level + np.random.default_rng(seed).normal(0, noise, len(dates))
+
+
+def deciduous(dates: np.ndarray = DATES, seed: int = 0) -> np.ndarray:
+    """Leafless 0.5, in leaf 0.9; leaves from day 118 to day 285."""
+    doy = pd.DatetimeIndex(dates).day_of_year.to_numpy()
+    leaf = 1 / (1 + np.exp(-(doy - 118) / 5)) - 1 / (1 + np.exp(-(doy - 285) / 8))
+    return 0.5 + 0.4 * leaf + np.random.default_rng(seed).normal(0, 0.02, len(dates))
+
+
+def day(found: xr.Dataset, name: str) -> np.datetime64:
+    return found[name].values.astype("datetime64[D]")[()]
+
+
+def status(found: xr.Dataset) -> str:
+    return CHANGE_STATUSES[int(found["status"])]
+
+
+class TestInput:
+    def test_time_must_come_first(self) -> None:
+        with pytest.raises(InvalidInput, match="first dimension"):
+            monitor(xr.DataArray(np.zeros((2, len(DATES))), dims=("pixel", "time"), coords={"time": DATES}), None)
+
+    def test_time_needs_dates(self) -> None:
+        with pytest.raises(InvalidInput, match="datetime64"):
+            monitor(xr.DataArray(np.zeros(3), dims="time"), None)
+        with pytest.raises(InvalidInput, match="datetime64"):
+            monitor(xr.DataArray(np.zeros(3), dims="time", coords={"time": [1, 2, 3]}), None)
+
+    def test_two_values_of_a_day_are_refused(self) -> None:
+        twice = np.array(["2020-01-01T10:00", "2020-01-02T10:00", "2020-01-01T11:00"], "datetime64[ns]")
+        with pytest.raises(InvalidInput, match="more than one value for 2020-01-01"):
+            monitor(a_series(np.zeros(3), twice), None)
+
+    def test_unknown_method(self) -> None:
+        with pytest.raises(InvalidInput, match="seasonal"):
+            monitor(a_series(flat()), None, method="crystal_ball")
+
+    def test_parameters_of_another_method(self) -> None:
+        with pytest.raises(InvalidInput, match="SeasonalParams"):
+            monitor(a_series(flat()), None, params={"harmonics": 1})  # type: ignore[arg-type]
+
+    def test_no_time_at_all(self) -> None:
+        found = monitor(a_series(np.zeros((0, 2)), DATES[:0]), None)
+        assert found["status"].values.tolist() == [CANNOT_TELL, CANNOT_TELL]
+        assert np.isnat(found["break_date"].values).all()
+
+    @pytest.mark.parametrize("end", ["2018-12-31", dt.date(2018, 12, 31), pd.Timestamp("2018-12-31T10:00")])
+    def test_history_end_in_any_form(self, end: object) -> None:
+        values = flat()
+        values[EVENT <= DATES] -= 0.4
+        assert day(monitor(a_series(values), end), "break_date") == np.datetime64("2019-06-24")  # type: ignore[arg-type]
+
+    def test_defaults_follow_the_unit(self) -> None:
+        assert default_params(a_series(flat(), units="dB")).model_dump().items() >= BACKSCATTER_DB.items()
+        assert default_params(a_series(flat())).min_magnitude == 0.12
+        assert list(METHODS) == ["seasonal"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("harmonics", 5), ("huber", 0), ("confirm_looks", 0), ("direction", "sideways"), ("knob", 1)],
+    )
+    def test_knobs_have_bounds(self, name: str, value: object) -> None:
+        with pytest.raises(ValueError, match=name):
+            SeasonalParams.model_validate({name: value})
+
+
+class TestOutput:
+    def test_shape_and_flags(self) -> None:
+        cube = xr.DataArray(
+            np.broadcast_to(flat()[:, None, None], (len(DATES), 2, 3)),
+            dims=("time", "y", "x"),
+            coords={"time": DATES, "y": [1.0, 2.0], "x": [1.0, 2.0, 3.0]},
+            name="ndvi",
+        )
+        found = monitor(cube, None)
+        assert found["status"].dims == ("y", "x")
+        assert found["status"].dtype == np.int8
+        assert found["status"].attrs["flag_meanings"].split() == list(CHANGE_STATUSES)
+        assert found["expected"].dims == ("time", "y", "x")
+        assert found["x"].values.tolist() == [1, 2, 3]
+        assert found.attrs == {"index": "ndvi", "method": "seasonal"}
+
+    def test_curves_come_back_in_the_order_given(self) -> None:
+        values = deciduous()
+        straight = monitor(a_series(values), None)
+        backwards = monitor(a_series(values[::-1], DATES[::-1]), None)
+        np.testing.assert_array_equal(backwards["expected"].values[::-1], straight["expected"].values)
+
+    def test_the_input_is_left_alone(self) -> None:
+        values = flat()
+        values[3] = np.inf
+        before = values.copy()
+        monitor(a_series(values), None)
+        np.testing.assert_array_equal(values, before)
+
+
+class TestHistory:
+    @pytest.mark.parametrize(
+        ("days", "end", "n_history", "adequate"),
+        [
+            pytest.param(np.arange(0, 400, 40), None, 10, True, id="nine looks reached first, then 330 days"),
+            pytest.param(np.arange(0, 800, 100), None, 8, False, id="too few looks"),
+            pytest.param(np.arange(0, 1000, 100), None, 9, True, id="330 days reached first, then nine looks"),
+            pytest.param(np.arange(0, 100, 5), None, 20, False, id="too short"),
+            pytest.param(np.arange(0, 1000, 40), 500, 13, True, id="given end"),
+            pytest.param(np.arange(0, 1000, 40), 200, 6, False, id="given end too early"),
+        ],
+    )
+    def test_shortest_beginning(self, days: np.ndarray, end: float | None, n_history: int, adequate: bool) -> None:
+        history, enough = split_history(np.ones((len(days), 1), bool), days.astype(float), end, SeasonalParams())
+        assert (int(history.sum()), bool(enough[0])) == (n_history, adequate)
+
+    def test_gaps_do_not_count(self) -> None:
+        days = np.arange(0, 1000, 40.0)
+        seen = np.ones((len(days), 2), bool)
+        seen[:5, 1] = False
+        history, _ = split_history(seen, days, None, SeasonalParams())
+        assert not history[:5, 1].any()
+        assert np.flatnonzero(history[:, 1])[-1] == np.flatnonzero(history[:, 0])[-1] + 5
+
+    def test_a_change_inside_the_history_makes_it_unstable(self) -> None:
+        values = flat()
+        values[(np.datetime64("2017-09-01") <= DATES) & (np.datetime64("2017-11-20") > DATES)] -= 0.5
+        found = monitor(a_series(values), "2018-12-31")
+        assert status(found) == "unstable_history"
+        assert np.isnat(day(found, "break_date"))
+        assert np.isnan(found["probability"])
+
+    def test_one_year_of_looks_cannot_tell(self) -> None:
+        short = DATES[:30]
+        found = monitor(a_series(flat(dates=short), short), None)
+        assert status(found) == "cannot_tell"
+        assert np.isnan(found["expected"].values).all()
+
+    def test_nothing_after_the_history_cannot_tell(self) -> None:
+        assert status(monitor(a_series(flat()), "2030-01-01")) == "cannot_tell"
+
+
+class TestPlanted:
+    @pytest.mark.parametrize("direction", ["down", "both"])
+    def test_step_is_found_and_dated(self, direction: str) -> None:
+        values = flat()
+        values[EVENT <= DATES] -= 0.4
+        found = monitor(a_series(values), None, params=SeasonalParams(direction=direction))  # type: ignore[arg-type]
+        assert status(found) == "confirmed"
+        assert day(found, "last_clear_before") == np.datetime64("2019-06-14")
+        assert day(found, "break_date") == np.datetime64("2019-06-24")
+        assert day(found, "detected_on") == np.datetime64("2019-07-14")
+        assert float(found["magnitude"]) == pytest.approx(-0.4, abs=0.05)
+        assert float(found["probability"]) > 0.9
+        assert np.isnat(day(found, "recovered_on"))
+
+    @pytest.mark.parametrize(
+        ("direction", "expected"), [("down", "stable"), ("up", "confirmed"), ("both", "confirmed")]
+    )
+    def test_rise(self, direction: str, expected: str) -> None:
+        values = flat(0.4)
+        values[EVENT <= DATES] += 0.4
+        found = monitor(a_series(values), None, params=SeasonalParams(direction=direction))  # type: ignore[arg-type]
+        assert status(found) == expected
+
+    @pytest.mark.parametrize("length", [1, 2])
+    def test_spike_is_no_break(self, length: int) -> None:
+        values = flat()
+        first = int(np.argmax(EVENT <= DATES))
+        values[first : first + length] -= 0.6
+        found = monitor(a_series(values), None)
+        assert status(found) == "stable"
+        assert float(found["probability"]) < 0.05
+
+    def test_newest_looks_are_a_suspicion(self) -> None:
+        values = flat()
+        values[-2:] -= 0.5
+        found = monitor(a_series(values), None)
+        assert status(found) == "suspected"
+        assert day(found, "break_date") == DATES[-2].astype("datetime64[D]")
+        assert np.isnat(day(found, "detected_on"))
+        assert 0.05 < float(found["probability"]) < 1
+
+    def test_gap_widens_the_interval(self) -> None:
+        values = flat()
+        values[EVENT <= DATES] -= 0.4
+        values[(np.datetime64("2019-04-01") <= DATES) & (np.datetime64("2019-09-01") > DATES)] = np.nan
+        found = monitor(a_series(values), None)
+        assert day(found, "last_clear_before") < np.datetime64("2019-04-01")
+        assert day(found, "break_date") >= np.datetime64("2019-09-01")
+
+    def test_one_miss_among_the_hits_is_tolerated(self) -> None:
+        values = flat()
+        after = np.flatnonzero(EVENT <= DATES)
+        values[after] -= 0.4
+        values[after[1]] += 0.4
+        found = monitor(a_series(values), None)
+        assert status(found) == "confirmed"
+        assert day(found, "break_date") == DATES[after[0]].astype("datetime64[D]")
+        assert day(found, "detected_on") == DATES[after[3]].astype("datetime64[D]")
+
+    def test_opposite_departures_do_not_confirm(self) -> None:
+        values = flat(0.5)
+        after = np.flatnonzero(EVENT <= DATES)[:6]
+        values[after] += np.where(np.arange(6) % 2, 0.4, -0.4)
+        assert status(monitor(a_series(values), None)) == "stable"
+
+    def test_recovery_is_dated_by_its_first_look(self) -> None:
+        values = flat()
+        values[(EVENT <= DATES) & (np.datetime64("2020-03-01") > DATES)] -= 0.4
+        found = monitor(a_series(values), None)
+        assert status(found) == "confirmed"
+        assert np.datetime64("2020-03-01") <= day(found, "recovered_on") < np.datetime64("2020-03-12")
+
+    @pytest.mark.parametrize(("step", "expected"), [(-6.0, "confirmed"), (0.5, "stable"), (-0.5, "stable")])
+    def test_backscatter(self, step: float, expected: str) -> None:
+        values = flat(-14.0, 0.8)
+        values[EVENT <= DATES] += step
+        assert status(monitor(a_series(values, name="vh", units="dB"), None)) == expected
+
+
+class TestLeaflessSeason:
+    """A stand felled in winter looks like any leafless stand until its leaves fail to come."""
+
+    FELLED = np.datetime64("2019-01-10")
+
+    def felled(self) -> np.ndarray:
+        values = deciduous()
+        after = self.FELLED <= DATES
+        values[after] = 0.35 + np.random.default_rng(9).normal(0, 0.02, int(after.sum()))
+        return values
+
+    def test_winter_looks_are_uninformative(self) -> None:
+        found = monitor(a_series(deciduous()), None, params=FOREST)
+        informative = found["informative"].to_series()
+        assert not informative[informative.index.month.isin([12, 1, 2, 3])]["2018-06":].any()
+        assert informative[informative.index.month.isin([6, 7, 8])]["2018-06":].all()
+        assert status(found) == "stable"
+        assert pd.Timestamp(day(found, "last_informative")).month in (9, 10, 11)
+
+    @pytest.mark.parametrize("until", ["2019-01-31", "2019-03-31", "2019-04-15"])
+    def test_nothing_is_said_before_leaf_out(self, until: str) -> None:
+        part = np.datetime64(until) >= DATES
+        found = monitor(a_series(self.felled()[part], DATES[part]), None, params=FOREST)
+        assert int(found["status"]) == STABLE
+        assert day(found, "last_informative") < self.FELLED
+
+    def test_dated_between_the_last_leaves_and_the_missing_ones(self) -> None:
+        found = monitor(a_series(self.felled()), None, params=FOREST)
+        assert int(found["status"]) == CONFIRMED
+        assert day(found, "last_clear_before") < self.FELLED < day(found, "break_date")
+        assert day(found, "detected_on") < np.datetime64("2019-07-15")
+
+    def test_only_winter_looks_after_the_history_cannot_tell(self) -> None:
+        part = np.datetime64("2019-02-28") >= DATES
+        found = monitor(a_series(deciduous()[part], DATES[part]), "2018-11-30", params=FOREST)
+        assert int(found["status"]) == CANNOT_TELL
+
+    def test_slight_early_hits_do_not_date_the_break(self) -> None:
+        values = flat(0.9)
+        after = np.flatnonzero(EVENT <= DATES)
+        values[after[0]] = 0.74  # a dry week
+        values[after[1:]] = 0.40
+        kept = monitor(a_series(values), None, params=FOREST.model_copy(update={"full_share": 0.0}))
+        found = monitor(a_series(values), None, params=FOREST)
+        assert day(kept, "break_date") == DATES[after[0]].astype("datetime64[D]")
+        assert day(found, "break_date") == DATES[after[1]].astype("datetime64[D]")
+        assert day(found, "last_clear_before") == DATES[after[0]].astype("datetime64[D]")
+        assert day(found, "detected_on") == day(kept, "detected_on")
+
+
+def test_statuses_are_those_of_the_contract() -> None:
+    found = [CHANGE_STATUSES[n] for n in (STABLE, SUSPECTED, CONFIRMED, UNSTABLE_HISTORY, CANNOT_TELL)]
+    assert found == ["stable", "suspected", "confirmed", "unstable_history", "cannot_tell"]
