@@ -4,9 +4,9 @@
     python benchmarks/accuracy.py scene
     python benchmarks/accuracy.py series --data ../shared/data
 
-``sweep`` replays the Romania sample month by month (and look by look around each felling) and checks every alert against
-the facts below. ``scene`` cuts the whole sample scene into parcels of one hectare, judges all of them and counts events
-found, missed and false against an independent reference, beside a two-date difference. ``series`` runs
+``sweep`` replays the Romania sample month by month (and look by look around each felling) and checks every alert
+against the facts below. ``scene`` cuts the whole sample scene into parcels of one hectare, judges all of them and counts
+events found, missed and false against an independent reference, beside a two-date difference. ``series`` runs
 `geocollateral.change.monitor` with its defaults on single series whose breaks are known.
 """
 
@@ -24,7 +24,9 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+import rasterio
 import xarray as xr
+from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import polygon
@@ -35,7 +37,7 @@ from geocollateral.compute import ComputeParams
 from geocollateral.config import Settings
 from geocollateral.intake import read_parcels
 from geocollateral.sources import open_source
-from geocollateral.types import CHANGE_STATUSES, Alert, AreaOfInterest, Assessment, Source
+from geocollateral.types import CHANGE_STATUSES, Alert, AreaOfInterest, Assessment, Block, Period, Source
 
 SETTINGS = Settings(compute=ComputeParams(scheduler="synchronous"))
 GROWING = (dt.date(2000, 4, 20), dt.date(2000, 10, 10))
@@ -103,22 +105,18 @@ def forest(parcel_id: str, geometry: dict[str, object]) -> dict[str, object]:
 def grid_of(imagery: Source) -> GeoBox:
     """Finest grid of a source with one footprint."""
     properties = imagery.search((-180, -90, 180, 90), _period())[0].properties
-    from affine import Affine
-
     return GeoBox(properties["proj:shape"], Affine(*properties["proj:transform"][:6]), properties["proj:code"])
 
 
-def _period():  # type: ignore[no-untyped-def]
-    from geocollateral.types import Period
-
+def _period() -> Period:
     return Period(start=None, end=dt.date.max)
 
 
 def assess(area: AreaOfInterest, imagery: Source, as_of: dt.date | None) -> Assessment:
     """The use case itself, without its pictures."""
     with (
-        mock.patch("geocollateral.pictures.take_chips", lambda *_: ()),
-        mock.patch("geocollateral.pictures.take_map", lambda *_: None),
+        mock.patch("geocollateral.pictures.take_chips", return_value=()),
+        mock.patch("geocollateral.pictures.take_map", return_value=None),
     ):
         return service.assess(area, source=imagery, as_of=as_of, settings=SETTINGS)
 
@@ -154,8 +152,8 @@ def sweep(parcels: Path, first: dt.date, last: dt.date) -> None:
     say(f"## Replay of {len(runs)} as-of days ({len(month_ends)} month ends), {len(area.parcels)} parcels", "")
     rows = []
     for parcel_id in area.parcels.index:
-        for trail in trails({day: [a for a in run.alerts if a.parcel_id == parcel_id] for day, run in runs.items()}):
-            rows.append(describe(parcel_id, trail, looks[parcel_id], sorted(runs)))
+        own = {day: [a for a in run.alerts if a.parcel_id == parcel_id] for day, run in runs.items()}
+        rows += [describe(parcel_id, trail, looks[parcel_id], sorted(runs)) for trail in trails(own)]
     table(
         (
             "parcel",
@@ -271,11 +269,11 @@ def scene(size: int, step_months: int) -> None:
     )
     for i in sorted(judged):
         said = [_year(a) for a in ours[i]]
-        for year, (sure, grey) in truth[i].items():
+        for year, (sure, _) in truth[i].items():
             if sure >= 10 and not _near(year, said):
                 say(f"missed: {i} {year}, {sure} pixels")
         for a in ours[i]:
-            if not _near(_year(a), [y for y, (sure, grey) in truth[i].items() if grey >= 4]):
+            if not _near(_year(a), [y for y, (_, grey) in truth[i].items() if grey >= 4]):
                 say(f"false: {i} {_interval(a)} {a.area_m2:.0f} m2, confirmed {a.detected_on}")
     if step_months:
         seen: dict[str, set[str]] = {}
@@ -290,8 +288,6 @@ def scene(size: int, step_months: int) -> None:
 
 def raw_ndvi(imagery: Source) -> tuple[NDArray[np.float64], NDArray[np.datetime64]]:
     """NDVI of the whole scene (time, y, x), clear by the scene classification alone, as a simple user would take it."""
-    from geocollateral.types import Block
-
     items = imagery.search((-180, -90, 180, 90), _period())
     block = Block(block_id="all", geobox=grid_of(imagery), parcel_ids=("all",), items=tuple(items))
     cube = imagery.read(block, ["nir", "red", "scl"])
@@ -354,7 +350,7 @@ def two_dates(
 def compare(
     said: dict[str, list[int]], truth: dict[str, dict[int, tuple[int, int]]], judged: set[str]
 ) -> tuple[object, ...]:
-    """Events found, missed and false. A drop on 4 to 9 pixels, below the minimum mapping unit, or a slight one is grey."""
+    """Events found, missed and false. A drop below the minimum mapping unit (4 to 9 pixels) or a slight one is grey."""
     found = missed = false = grey = 0
     for i in judged:
         own = said[i]
@@ -390,8 +386,7 @@ def series(data: Path) -> None:
     )
     for name, files, index, ends, label in cases:
         one = pixel_series(data / "px_hls_breaks", files, index)
-        for end in (*ends, None):
-            rows.append((name, index, len(one), end or "shortest", label, *verdict(one, end)))
+        rows += [(name, index, len(one), end or "shortest", label, *verdict(one, end)) for end in (*ends, None)]
     rows.append(("irrigated field (fusets)", "ndvi", *field(data / "farm_fusets_spain")))
     table(
         (
@@ -444,8 +439,6 @@ def field(folder: Path) -> tuple[object, ...]:
 
 def backscatter(folder: Path) -> None:
     """Stable ground: every confirmation is false."""
-    import rasterio
-
     rows = []
     for burst in sorted(folder.iterdir()):
         for pol in ("VV", "VH"):

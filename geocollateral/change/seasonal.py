@@ -454,7 +454,7 @@ def _full_change(expected: Floats, params: SeasonalParams) -> Floats:
 
 
 def _half_changed(residual: Floats, share: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
-    """Whether a look is nearer to the changed level than to the baseline: not enough for a hit, it clears nothing either."""
+    """Whether a look is nearer to the changed level than to the baseline: no hit, but it clears nothing either."""
     if params.changed_level is None or params.direction == "both":
         return np.zeros(len(share), bool)
     wanted = residual < 0 if params.direction == "down" else residual > 0

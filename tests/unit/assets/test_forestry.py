@@ -1,4 +1,4 @@
-"""The judgement of a forest, on evidence built by hand: 10 x 10 pixels of 100 m2, two years after a year of history."""
+"""The judgement of a forest, on evidence built by hand: 10 x 10 pixels of 100 m2 and three years of looks."""
 
 import datetime as dt
 from collections.abc import Mapping
