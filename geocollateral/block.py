@@ -160,7 +160,7 @@ def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
 
 
 def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel), True = clear for optical bands: data, then classification, then the haze screen.
+    """Shape (time, pixel), True = clear for optical bands: data, then classification, then the screens in time.
 
     A band that was not read for a scene takes nothing from the others: what it lacks is no cloud.
     """
@@ -174,9 +174,12 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
         plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
         classified = masks.classification_mask(plane, settings.masks).values
         clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
+    hazy = np.zeros(clear.shape, bool)
     if {"blue", "red"} <= set(bands):
-        clear &= ~masks.haze_screen(physical, clear, settings.masks)
-    return np.asarray(clear)
+        hazy |= masks.haze_screen(physical, clear, settings.masks)
+    if {"red", "nir"} <= set(bands):
+        hazy |= masks.shadow_screen(physical, clear, settings.masks)
+    return np.asarray(clear & ~hazy)
 
 
 def _account(

@@ -15,9 +15,9 @@ def raise_alerts(hits: Sequence[Hit], open_alerts: Sequence[Alert] = ()) -> tupl
     """Alerts after today's hits.
 
     A hit whose break interval overlaps that of an open alert of the same parcel and rule is that alert seen again: it
-    keeps its id, its status and the day it was detected, and takes the newer evidence. Of several such alerts it is the one
-    whose interval it shares most days with, and no alert is seen again twice. Any other hit is a new alert. An open alert
-    without a hit stays as it is: only a person closes it.
+    keeps its id, its status and the day it was detected, and takes the newer evidence. Of several such alerts it is the
+    one whose interval it shares most days with, and no alert is seen again twice. Any other hit is a new alert. An open
+    alert without a hit stays as it is: only a person closes it.
 
     Returns
     -------

@@ -137,16 +137,7 @@ def test_small_and_outside_parcels_cannot_be_told(
     assert not [alert for alert in alerts if alert["parcel_id"] == parcel_id]
 
 
-SHADOW = "the classification misses a cloud shadow over west-stand (NIR 0.12 for 0.28), which no screen looks for yet"
-
-
-@pytest.mark.parametrize(
-    "day",
-    [
-        pytest.param(day, marks=pytest.mark.xfail(reason=SHADOW, strict=True)) if day == "2018-08-30" else day
-        for day in MISSED_CLOUDS
-    ],
-)
+@pytest.mark.parametrize("day", MISSED_CLOUDS)
 def test_missed_clouds_do_not_show_in_the_series_of_stable_parcels(series: pd.DataFrame, day: str) -> None:
     """The look is masked, or what is left of it is the forest: within 0.1 of the same season of the other years."""
     missed = pd.Timestamp(day)

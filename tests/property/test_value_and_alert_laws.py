@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

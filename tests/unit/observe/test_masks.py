@@ -8,7 +8,7 @@ import xarray as xr
 from pydantic import ValidationError
 
 from geocollateral.errors import BrokenData
-from geocollateral.observe.masks import SCL_CLASSES, MaskParams, classification_mask, haze_screen
+from geocollateral.observe.masks import SCL_CLASSES, MaskParams, classification_mask, haze_screen, shadow_screen
 
 
 def scene(scl: np.ndarray, pixel_m: float = 10.0) -> xr.Dataset:
@@ -207,3 +207,53 @@ def test_a_planted_cloud_with_a_halo_leaves_next_to_nothing() -> None:
 def test_bounds(field: str, value: float) -> None:
     with pytest.raises(ValidationError):
         MaskParams.model_validate({field: value})
+
+
+# --------------------------------------------------------------------------------------------------------------- shadow
+
+
+def forest(n_time: int = 30, n_pixel: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Red and near infrared of a quiet forest in summer."""
+    noise = np.random.default_rng(seed)
+    return 0.02 + noise.normal(0, 0.001, (n_time, n_pixel)), 0.32 + noise.normal(0, 0.01, (n_time, n_pixel))
+
+
+def shadows(red: np.ndarray, nir: np.ndarray) -> np.ndarray:
+    """What the screen says, everything being clear so far."""
+    bands = xr.Dataset({"red": (("time", "pixel"), red), "nir": (("time", "pixel"), nir)})
+    return shadow_screen(bands, np.ones(red.shape, bool), MaskParams())
+
+
+@pytest.mark.parametrize("at", [0, 1, 14, 28, 29])
+def test_a_passing_shadow_is_found_wherever_it_lies(at: int) -> None:
+    red, nir = forest()
+    red[at] *= 0.5
+    nir[at] *= 0.4
+    found = shadows(red, nir)
+    assert np.flatnonzero(found.any(axis=1)).tolist() == [at]
+    assert found[at].all()
+
+
+def test_a_burnt_or_flooded_parcel_stays_in_sight() -> None:
+    """What lasts is no shadow: the first dark look is known for ground as soon as a second one has come."""
+    red, nir = forest()
+    red[12:] *= 0.9
+    nir[12:] *= 0.4
+    assert not shadows(red, nir).any()
+    newest = shadows(red[:13], nir[:13])
+    assert newest[12].all(), "with nothing after it, it may be a shadow"
+    assert not shadows(red[:14], nir[:14])[12].any()
+
+
+def test_cleared_ground_is_not_shadow() -> None:
+    red, nir = forest()
+    red[12] = 0.14
+    nir[12] *= 0.5
+    assert not shadows(red, nir).any()
+
+
+def test_autumn_is_not_shadow() -> None:
+    """Leaves fall within two looks; the near infrared of the bare stand is above half of the summer's."""
+    red, nir = forest()
+    nir[20:] *= 0.62
+    assert not shadows(red, nir).any()
