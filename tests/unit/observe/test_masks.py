@@ -237,7 +237,7 @@ def test_a_passing_shadow_is_found_wherever_it_lies(at: int) -> None:
 def test_a_burnt_or_flooded_parcel_stays_in_sight() -> None:
     """What lasts is no shadow: the first dark look is known for ground as soon as a second one has come."""
     red, nir = forest()
-    red[12:] *= 0.9
+    red[12:] *= 0.7
     nir[12:] *= 0.4
     assert not shadows(red, nir).any()
     newest = shadows(red[:13], nir[:13])
