@@ -53,6 +53,8 @@ class BlockTask:
     geometries: Mapping[str, BaseGeometry]
     """In the CRS of the grid."""
     attributes: Mapping[str, Mapping[str, Any]]
+    asset_classes: frozenset[str]
+    """Of the whole project, so that every block reads the same bands and the count of observations adds up."""
     visible_fraction: Mapping[str, float]
     source: Source
     settings: Settings
@@ -140,9 +142,8 @@ def assess_block(task: BlockTask) -> BlockResult:
 
 
 def _indices(task: BlockTask, offered: set[str]) -> list[str]:
-    """Indices of all asset classes in the block, and the general ones, that the source's bands allow."""
-    classes = {str(task.attributes[i]["asset_class"]) for i in task.block.parcel_ids}
-    wanted = [name for c in sorted(classes & set(ASSETS)) for name in ASSETS[c].indices]
+    """Indices of all asset classes of the project, and the general ones, that the source's bands allow."""
+    wanted = [name for c in sorted(task.asset_classes & set(ASSETS)) for name in ASSETS[c].indices]
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
     return [name for name in unique if set(indices.bands_of(name, offered)) <= offered]
@@ -212,6 +213,7 @@ def _account(
                 "datetime": pd.Timestamp(numbers["time"].values[n]).isoformat() + "Z",
                 "platform": str(numbers["platform"].values[n]),
                 "bands": read,
+                "n_parcels": len(cover.parcel_ids),
                 "observations": {name: count[name] for name in OBSERVATION_STATUSES},
                 "clear_parcels": [cover.parcel_ids[p] for p in np.flatnonzero(any_clear[:, n])],
             }

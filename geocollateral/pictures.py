@@ -52,13 +52,15 @@ def take_chips(
     return tuple(chip for chip in run_blocks(_take, tasks, compute) if chip is not None)
 
 
-def take_map(source: Source, plan: Plan, series: pd.DataFrame, lost: NDArray[np.int64]) -> MapPicture | None:
+def take_map(
+    source: Source, plan: Plan, series: pd.DataFrame, lost: Mapping[str, NDArray[np.int64]]
+) -> MapPicture | None:
     """The newest look that saw nearly all parcels clearly, over the grid that holds most parcels.
 
     Parameters
     ----------
     lost
-        Shape (pixel, 3): row and column in the grid, year of loss.
+        By block id, shape (pixel, 3): row and column in the block's grid, year of loss.
 
     Returns
     -------
@@ -82,9 +84,8 @@ def take_map(source: Source, plan: Plan, series: pd.DataFrame, lost: NDArray[np.
     rgb, scene_id, _ = taken
     years = np.zeros(window.shape, np.int16)
     left, top = ~grid.affine @ (window.affine @ (0, 0))
-    rows, cols = lost[:, 0] - round(top), lost[:, 1] - round(left)
-    inside = (rows >= 0) & (rows < window.shape.y) & (cols >= 0) & (cols < window.shape.x)
-    years[rows[inside], cols[inside]] = lost[inside, 2]
+    pixels = np.concatenate([lost[b.block_id] for b in blocks])
+    years[pixels[:, 0] - round(top), pixels[:, 1] - round(left)] = pixels[:, 2]
     return MapPicture(
         rgb=rgb,
         acquired=day,

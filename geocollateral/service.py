@@ -72,6 +72,7 @@ def assess(
     source_options: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
+    with_pictures: bool = True,
     progress: Progress | None = None,
 ) -> Assessment:
     """Pre-lending due diligence of the parcels of one file.
@@ -98,6 +99,8 @@ def assess(
         Folder to write the result to; None writes nothing.
     overwrite
         Replace an existing result folder of ours.
+    with_pictures
+        Read the chips and the map of the report too.
     progress
         Called with blocks done and blocks in all.
 
@@ -128,7 +131,8 @@ def assess(
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units)
-    scenes = _scenes(results, plan, area, items)
+    scenes = _scenes(results, area, items)
+    lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=True)}
     identity = _identity(
         area,
         info,
@@ -148,8 +152,8 @@ def assess(
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
         scenes=scenes,
-        chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute),
-        picture=pictures.take_map(imagery, plan, series, np.concatenate([r.lost_pixels for r in results])),
+        chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute) if with_pictures else (),
+        picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
         notes=area.notes,
         run=_run(identity, _name_of(parcels), results, started),
@@ -295,6 +299,7 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
             grid=plan.grids[block.block_id],
             geometries={i: plan.geometries[i] for i in block.parcel_ids},
             attributes={i: attributes[i] for i in block.parcel_ids},
+            asset_classes=frozenset(area.parcels["asset_class"]),
             visible_fraction={i: plan.visible_fraction[i] for i in block.parcel_ids},
             source=imagery,
             settings=settings,
@@ -419,21 +424,21 @@ def _join(tables: Sequence[pd.DataFrame], order: list[str]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _scenes(
-    results: Sequence[BlockResult], plan: Plan, area: AreaOfInterest, items: Sequence[pystac.Item]
-) -> dict[str, Any]:
+def _scenes(results: Sequence[BlockResult], area: AreaOfInterest, items: Sequence[pystac.Item]) -> dict[str, Any]:
     """Every scene found and what became of it; observations add up to scenes x bands x parcels."""
     scenes: dict[str, dict[str, Any]] = {}
     for result in results:
         for row in result.scenes:
-            known = scenes.setdefault(row["scene_id"], {**row, "observations": dict.fromkeys(OBSERVATION_STATUSES, 0)})
+            fresh = {**row, "n_parcels": 0, "observations": dict.fromkeys(OBSERVATION_STATUSES, 0)}
+            known = scenes.setdefault(row["scene_id"], fresh)
+            known["n_parcels"] += row["n_parcels"]
             for name, count in row["observations"].items():
                 known["observations"][name] += count
             known["clear_parcels"] = sorted({*known["clear_parcels"], *row["clear_parcels"]})
             known["bands"] = {b: _worse(known["bands"][b], s) for b, s in row["bands"].items()}
-    beyond = sum(fraction == 0 for fraction in plan.visible_fraction.values())
     for scene in scenes.values():
-        scene["observations"]["outside"] += beyond * len(scene["bands"])
+        # Parcels that no block of this scene's grid holds.
+        scene["observations"]["outside"] += (len(area.parcels) - scene.pop("n_parcels")) * len(scene["bands"])
     totals = {name: sum(s["observations"][name] for s in scenes.values()) for name in OBSERVATION_STATUSES}
     expected = sum(len(s["bands"]) for s in scenes.values()) * len(area.parcels)
     return {
