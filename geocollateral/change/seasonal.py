@@ -35,7 +35,7 @@ class SeasonalParams(Params):
         description="How far seasons shift between years, sd, widened for the smooth curve's gentler slopes [days].",
     )
     season_shift: float = Field(
-        1.5,
+        1.0,
         ge=0,
         description="A hit lies outside all that the season gives when moved by up to this many timing_days [1].",
     )
