@@ -288,7 +288,7 @@ class _State:
             hit = look & visible & ((residual < -limit_down) | (residual > limit_up))
         share = np.abs(residual) / _full_change(expected, params)
         unclear = ~hit & _half_changed(residual, share, params)
-        informative = look & ((visible & ~unclear) | _plainly_unchanged(value, self.sigma, params))
+        informative = look & ~unclear & (visible | _plainly_unchanged(value, self.sigma, params))
         side = np.sign(np.where(hit, residual, 0.0))
         if params.direction != "both":
             wanted = -1.0 if params.direction == "down" else 1.0
