@@ -35,7 +35,7 @@ class SeasonalParams(Params):
         description="How far seasons shift between years, sd, widened for the smooth curve's gentler slopes [days].",
     )
     season_shift: float = Field(
-        1.5,
+        1.0,
         ge=0,
         description="A hit lies outside all that the season gives when moved by up to this many timing_days [1].",
     )
@@ -288,7 +288,7 @@ class _State:
             hit = look & visible & ((residual < -limit_down) | (residual > limit_up))
         share = np.abs(residual) / _full_change(expected, params)
         unclear = ~hit & _half_changed(residual, share, params)
-        informative = look & ((visible & ~unclear) | _plainly_unchanged(value, self.sigma, params))
+        informative = look & ~unclear & (visible | _plainly_unchanged(value, self.sigma, params))
         side = np.sign(np.where(hit, residual, 0.0))
         if params.direction != "both":
             wanted = -1.0 if params.direction == "down" else 1.0

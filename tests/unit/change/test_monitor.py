@@ -280,6 +280,18 @@ class TestLeaflessSeason:
         found = monitor(a_series(deciduous()[part], DATES[part]), "2018-11-30", params=FOREST)
         assert int(found["status"]) == CANNOT_TELL
 
+    def test_a_half_changed_look_neither_clears_nor_dates(self) -> None:
+        """After a felling, a look too slight for a hit must not pass as the last look with the stand in place."""
+        values = flat(0.9)
+        after = np.flatnonzero(EVENT <= DATES)
+        values[after] = 0.40
+        values[after[0]] = 0.70  # more than half of the way to cleared ground, within the limit
+        params = FOREST.model_copy(update={"min_magnitude": 0.25})
+        found = monitor(a_series(values), None, params=params)
+        assert int(found["status"]) == CONFIRMED
+        assert day(found, "last_clear_before") == DATES[after[0] - 1].astype("datetime64[D]")
+        assert day(found, "break_date") == DATES[after[1]].astype("datetime64[D]")
+
     def test_slight_early_hits_do_not_date_the_break(self) -> None:
         values = flat(0.9)
         after = np.flatnonzero(EVENT <= DATES)
