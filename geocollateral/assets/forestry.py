@@ -229,8 +229,8 @@ def _events(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> tu
     while left.any():
         before, after = _leading_interval(loss, evidence.area_m2, left)
         wait = params.join_days * DAY
-        # A pixel first seen changed on the very look that the others count as their last before belongs to them: a slight
-        # early hit is passed over where a stronger one follows, and dates the pixel where none does.
+        # A pixel first seen changed on the very look that the others count as their last before belongs to them: a
+        # slight early hit is passed over where a stronger one follows, and dates the pixel where none does.
         member = left & (loss.after >= min(before, after - wait)) & (loss.after <= after + wait)
         left &= ~member
         if evidence.area_m2[member].sum() >= params.min_event_m2:

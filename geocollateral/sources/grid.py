@@ -67,7 +67,8 @@ def parse_crs(text: str, origin: str) -> pyproj.CRS:
             f"{origin} is geographic ({crs.name}): its pixels have no fixed size in metres. Expected a projected grid, "
             f"such as the UTM grid of the Sentinel tile; reproject the cube before using it here."
         )
-    if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info[:2]):
+    # By size, not by name: some producers call the metre "m".
+    if not crs.is_projected or any(abs(axis.unit_conversion_factor - 1) > 1e-9 for axis in crs.axis_info[:2]):
         raise InvalidInput(f"{origin} must be projected in metres, got {crs.name}.")
     return crs
 

@@ -128,11 +128,12 @@ def value_of(quantity_ha: tuple[float, float, float], unit: UnitValue) -> ValueE
 
     Returns
     -------
-    Of an area whose middle is zero the value is zero up to the high area at the high unit value.
+    Of an area whose middle is zero the value is zero up to the high area at the middle unit value.
     """
     low, middle, high = quantity_ha
     if middle <= 0:
-        return ValueEstimate(p05=0.0, p50=0.0, p95=high * unit.p95, currency=unit.currency, grade="D")
+        # The limit of what follows as the middle goes to zero, so that more area is never worth less.
+        return ValueEstimate(p05=0.0, p50=0.0, p95=high * unit.p50, currency=unit.currency, grade="D")
     p50 = middle * unit.p50
     # A low area of zero has no logarithm; a hundredth of the middle is as good as nothing.
     down = math.hypot(math.log(unit.p50 / unit.p05), math.log(middle / max(low, 0.01 * middle)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyproj
 import pystac
 import pytest
 import xarray as xr
@@ -239,6 +240,16 @@ def test_cube_in_another_order_reads_the_same(tmp_path: Path, change: Change) ->
     plain = read_all(open_source(f"cube:{store(cube(**SCALED), tmp_path, 'cube.nc')}"), "red")
     (tmp_path / "other").mkdir()
     assert read_all(open_source(f"cube:{store(change(cube(**SCALED)), tmp_path / 'other')}"), "red").equals(plain)
+
+
+def test_metres_may_be_called_m(tmp_path: Path) -> None:
+    """As openEO back-ends write it; pyproj knows the unit by its size only."""
+    wkt = (
+        pyproj.CRS("EPSG:32650").to_wkt("WKT1_GDAL").replace('UNIT["metre",1,AUTHORITY["EPSG","9001"]]', 'UNIT["m",1]')
+    )
+    assert 'UNIT["m",1]' in wkt
+    named = cube(**SCALED).assign(spatial_ref=((), 0, {"crs_wkt": wkt}))
+    assert read_all(open_source(f"cube:{store(named, tmp_path)}"), "red").attrs["crs"]
 
 
 def test_crs_by_option(tmp_path: Path) -> None:

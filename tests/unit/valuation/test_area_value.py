@@ -71,7 +71,9 @@ def test_grade_follows_the_width_of_the_interval(width: float, grade: str) -> No
 @pytest.mark.parametrize("high", [0.0, 3.0])
 def test_nothing_left_is_worth_nothing_up_to_the_high_area(high: float) -> None:
     value = value_of((0, 0, high), UNIT)
-    assert (value.p05, value.p50, value.p95, value.grade) == (0, 0, high * 200, "D")
+    assert (value.p05, value.p50, value.p95, value.grade) == (0, 0, high * 100, "D")
+    barely = value_of((0, 1e-9, max(high, 1e-9)), UNIT)
+    assert barely.p95 >= value.p95, "more area is never worth less"
 
 
 def test_a_low_area_of_zero_has_a_floor() -> None:
