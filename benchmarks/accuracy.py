@@ -5,8 +5,8 @@
     python benchmarks/accuracy.py series --data ../shared/data
 
 ``sweep`` replays the Romania sample month by month (and look by look around each felling) and checks every alert
-against the facts below. ``scene`` cuts the whole sample scene into parcels of one hectare, judges all of them and counts
-events found, missed and false against an independent reference, beside a two-date difference. ``series`` runs
+against the facts below. ``scene`` cuts the whole sample scene into parcels of one hectare, judges all of them and
+counts events found, missed and false against an independent reference, beside a two-date difference. ``series`` runs
 `geocollateral.change.monitor` with its defaults on single series whose breaks are known.
 """
 
