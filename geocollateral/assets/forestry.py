@@ -163,7 +163,8 @@ def _merge(evidence: ParcelEvidence, stand: NDArray[np.bool_]) -> _Loss:
     green, water = evidence.pixels[GREEN], evidence.pixels[WATER]
     dry = (water.status == CONFIRMED) & stand
     green_lost = (green.status == CONFIRMED) & stand
-    lost = green_lost & _beside(dry, evidence)
+    witnessed = _earliest_beside(np.where(dry, water.detected_on, np.datetime64("NaT")), evidence)
+    lost = green_lost & ~np.isnat(witnessed)
     overlap = np.maximum(green.last_clear_before, water.last_clear_before) < np.minimum(
         green.first_clear_after, water.first_clear_after
     )
@@ -173,11 +174,22 @@ def _merge(evidence: ParcelEvidence, stand: NDArray[np.bool_]) -> _Loss:
         lost=lost,
         before=np.where(dry, before, green.last_clear_before),
         after=np.where(dry, after, green.first_clear_after),
-        detected=np.where(dry, np.maximum(green.detected_on, water.detected_on), green.detected_on),
+        detected=np.maximum(green.detected_on, witnessed),
         recovered=np.where(dry, np.maximum(green.recovered_on, water.recovered_on), green.recovered_on),
         probability=np.where(dry, np.fmin(green.probability, water.probability), green.probability),
         either=green_lost | dry,
     )
+
+
+def _earliest_beside(days: NDArray[np.datetime64], evidence: ParcelEvidence) -> NDArray[np.datetime64]:
+    """Earliest day on a pixel and the eight around it; NaT where none has one."""
+    never = 10**9  # days; exact as a float, which the filter works with
+    mask = ~np.isnat(days)
+    plane, row, col = _plane(mask, evidence)
+    count = np.full(plane.shape, never)
+    count[row[mask], col[mask]] = days[mask].astype("datetime64[D]").astype(np.int64)
+    earliest = ndimage.minimum_filter(count, size=3, mode="constant", cval=never)[row, col]
+    return np.where(earliest == never, np.datetime64("NaT"), earliest.astype("datetime64[D]"))
 
 
 def _beside(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
