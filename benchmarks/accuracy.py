@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -114,11 +113,7 @@ def _period() -> Period:
 
 def assess(area: AreaOfInterest, imagery: Source, as_of: dt.date | None) -> Assessment:
     """The use case itself, without its pictures."""
-    with (
-        mock.patch("geocollateral.pictures.take_chips", return_value=()),
-        mock.patch("geocollateral.pictures.take_map", return_value=None),
-    ):
-        return service.assess(area, source=imagery, as_of=as_of, settings=SETTINGS)
+    return service.assess(area, source=imagery, as_of=as_of, settings=SETTINGS, with_pictures=False)
 
 
 # ---------------------------------------------------------------------------------------------------------------- sweep
