@@ -42,6 +42,7 @@ from geocollateral.types import (
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
+PIXELS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +108,17 @@ def assess_block(task: BlockTask) -> BlockResult:
 
     judged = _judged_classes(task, optical)
     pixels = {name: _pixel_changes(seen, ASSETS[name], settings) for name in judged if seen is not None}
-    changes: list[dict[str, Any]] = []
-    baselines: list[pd.DataFrame] = []
+    classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
+    changes, baselines = ([], []) if statistics is None else _parcel_changes(statistics, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
     for position, parcel_id in enumerate(cover.parcel_ids):
-        asset_class = str(task.attributes[parcel_id]["asset_class"])
-        asset = ASSETS[asset_class] if asset_class in ASSETS else None  # noqa: SIM401 - a registry refuses a wrong name
-        if statistics is not None:
-            rows, curves = _parcel_change(statistics.isel(parcel=position), asset, parcel_id, settings)
-            changes += rows
-            baselines.append(curves)
-        if asset is None or statistics is None or asset_class not in pixels:
-            judgements[parcel_id] = _no_judgement(asset_class, asset, optical)
+        asset_class = classes[parcel_id]
+        if statistics is None or asset_class not in pixels:
+            judgements[parcel_id] = _no_judgement(asset_class, optical)
             continue
+        asset = ASSETS[asset_class]
         evidence = _evidence(task, cover, statistics, position, pixels[asset_class])
         params = getattr(settings, asset.name)
         judgement = asset.judge(evidence, params)
@@ -221,31 +218,30 @@ def _account(
     return tuple(rows)
 
 
-def _parcel_change(
-    statistics: xr.Dataset, asset: Asset | None, parcel_id: str, settings: Settings
-) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Monitor the parcel's mean of each index; the baseline is drawn on a regular step between the looks too."""
+def _parcel_changes(
+    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings
+) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
+    """Monitor the mean of every parcel, one call per asset class and index.
+
+    The baselines are drawn on a regular step between the looks too; there is no look there, so it changes no result.
+    """
     rows, curves = [], []
     days = statistics["time"].values
     steps = np.arange(days[0], days[-1] + np.timedelta64(1, "D"), np.timedelta64(CHART_STEP_DAYS, "D"))
-    for name in statistics["index"].values.tolist():
-        mean = statistics["mean"].sel(index=name).drop_vars("index")
-        usable = statistics["valid_fraction"].sel(index=name).values >= settings.forestry.min_look_fraction
-        series = mean.where(usable).reindex(time=np.union1d(days, steps)).rename(name)
-        found = monitor(series, None, params=_params(series, asset, settings))
-        rows.append(_series_row(parcel_id, name, found))
-        curve = pd.DataFrame(
-            {
-                "parcel_id": parcel_id,
-                "index": name,
-                "time": found["time"].values,
-                "expected": found["expected"].values,
-                "spread": found["spread"].values,
-                "informative": found["informative"].values,
-            }
-        )
-        curves.append(curve[np.isfinite(curve["expected"])])
-    return rows, _concat(curves, ("parcel_id", "index", "time", "expected", "spread", "informative"))
+    for asset_class in sorted(set(classes.values())):
+        asset = ASSETS[asset_class] if asset_class in ASSETS else None  # noqa: SIM401 - a registry refuses a wrong name
+        ids = [parcel_id for parcel_id in statistics["parcel"].values.tolist() if classes[parcel_id] == asset_class]
+        for name in statistics["index"].values.tolist():
+            own = statistics.sel(index=name, parcel=ids).drop_vars("index")
+            usable = own["valid_fraction"] >= settings.forestry.min_look_fraction
+            series = own["mean"].where(usable).reindex(time=np.union1d(days, steps)).rename(name)
+            found = monitor(series, None, params=_params(series, asset, settings))
+            rows += [_series_row(parcel_id, name, found.sel(parcel=parcel_id)) for parcel_id in ids]
+            drawn = found[["expected", "spread", "informative"]].to_dataframe().reset_index()
+            curves.append(
+                drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
+            )
+    return rows, curves
 
 
 def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> Any:
@@ -293,20 +289,26 @@ def _pixel_changes(seen: looks.Looks, asset: Asset, settings: Settings) -> dict[
 
 
 def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
-    found = monitor(values, None, params=_params(values, asset, settings))
+    params = _params(values, asset, settings)
+    # The baseline of every look is kept by the monitor: a part of the pixels at a time bounds what that takes.
+    starts = range(0, max(values.sizes["pixel"], 1), PIXELS_AT_ONCE)
+    parts = [monitor(values.isel(pixel=slice(n, n + PIXELS_AT_ONCE)), None, params=params) for n in starts]
+
+    def joined(variable: str) -> NDArray[Any]:
+        return np.concatenate([part[variable].values for part in parts])
 
     def days(variable: str) -> NDArray[np.datetime64]:
-        return found[variable].values.astype("datetime64[D]")
+        return joined(variable).astype("datetime64[D]")
 
     return PixelChange(
-        status=found["status"].values,
+        status=joined("status"),
         last_clear_before=days("last_clear_before"),
         first_clear_after=days("break_date"),
         detected_on=days("detected_on"),
         recovered_on=days("recovered_on"),
-        magnitude=found["magnitude"].values,
-        probability=found["probability"].values,
-        season_max=found["season_max"].values,
+        magnitude=joined("magnitude"),
+        probability=joined("probability"),
+        season_max=joined("season_max"),
         last_informative=days("last_informative"),
     )
 
@@ -315,11 +317,11 @@ def _take(change: PixelChange, columns: NDArray[np.integer]) -> PixelChange:
     return PixelChange(**{field.name: getattr(change, field.name)[columns] for field in fields(change)})
 
 
-def _no_judgement(asset_class: str, asset: Asset | None, optical: Sequence[str]) -> Judgement:
-    if asset is None:
+def _no_judgement(asset_class: str, optical: Sequence[str]) -> Judgement:
+    if asset_class not in ASSETS:
         reason = f"This version does not judge the asset class {asset_class!r} yet; only its series are given."
     else:
-        lacking = sorted(set(asset.indices) - set(optical))
+        lacking = sorted(set(ASSETS[asset_class].indices) - set(optical))
         needed = sorted({band for name in lacking for band in indices.bands_of(name)})
         reason = f"The source lacks bands for {', '.join(lacking)} (needs {', '.join(needed)})."
     return Judgement(
