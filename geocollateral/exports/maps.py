@@ -22,6 +22,7 @@ LONGEST_SIDE = 700
 """Of the picture in the report [pixels]; a larger one is reduced, to keep the file small."""
 
 _BADGE_GAP = 6.4
+_MOST_BADGES = 80
 """Least distance of two badges [% of the width]: a badge's size on a phone."""
 
 _Transform = tuple[float, float, float, float, float, float]
@@ -149,10 +150,10 @@ def _colour_years(rgb: NDArray[np.uint8], years: NDArray[np.int16], colours: dic
 
 
 def _badges(shapes: Sequence[BaseGeometry], width: int, height: int) -> tuple[Badge, ...]:
-    """A badge inside each parcel that is on the picture, moved apart where two would touch."""
+    """A badge inside each parcel that is on the picture, moved apart where two would touch; none if they cannot fit."""
     frame = shapely.box(0, 0, width, height)
     rows = [row for row, shape in enumerate(shapes) if shape.intersects(frame)]
-    if not rows:
+    if not 0 < len(rows) <= _MOST_BADGES:
         return ()
     points = [shapes[row].intersection(frame).representative_point() for row in rows]
     places = np.array([[p.x, p.y] for p in points]) * 100 / width
