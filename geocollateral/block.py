@@ -309,6 +309,7 @@ def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> Pix
         magnitude=joined("magnitude"),
         probability=joined("probability"),
         season_max=joined("season_max"),
+        first_informative=days("first_informative"),
         last_informative=days("last_informative"),
     )
 

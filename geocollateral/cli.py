@@ -65,7 +65,9 @@ def assess(
     unit_values: Annotated[
         Path | None,
         typer.Option(
-            "--unit-values", metavar="CSV", help="What a ha or mu of each asset class is worth; without it no value."
+            "--unit-values",
+            metavar="CSV",
+            help="What a ha or mu of each asset class is worth (columns in aoi/README.md); without it no value.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder.")] = Path("results/assessment"),
@@ -77,6 +79,10 @@ def assess(
     ] = None,
     scale: Annotated[float | None, typer.Option("--scale", help="cube: reflectance = DN * scale + offset.")] = None,
     offset: Annotated[float | None, typer.Option("--offset", help="cube: reflectance = DN * scale + offset.")] = None,
+    backscatter: Annotated[
+        str | None,
+        typer.Option("--backscatter", help="cube: unit of VV and VH if the file is silent: linear or dB."),
+    ] = None,
     crs: Annotated[
         str | None, typer.Option("--crs", help="cube: CRS of a file that names none, e.g. EPSG:32633.")
     ] = None,
@@ -102,7 +108,7 @@ def assess(
             settings=knobs,
             datum=datum,
             unit_values=unit_values,
-            source_options={"scale": scale, "offset": offset, "crs": crs},
+            source_options={"scale": scale, "offset": offset, "backscatter": backscatter, "crs": crs},
             out=out,
             overwrite=overwrite,
             progress=progress,

@@ -22,7 +22,7 @@ import pystac
 from pydantic import ValidationError
 
 from geocollateral import __version__, exports, pictures
-from geocollateral.assets import ASSETS
+from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
@@ -35,10 +35,12 @@ from geocollateral.store import require_writable, write_result_folder
 from geocollateral.types import (
     MU_M2,
     OBSERVATION_STATUSES,
+    OPTICAL_BANDS,
     PARCEL_COLUMNS,
     Alert,
     AreaOfInterest,
     Assessment,
+    IntakeNote,
     Judgement,
     ParcelEvidence,
     Period,
@@ -130,7 +132,7 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
-    table = _parcel_table(area, judgements, alerts, series, units)
+    table = _parcel_table(area, judgements, alerts, series, units, settings.forestry.min_look_fraction)
     scenes = _scenes(results, area, items)
     lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=True)}
     identity = _identity(
@@ -155,7 +157,7 @@ def assess(
         chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute) if with_pictures else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=area.notes,
+        notes=(*area.notes, *_cautions(items)),
         run=_run(identity, _name_of(parcels), results, started),
     )
     if out is not None:
@@ -276,6 +278,34 @@ def _require_overlap(plan: Plan, name: str) -> None:
         )
 
 
+OFFSET_DAY = dt.date(2022, 1, 25)
+"""From this day's products on, Sentinel-2 L2A carries an offset of -1000 DN (processing baseline 04.00)."""
+
+
+def _cautions(items: Sequence[pystac.Item]) -> list[IntakeNote]:
+    """What a reader must know of the imagery before trusting a change in it."""
+    cautions = []
+    optical = [item for item in items if {"red", "nir"} & set(item.assets)]
+    days = [item.datetime.date() for item in optical if item.datetime]
+    if days and not any("scl" in item.assets for item in optical):
+        cautions.append(
+            "The imagery has no scene classification (SCL): clouds and shadows were removed only where they stand out "
+            "from the looks before and after."
+        )
+    declared = {
+        (asset.extra_fields.get("raster:scale"), asset.extra_fields.get("raster:offset"))
+        for item in optical
+        for band, asset in item.assets.items()
+        if band in OPTICAL_BANDS
+    }
+    if days and min(days) < OFFSET_DAY <= max(days) and len(declared) == 1:
+        cautions.append(
+            f"The imagery spans {OFFSET_DAY}, when Sentinel-2 products got an offset of -1000, and declares one scale "
+            "and offset for all its dates. If its maker did not harmonise it, every parcel shows a false change then."
+        )
+    return [IntakeNote(kind="warning", parcel_id=None, message=text) for text in cautions]
+
+
 def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item], name: str) -> None:
     if not any(result.indices for result in results):
         bands = ", ".join(sorted({band for item in items for band in item.assets}))
@@ -355,8 +385,10 @@ def _parcel_table(
     alerts: Sequence[Alert],
     series: pd.DataFrame,
     units: Mapping[str, UnitValue],
+    min_look_fraction: float,
 ) -> gpd.GeoDataFrame:
-    clear = series[series["sensor"] == "sentinel-2"].groupby("parcel_id")["time"].agg(["nunique", "max"])
+    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
+    clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
     rows = []
     for parcel_id, judgement in judgements.items():
         own = area.parcels.loc[parcel_id]
@@ -372,7 +404,7 @@ def _parcel_table(
             "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
-        row |= judgement.columns
+        row |= judge_area(own.to_dict()) | dict(judgement.columns)
         rows.append(row)
     table = pd.DataFrame(rows, index=area.parcels.index)
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])

@@ -208,8 +208,9 @@ class PixelChange:
     probability: NDArray[np.float64]
     season_max: NDArray[np.float64]
     """Highest value the baseline takes on the looks of its history [unit of the index]; NaN without a baseline."""
+    first_informative: NDArray[np.datetime64]
     last_informative: NDArray[np.datetime64]
-    """Last clear look on which a change would have been seen; NaT where there is none."""
+    """First and last clear look after the history on which a change would have been seen; NaT where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)

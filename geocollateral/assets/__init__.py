@@ -1,6 +1,7 @@
 """One file per asset class: its indices, its judgement of a parcel, its alert rules."""
 
 from geocollateral.assets.asset import ASSETS, Asset
+from geocollateral.assets.claims import judge_area
 from geocollateral.assets.forestry import FORESTRY, ForestryParams
 
-__all__ = ["ASSETS", "FORESTRY", "Asset", "ForestryParams"]
+__all__ = ["ASSETS", "FORESTRY", "Asset", "ForestryParams", "judge_area"]

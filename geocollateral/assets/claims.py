@@ -13,29 +13,36 @@ SHARE_TOLERANCE = 0.10
 """Largest difference between a claimed and an observed share that is no mismatch [1]."""
 
 
-def judge_claims(attributes: Mapping[str, Any], *, living_share: tuple[float, ...] | None) -> dict[str, Any]:
-    """Verdict and reason of each claim the parcel makes that can be held against what was observed.
+def judge_area(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns ``claim_area_verdict`` and ``claim_area_reason`` of a parcel of any class; none where none is claimed.
 
     Parameters
     ----------
     attributes
-        The parcel's row: ``obs_area_m2`` and ``claim_*``.
+        The parcel's row: ``obs_area_m2`` and ``claim_area_m2``.
+    """
+    claimed_m2 = _number(attributes.get("claim_area_m2"))
+    if claimed_m2 is None:
+        return {}
+    verdict, reason = _judge_area(claimed_m2, float(attributes["obs_area_m2"]))
+    return {"claim_area_verdict": verdict, "claim_area_reason": reason}
+
+
+def judge_living(attributes: Mapping[str, Any], living_share: tuple[float, ...] | None) -> dict[str, Any]:
+    """Columns ``claim_living_verdict`` and ``claim_living_reason``; none where none is claimed.
+
+    Parameters
+    ----------
+    attributes
+        The parcel's row: ``claim_living_share_frac``.
     living_share
         Low, middle and high of the observed living share of the stand [0-1], or None if it cannot be told.
-
-    Returns
-    -------
-    Columns ``claim_area_verdict``, ``claim_area_reason``, ``claim_living_verdict``, ``claim_living_reason``, for the
-    claims made.
     """
-    out: dict[str, Any] = {}
-    claimed_m2 = _number(attributes.get("claim_area_m2"))
-    if claimed_m2 is not None:
-        out["claim_area_verdict"], out["claim_area_reason"] = _judge_area(claimed_m2, float(attributes["obs_area_m2"]))
     claimed_share = _number(attributes.get("claim_living_share_frac"))
-    if claimed_share is not None:
-        out["claim_living_verdict"], out["claim_living_reason"] = _judge_share(claimed_share, living_share)
-    return out
+    if claimed_share is None:
+        return {}
+    verdict, reason = _judge_share(claimed_share, living_share)
+    return {"claim_living_verdict": verdict, "claim_living_reason": reason}
 
 
 def _judge_area(claimed_m2: float, observed_m2: float) -> tuple[Verdict, str]:
@@ -53,8 +60,8 @@ def _judge_share(claimed: float, observed: tuple[float, ...] | None) -> tuple[Ve
     low, middle, high = observed
     told = f"Claimed {claimed:.0%} living stand; observed {middle:.0%} ({low:.0%} to {high:.0%})"
     if low - SHARE_TOLERANCE <= claimed <= high + SHARE_TOLERANCE:
-        return "match", f"{told}, within {SHARE_TOLERANCE:.0%}."
-    return "mismatch", f"{told}, further apart than {SHARE_TOLERANCE:.0%}."
+        return "match", f"{told}: within {100 * SHARE_TOLERANCE:.0f} points of that range."
+    return "mismatch", f"{told}: further than {100 * SHARE_TOLERANCE:.0f} points from that range."
 
 
 def _number(value: Any) -> float | None:

@@ -8,7 +8,7 @@ are kept if they touch others, and gathered into dated events.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS
-from geocollateral.assets.claims import judge_claims
+from geocollateral.assets.claims import judge_living
 from geocollateral.types import (
     CANNOT_TELL,
     CONFIRMED,
@@ -54,7 +54,9 @@ class ForestryParams(Params):
     min_look_fraction: float = Field(
         0.5, gt=0, le=1, description="Clear share of a parcel from which a look counts [1]."
     )
-    stale_days: int = Field(400, ge=30, description="Without a clear look for so long nothing is said [days].")
+    stale_days: int = Field(
+        400, ge=30, description="Without a look that would show a loss for this long: cannot tell [days]."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +122,18 @@ def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
         )
     if evidence.n_full_pixels < params.min_full_pixels:
         return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels of 10 m lie inside the parcel, "
+            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
             f"{params.min_full_pixels} are needed."
         )
     seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
     if not len(seen):
         return f"No look with at least {params.min_look_fraction:.0%} of the parcel free of cloud, shadow and snow."
-    age = int((np.datetime64(evidence.as_of) - seen[-1]) / DAY)
-    if age > params.stale_days:
-        return f"The last clear look is {age} days old ({seen[-1]}): what stands there now is not known."
+    told = _last_informative(evidence)
+    if told is not None and (evidence.as_of - told).days > params.stale_days:
+        return (
+            f"The last look that would show a loss is {(evidence.as_of - told).days} days old ({told}): what stands "
+            "there now is not known."
+        )
     total = evidence.area_m2.sum()
     unstable = _status(evidence, UNSTABLE_HISTORY).any(axis=0)
     judged = ~_status(evidence, CANNOT_TELL).any(axis=0) & ~unstable
@@ -231,23 +236,50 @@ def _plane(
 
 
 def _events(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> tuple[Event, ...]:
-    """Gather lost pixels by date: the interval that most area agrees on, and what overlaps it or lies close to it.
+    """Gather lost pixels by place, then by date; fellings whose dates agree are one event, wherever they lie.
 
-    "Close" in both directions of time: a felling whose pixels are dated by different looks must not fall apart into
-    pieces below the minimum mapping unit.
+    A patch is dated by the interval that most of its area agrees on, and may hold several fellings one after the other.
+    What is left below the minimum mapping unit is no event; it still widens the range of the lost area.
     """
-    left = loss.lost.copy()
-    found: list[Event] = []
-    while left.any():
-        before, after = _leading_interval(loss, evidence.area_m2, left)
-        wait = params.join_days * DAY
-        # A pixel first seen changed on the very look that the others count as their last before belongs to them: a
-        # slight early hit is passed over where a stronger one follows, and dates the pixel where none does.
-        member = left & (loss.after >= min(before, after - wait)) & (loss.after <= after + wait)
-        left &= ~member
-        if evidence.area_m2[member].sum() >= params.min_event_m2:
-            found.append(_event(loss, evidence, member, before, after, params))
+    gathered: list[_Felling] = []
+    for felling in sorted(_fellings(loss, evidence, params), key=lambda f: -evidence.area_m2[f.member].sum()):
+        same = next((n for n, known in enumerate(gathered) if felling.agrees_with(known)), None)
+        if same is None:
+            gathered.append(felling)
+        else:
+            gathered[same] = replace(gathered[same], member=gathered[same].member | felling.member)
+    large = [f for f in gathered if evidence.area_m2[f.member].sum() >= params.min_event_m2]
+    found = [_event(loss, evidence, f.member, f.before, f.after, params) for f in large]
     return tuple(sorted(found, key=lambda event: (event.first_clear_after, -event.area_m2)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Felling:
+    """Lost pixels and the interval that most of them agree on."""
+
+    member: NDArray[np.bool_]
+    before: np.datetime64
+    after: np.datetime64
+
+    def agrees_with(self, other: _Felling) -> bool:
+        return bool(self.before < other.after and other.before < self.after)
+
+
+def _fellings(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> Iterator[_Felling]:
+    patches = _patches(loss.lost, evidence)
+    wait = params.join_days * DAY
+    for patch in range(1, int(patches.max(initial=0)) + 1):
+        left = patches == patch
+        while left.any():
+            before, after = _leading_interval(loss, evidence.area_m2, left)
+            # Within a patch, pixels dated somewhat sooner or later belong to the felling: its edges show it later. So
+            # do pixels first seen changed on the very look that the others count as their last before: a slight early
+            # hit is passed over where a stronger one follows, and dates the pixel where none does.
+            member = left & (loss.after >= min(before, after - wait)) & (loss.after <= after + wait)
+            if (left & ~member).sum() < params.min_patch_pixels:
+                member = left
+            yield _Felling(member=member, before=before, after=after)
+            left = left & ~member
 
 
 def _leading_interval(
@@ -283,6 +315,7 @@ def _event(
     reached = np.cumsum(area[member][order])
     detected = loss.detected[member][order][int(np.searchsorted(reached, min(params.min_event_m2, reached[-1])))]
     weight = area[member] / touched
+    alike = float(weight[(loss.before[member] < after) & (loss.after[member] > before)].sum())
     magnitude = float((green.magnitude[member] * weight).sum())
     return Event(
         kind="stand_loss",
@@ -299,7 +332,9 @@ def _event(
         pixels=tuple(np.flatnonzero(member).tolist()),
         reasons=(
             f"NDVI fell by {-magnitude:.2f} below its season on {int(member.sum())} pixels, NDMI fell with it.",
-            f"Last clear look with the stand in place {before}, first without {after}, confirmed {_day(detected)}.",
+            f"Last clear look with the stand in place {before}, first without {after}"
+            + (f" ({alike:.0%} of the area; the rest was dated sooner or later)" if alike < 0.95 else "")
+            + f"; confirmed {_day(detected)}.",
         ),
     )
 
@@ -340,9 +375,11 @@ def _judgement(
     lost_m2 = sum(event.area_m2 for event in events) * scale
     low = sum(event.area_low_m2 for event in events) * scale
     high = sum(event.area_high_m2 for event in events) * scale
-    suspected = _status(evidence, SUSPECTED).any(axis=0) & ~loss.lost
-    living = tuple(max(stand_m2 - gone, 0.0) for gone in (high, lost_m2, low))
-    claims = judge_claims(evidence.attributes, living_share=tuple(area / stand_m2 for area in living))
+    counted = {pixel for event in events for pixel in event.pixels}
+    high += sum(float(area[pixel]) for pixel in np.flatnonzero(loss.lost).tolist() if pixel not in counted) * scale
+    suspected_m2 = _suspected_area(evidence, stand, loss, params) * scale
+    living = tuple(max(stand_m2 - gone, 0.0) for gone in (high + suspected_m2, lost_m2, low))
+    claims = judge_living(evidence.attributes, tuple(area / stand_m2 for area in living))
     columns = {
         **claims,
         "obs_stand_m2": stand_m2,
@@ -351,7 +388,7 @@ def _judgement(
         "chg_disturbed_m2": lost_m2,
         "chg_disturbed_low_m2": low,
         "chg_disturbed_high_m2": high,
-        "chg_suspected_m2": float(area[suspected].sum()) * scale,
+        "chg_suspected_m2": suspected_m2,
         "chg_last_informative": _last_informative(evidence),
     }
     return Judgement(
@@ -371,6 +408,8 @@ def _in_words(evidence: ParcelEvidence, events: tuple[Event, ...], columns: Mapp
         text = f"{losses} of stand confirmed, {columns['chg_disturbed_m2'] / 1e4:.2f} ha in all."
     else:
         text = "No lasting loss of stand found."
+    if columns["chg_suspected_m2"]:
+        text += f" A further loss of {columns['chg_suspected_m2'] / 1e4:.2f} ha is suspected and not yet confirmed."
     last: dt.date | None = columns["chg_last_informative"]
     if last is not None and last < evidence.as_of:
         newest = evidence.look_days[-1].astype(dt.date) if len(evidence.look_days) else last
@@ -379,34 +418,57 @@ def _in_words(evidence: ParcelEvidence, events: tuple[Event, ...], columns: Mapp
     return text
 
 
+def _suspected_area(evidence: ParcelEvidence, stand: NDArray[np.bool_], loss: _Loss, params: ForestryParams) -> float:
+    """Area that both indices suspect or confirm, that is not lost yet; 0 below the minimum mapping unit [m2]."""
+    doubt = [
+        np.isin(evidence.pixels[index].status, (SUSPECTED, CONFIRMED)) & stand & ~loss.lost for index in (GREEN, WATER)
+    ]
+    mask = doubt[0] & _beside(doubt[1], evidence)
+    patches = _patches(mask, evidence)
+    mask &= np.bincount(patches, minlength=1)[patches] >= params.min_patch_pixels
+    area = float(evidence.area_m2[mask].sum())
+    return area if area >= params.min_event_m2 else 0.0
+
+
 def _last_informative(evidence: ParcelEvidence) -> dt.date | None:
-    """Day on which at least half of the parcel was last seen in a state that would show a loss."""
-    days = evidence.pixels[GREEN].last_informative
+    """Newest day by which half of the parcel or more was last seen in a state that would show a loss."""
+    return _middle_day(evidence.pixels[GREEN].last_informative, evidence.area_m2, newest=True)
+
+
+def _middle_day(days: NDArray[np.datetime64], area: NDArray[np.float64], *, newest: bool) -> dt.date | None:
+    """Day that half of the area has reached, counted from the newest or the oldest; None if half of it has no day."""
     seen = ~np.isnat(days)
-    if evidence.area_m2[seen].sum() < 0.5 * evidence.area_m2.sum():
+    half = 0.5 * area.sum()
+    if not len(days) or area[seen].sum() < half:
         return None
-    newest_first = np.argsort(days[seen], kind="stable")[::-1]
-    reached = np.cumsum(evidence.area_m2[seen][newest_first])
-    return _day(days[seen][newest_first][int(np.searchsorted(reached, 0.5 * evidence.area_m2.sum()))])
+    order = np.argsort(days[seen], kind="stable")
+    order = order[::-1] if newest else order
+    reached = np.cumsum(area[seen][order])
+    return _day(days[seen][order][min(int(np.searchsorted(reached, half)), len(order) - 1)])
 
 
 def _year_by_year(
     evidence: ParcelEvidence, events: tuple[Event, ...], stand_m2: float, scale: float, params: ForestryParams
 ) -> tuple[Mapping[str, Any], ...]:
-    """Share of the first year's stand still living at the end of each year, as known at ``as_of``."""
-    counted = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
-    years = counted.astype("datetime64[Y]").astype(int) + 1970
+    """Share of the stand at the start still living at the end of each year, as known at ``as_of``.
+
+    None for the years of the baseline, which nothing was compared with, and for years without a look that would tell.
+    """
+    looks = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
+    years = looks.astype("datetime64[Y]").astype(int) + 1970
+    first = _middle_day(evidence.pixels[GREEN].first_informative, evidence.area_m2, newest=False)
+    last = _last_informative(evidence)
     rows = []
     for year in range(int(years.min()), evidence.as_of.year + 1):
+        told = first is not None and last is not None and first.year <= year <= last.year
         gone = sum(event.area_m2 for event in events if event.first_clear_after.year <= year) * scale
         here = sum(event.area_m2 for event in events if event.first_clear_after.year == year) * scale
-        looks = int((years == year).sum())
         rows.append(
             {
                 "year": year,
-                "living_share": max(1 - gone / stand_m2, 0.0) if looks else None,
-                "disturbed_m2": here if looks else None,
-                "n_looks": looks,
+                "living_share": max(1 - gone / stand_m2, 0.0) if told else None,
+                "disturbed_m2": here if told else None,
+                "n_looks": int((years == year).sum()),
             }
         )
     return tuple(rows)
@@ -438,7 +500,7 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
 
 def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
-    claims = judge_claims(evidence.attributes, living_share=None)
+    claims = judge_living(evidence.attributes, None)
     return Judgement(
         status="cannot_tell",
         reason=reason,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,20 @@ from numpy.typing import NDArray
 from geocollateral.change.seasonal import SeasonalParams, SeasonalResult, monitor_seasonal
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
-from geocollateral.types import CHANGE_STATUSES
+from geocollateral.types import CHANGE_STATUSES, Params
 
-Method = type[SeasonalParams]
+
+@dataclass(frozen=True)
+class Method:
+    """A change method: what runs, and the class of its parameters."""
+
+    run: Callable[[NDArray[np.float64], NDArray[np.float64], float | None, Any], SeasonalResult]
+    """Takes values (time, series), days, the last day of the history and the parameters."""
+    params: type[Params]
+
+
 METHODS: Registry[Method] = Registry("change method")
-"""Parameter class of each method by name; the class says which monitor runs."""
-METHODS.register("seasonal")(SeasonalParams)
+METHODS.register("seasonal")(Method(monitor_seasonal, SeasonalParams))
 
 NORMALISED_DIFFERENCE: Mapping[str, float] = {
     "amplitude_prior": 0.25,
@@ -37,17 +46,18 @@ BACKSCATTER_DB: Mapping[str, float] = {
 """Defaults for backscatter in dB [dB]: the noise is speckle of a single pixel or a small parcel."""
 
 
-def default_params(series: xr.DataArray, method: str = "seasonal") -> SeasonalParams:
+def default_params(series: xr.DataArray, method: str = "seasonal") -> Params:
     """Parameters that fit the unit of a series: ``attrs["units"] == "dB"`` for backscatter, else an index in -1..1."""
     unit = BACKSCATTER_DB if series.attrs.get("units") == "dB" else NORMALISED_DIFFERENCE
-    return METHODS[method](**unit)
+    known = METHODS[method].params
+    return known(**{name: value for name, value in unit.items() if name in known.model_fields})
 
 
 def monitor(
     series: xr.DataArray,
     history_end: str | dt.date | np.datetime64 | pd.Timestamp | None,
     method: str = "seasonal",
-    params: SeasonalParams | None = None,
+    params: Params | None = None,
 ) -> xr.Dataset:
     """Find the first lasting change of each series after its history.
 
@@ -71,7 +81,8 @@ def monitor(
     On the dimensions of ``series`` without time: ``status`` (int8, ``flag_values`` / ``flag_meanings``), ``break_date``
     (first look that showed the change; of a suspicion, the first suspicious look), ``last_clear_before``,
     ``detected_on`` (NaT until confirmed), ``recovered_on``, ``magnitude`` [unit of the series; NaN without suspicion],
-    ``probability`` (0-1; NaN where it cannot be told), ``n_looks``, ``n_informative``, ``last_informative``,
+    ``probability`` (0-1; NaN where it cannot be told), ``n_looks``, ``n_informative``, ``first_informative``,
+    ``last_informative`` (looks after the history on which a change would have shown),
     ``season_max`` and ``season_min`` (range of the baseline on the looks of its history); with time: ``expected`` and
     ``spread`` (the baseline as known before each look, NaN where there is none) and ``informative`` (whether a change
     would have shown on that day).
@@ -83,10 +94,9 @@ def monitor(
     """
     days, order = _days(series)
     chosen = params if params is not None else default_params(series, method)
-    if not isinstance(chosen, METHODS[method]):
-        raise InvalidInput(
-            f"params for method {method!r} must be {METHODS[method].__name__}, got {type(chosen).__name__}"
-        )
+    wanted = METHODS[method].params
+    if not isinstance(chosen, wanted):
+        raise InvalidInput(f"params for method {method!r} must be {wanted.__name__}, got {type(chosen).__name__}")
     values = series.values.reshape(len(days), math.prod(series.shape[1:]))[order].astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     end = (
@@ -94,7 +104,7 @@ def monitor(
         if history_end is None
         else float(pd.Timestamp(history_end).to_datetime64().astype("datetime64[D]").astype(int))
     )
-    found = monitor_seasonal(values, days[order], end, chosen)
+    found = METHODS[method].run(values, days[order], end, chosen)
     return _as_dataset(found, series, days[order], order, method)
 
 
@@ -143,6 +153,7 @@ def _as_dataset(
             "probability": plain(found.probability),
             "n_looks": plain(found.n_looks),
             "n_informative": plain(found.n_informative),
+            "first_informative": date(found.first_informative),
             "last_informative": date(found.last_informative),
             "season_max": plain(found.season_max),
             "season_min": plain(found.season_min),

@@ -80,6 +80,7 @@ class SeasonalResult:
     n_looks: NDArray[np.int32]
     n_informative: NDArray[np.int32]
     """Looks after the history on which a change would have been seen."""
+    first_informative: NDArray[np.int32]
     last_informative: NDArray[np.int32]
     expected: Floats
     """Shape (time, series): baseline as known before each look, over the history its fit; NaN without a baseline."""
@@ -217,6 +218,7 @@ class _State:
     recover_from: NDArray[np.int32]
     recovered_at: NDArray[np.int32]
     n_informative: NDArray[np.int32]
+    first_informative: NDArray[np.int32]
     last_informative: NDArray[np.int32]
 
     @classmethod
@@ -255,6 +257,7 @@ class _State:
             recover_from=none.copy(),
             recovered_at=none.copy(),
             n_informative=zero.copy(),
+            first_informative=none.copy(),
             last_informative=none.copy(),
         )
 
@@ -295,6 +298,7 @@ class _State:
             hit &= side == wanted
         open_case = self.detected_at < 0
         self.n_informative += informative
+        self.first_informative[informative & (self.first_informative < 0)] = now
         self.last_informative[informative] = now
         self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
@@ -420,6 +424,7 @@ class _State:
             probability=np.where(silent, np.nan, 1 / (1 + np.exp(-self.log_odds))),
             n_looks=seen.sum(axis=0).astype(np.int32),
             n_informative=self.n_informative,
+            first_informative=self.first_informative,
             last_informative=self.last_informative,
             expected=np.where(adequate, trace.expected, np.nan),
             spread=np.where(adequate, trace.spread, np.nan),

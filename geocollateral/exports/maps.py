@@ -22,8 +22,9 @@ LONGEST_SIDE = 700
 """Of the picture in the report [pixels]; a larger one is reduced, to keep the file small."""
 
 _BADGE_GAP = 6.4
-_MOST_BADGES = 80
 """Least distance of two badges [% of the width]: a badge's size on a phone."""
+_MOST_BADGES = 80
+"""More of them cannot be told apart, and placing them would take for ever."""
 
 _Transform = tuple[float, float, float, float, float, float]
 

@@ -157,7 +157,8 @@ def _facts(
     reasons = {name: text for name in verdicts if (text := _text(row.get(f"claim_{name}_reason")))}
     open_alerts = tuple(a for a in alerts if a.status not in CLOSED_STATUSES)
     # What needs attention is for the rules of the asset class to say, not for a report.
-    attention = bool(open_alerts) or "mismatch" in verdicts.values()
+    suspected = (number_of(row.get("chg_suspected_m2")) or 0) > 0
+    attention = bool(open_alerts) or "mismatch" in verdicts.values() or suspected
     years = _years(yearly, judged)
     return ParcelFacts(
         number=number,

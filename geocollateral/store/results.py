@@ -84,7 +84,8 @@ def require_writable(out: str | os.PathLike[str], *, overwrite: bool = False) ->
         The folder it would stand in cannot be written to.
     """
     out = Path(os.path.abspath(out))  # noqa: PTH100  (as above)
-    parent = next(folder for folder in out.parents if os.path.lexists(folder))
+    # The root of a file system has no parents; it is then in its own way.
+    parent = next((folder for folder in out.parents if os.path.lexists(folder)), out)
     try:
         if not parent.is_dir():
             raise InvalidInput(f"{out} cannot be made: {parent} is no folder; name another")

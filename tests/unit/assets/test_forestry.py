@@ -44,6 +44,7 @@ def intact(season_max: float) -> PixelChange:
         magnitude=np.full(n, np.nan),
         probability=np.full(n, 0.01),
         season_max=np.full(n, season_max),
+        first_informative=np.full(n, np.datetime64("2017-05-20")),
         last_informative=np.full(n, np.datetime64("2019-09-20")),
     )
 
@@ -264,7 +265,7 @@ def test_areas_scale_to_the_sliver_outside_the_imagery() -> None:
         pytest.param(
             {"look_days": np.zeros(0, "datetime64[D]"), "look_fraction": np.zeros(0)}, "No look", id="no looks"
         ),
-        pytest.param({"as_of": dt.date(2021, 3, 1)}, "The last clear look is", id="stale"),
+        pytest.param({"as_of": dt.date(2021, 3, 1)}, "The last look that would show a loss is", id="stale"),
     ],
 )
 def test_what_cannot_be_told(changes: dict[str, Any], reason: str) -> None:
@@ -314,3 +315,57 @@ def test_severity_by_share_and_area(share: float, area: float, severity: str) ->
     whole = replace(given, area_m2=np.full(SIDE * SIDE, area / share / SIDE**2))
     judged = replace(judge(given), events=(replace(event, area_m2=float(area)),))
     assert FORESTRY.hits(whole, judged, PARAMS)[0].severity == severity
+
+
+# ------------------------------------------------------------------------------------- what must not be told otherwise
+
+
+def test_winter_looks_do_not_keep_a_stand_alive() -> None:
+    """Looks go on, but none of the last 400 days would have shown a felling: nobody knows what stands there."""
+    given = evidence(as_of=dt.date(2021, 2, 11))
+    winters = np.append(given.look_days, np.datetime64("2021-02-05"))
+    found = judge(replace(given, look_days=winters, look_fraction=np.ones(len(winters))))
+    assert found.status == "cannot_tell"
+    assert "would show a loss" in found.reason
+    assert found.quantity is None
+
+
+def test_a_suspected_loss_is_said_and_lowers_the_low_bound() -> None:
+    found = judge(broken(evidence(), QUARTER, status=SUSPECTED))
+    assert found.columns["chg_suspected_m2"] == 2500
+    assert found.columns["chg_disturbed_m2"] == 0
+    assert "suspected and not yet confirmed" in found.reason
+    assert found.quantity is not None
+    assert found.quantity == pytest.approx((0.75, 1.0, 1.0))
+
+
+def test_a_suspicion_of_one_index_or_of_a_few_pixels_is_not_said() -> None:
+    few = judge(broken(evidence(), block(slice(0, 3), slice(0, 3)), status=SUSPECTED))
+    haze = judge(broken(evidence(), QUARTER, indices=("ndvi",), status=SUSPECTED))
+    assert few.columns["chg_suspected_m2"] == haze.columns["chg_suspected_m2"] == 0
+
+
+def test_a_loss_below_the_mapping_unit_widens_the_range() -> None:
+    found = judge(broken(evidence(), block(slice(0, 3), slice(0, 3))))
+    assert found.events == ()
+    assert found.columns["chg_disturbed_m2"] == 0
+    assert found.columns["chg_disturbed_high_m2"] == 900
+    assert found.quantity is not None
+    assert found.quantity == pytest.approx((0.91, 1.0, 1.0))
+
+
+def test_two_patches_of_different_dates_are_two_events_each_with_its_own() -> None:
+    first = broken(evidence(), QUARTER, ("2018-03-02", "2018-04-22"))
+    found = judge(broken(first, OTHER, ("2018-05-02", "2018-05-22")))
+    assert [event.first_clear_after for event in found.events] == [dt.date(2018, 4, 22), dt.date(2018, 5, 22)]
+    assert [event.area_m2 for event in found.events] == pytest.approx([2500, 2000])
+
+
+def test_years_of_the_baseline_and_after_the_last_telling_look_have_no_share() -> None:
+    given = evidence()
+    pixels = {
+        name: replace(change, first_informative=np.full(SIDE * SIDE, np.datetime64("2018-05-20")))
+        for name, change in given.pixels.items()
+    }
+    found = judge(replace(given, pixels=pixels))
+    assert {row["year"]: row["living_share"] for row in found.yearly} == {2017: None, 2018: 1.0, 2019: 1.0}
