@@ -125,7 +125,8 @@ def monitor_seasonal(values: Floats, days: Floats, history_end: float | None, pa
         sigma_floor=params.noise_floor,
         huber=params.huber,
     )
-    state = _State.start(fit.normal, fit.moment, fit.sigma, history, params)
+    intact = history & _shows_unchanged(values, fit.sigma, params)
+    state = _State.start(fit.normal, fit.moment, fit.sigma, history, intact, params)
     trace = _Trace.empty(n_time, n_series)
     shift = params.season_shift * params.timing_days
     moved = np.stack([design(days + part * shift, params.harmonics) for part in (-1.0, -0.5, 0.5, 1.0)], axis=1)
@@ -223,7 +224,13 @@ class _State:
 
     @classmethod
     def start(
-        cls, normal: Floats, moment: Floats, sigma: Floats, history: NDArray[np.bool_], params: SeasonalParams
+        cls,
+        normal: Floats,
+        moment: Floats,
+        sigma: Floats,
+        history: NDArray[np.bool_],
+        intact: NDArray[np.bool_],
+        params: SeasonalParams,
     ) -> _State:
         n = len(sigma)
         covariance = np.linalg.inv(normal)
@@ -235,7 +242,9 @@ class _State:
         weight = freedom + k
         none = np.full(n, -1, np.int32)
         zero = np.zeros(n, np.int32)
-        last_history = np.where(history.any(axis=0), len(history) - 1 - np.argmax(history[::-1], axis=0), -1)
+        # Where no look of the history shows the thing plainly, a break may be as old as the first of them.
+        first = np.where(history.any(axis=0), np.argmax(history, axis=0), -1)
+        last_intact = np.where(intact.any(axis=0), len(intact) - 1 - np.argmax(intact[::-1], axis=0), first)
         return cls(
             covariance=covariance,
             coefficients=np.einsum("nij,nj->ni", covariance, moment),
@@ -251,7 +260,7 @@ class _State:
             log_odds=np.full(n, PRIOR_LOG_ODDS),
             break_at=none.copy(),
             last_before=none.copy(),
-            last_normal=last_history.astype(np.int32),
+            last_normal=last_intact.astype(np.int32),
             detected_at=none.copy(),
             recover=zero.copy(),
             recover_from=none.copy(),
@@ -303,7 +312,7 @@ class _State:
         self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
         normal = look & ~hit & open_case & (self.hits == 0) & (np.abs(residual) <= params.z_limit * spread)
-        self.last_normal[informative & ~hit & open_case] = now
+        self.last_normal[informative & ~hit & open_case & _shows_unchanged(value, self.sigma, params)] = now
         self._learn(normal, residual, leverage, timing, x, params)
 
     def _suspect(
@@ -476,6 +485,16 @@ def _plainly_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> 
     with np.errstate(invalid="ignore"):
         plain: NDArray[np.bool_] = distance > params.z_limit * sigma
     return plain
+
+
+def _shows_unchanged(value: Floats, sigma: Floats, params: SeasonalParams) -> NDArray[np.bool_]:
+    """Whether a look that agrees with the baseline also shows the thing itself, where a change's look is known.
+
+    A baseline that already holds a change agrees with changed ground: such a look must not date a later break.
+    """
+    if params.changed_level is None or params.direction == "both":
+        return np.isfinite(value)
+    return _plainly_unchanged(value, sigma, params)
 
 
 def _evidence(residual: Floats, spread: Floats, side: Floats, params: SeasonalParams) -> Floats:

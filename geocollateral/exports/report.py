@@ -297,16 +297,15 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
         yield fact.reason or words("say.no_reason")
         if fact.open_alerts:
             yield words("say.cannot_tell.alerts")
+        yield from _say_mismatches(fact, words)
         return
     if fact.open_alerts:
         yield words.count("say.attention", len(fact.open_alerts))
-    if fact.mismatches:
-        claims = words("list_separator").join(words.named("claim", c).lower() for c in fact.mismatches)
-        yield words("say.mismatch", claims=claims)
+    yield from _say_mismatches(fact, words)
     yield from _say_breaks(fact, words)
     if fact.state == "fine" and not fact.breaks:
         if chart:
-            first, last = words.date(chart.first), words.date(fact.last_clear or chart.last)
+            first, last = words.date(chart.first), words.date(fact.last_telling or fact.last_clear or chart.last)
             yield words.count("say.fine", fact.n_obs, first=first, last=last)
         else:
             yield words("say.fine.plain")
@@ -314,6 +313,12 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
         yield words("say.closed_alerts")
     if fact.reason:
         yield fact.reason
+
+
+def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:
+    if fact.mismatches:
+        claims = words("list_separator").join(words.named("claim", c).lower() for c in fact.mismatches)
+        yield words("say.mismatch", claims=claims)
 
 
 def _say_breaks(fact: ParcelFacts, words: Words) -> Iterator[str]:

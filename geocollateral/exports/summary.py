@@ -78,6 +78,8 @@ class ParcelFacts:
     reason: str | None
     n_obs: int
     last_clear: dt.date | None
+    last_telling: dt.date | None
+    """Last day on which a change would have shown, where the asset class knows it."""
     living_frac: float | None
     disturbed_m2: float | None
     disturbed_range_m2: tuple[float, float] | None
@@ -169,6 +171,7 @@ def _facts(
         reason=_text(row["meta_reason"]),
         n_obs=int(number_of(row["meta_n_obs"]) or 0),
         last_clear=day_of(row["meta_last_clear"]),
+        last_telling=day_of(row.get("chg_last_informative")),
         living_frac=_living(row, years) if judged else None,
         disturbed_m2=_disturbed(row, years) if judged else None,
         disturbed_range_m2=_disturbed_range(row) if judged else None,

@@ -308,3 +308,19 @@ class TestLeaflessSeason:
 def test_statuses_are_those_of_the_contract() -> None:
     found = [CHANGE_STATUSES[n] for n in (STABLE, SUSPECTED, CONFIRMED, UNSTABLE_HISTORY, CANNOT_TELL)]
     assert found == ["stable", "suspected", "confirmed", "unstable_history", "cannot_tell"]
+
+
+@pytest.mark.parametrize("felled_on", ["2018-05-20", "2018-07-01", "2018-08-15", "2018-10-01", "2018-11-15"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_felling_in_the_baseline_year_is_never_dated_after_it(felled_on: str, seed: int) -> None:
+    """The baseline takes up the step, and a later season breaks: the interval must still reach back to the felling."""
+    time = pd.date_range("2018-01-04", "2021-12-30", freq="10D")
+    season = 0.7 + 0.2 * np.cos(2 * np.pi * (time.day_of_year.to_numpy() - 200) / 365.25)
+    noise = np.random.default_rng(seed).normal(0, 0.02, len(time))
+    values = np.where(time < pd.Timestamp(felled_on), season, 0.45) + noise
+    series = xr.DataArray(values, dims=("time",), coords={"time": time}, name="ndvi")
+    params = SeasonalParams(direction="down", changed_level=0.55, min_magnitude=0.12)
+    found = monitor(series, None, params=params)
+    if int(found["status"]) == CONFIRMED:
+        # A month of grace: around leaf-out and leaf fall a stand's own value is near that of cleared ground.
+        assert pd.Timestamp(found["last_clear_before"].values) <= pd.Timestamp(felled_on) + pd.Timedelta("30D")
