@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
+from geocollateral.types import Hit, Judgement, ParcelEvidence
 
 
 class Asset(Protocol):
@@ -36,6 +36,9 @@ class Asset(Protocol):
         ...
 
 
+AlertRule = Callable[[ParcelEvidence, Judgement], Sequence[Hit]]
+"""One decorated function in the asset's file; what it returns becomes alerts."""
+
 ASSETS: Registry[Asset] = Registry("asset class with a judgement")
 
-__all__ = ["ASSETS", "Asset", "Event", "Params"]
+__all__ = ["ASSETS", "AlertRule", "Asset"]

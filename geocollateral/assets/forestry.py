@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.asset import ASSETS
+from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.claims import judge_living
+from geocollateral.registry import Registry
 from geocollateral.types import (
     CANNOT_TELL,
     CONFIRMED,
@@ -105,10 +106,11 @@ class Forestry:
         return _judgement(evidence, stand, loss, events, params)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ForestryParams) -> Sequence[Hit]:
-        """Rule ``stand_loss``: every event is a hit."""
-        return [_stand_loss(evidence, event) for event in judgement.events]
+        """What `RULES` fire on."""
+        return [hit for rule in RULES.values() for hit in rule(evidence, judgement)]
 
 
+RULES: Registry[AlertRule] = Registry("forestry alert rule")
 FORESTRY = Forestry()
 ASSETS.register(FORESTRY.name)(FORESTRY)
 
@@ -474,6 +476,12 @@ def _year_by_year(
     return tuple(rows)
 
 
+@RULES.register("stand_loss")
+def stand_loss(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Every confirmed loss; severe by its area and by its share of the parcel."""
+    return [_stand_loss(evidence, event) for event in judgement.events]
+
+
 def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
     share = event.area_m2 / float(evidence.area_m2.sum())
     severity: Literal["low", "medium", "high"] = "low"
@@ -517,4 +525,4 @@ def _day(value: np.datetime64) -> dt.date:
     return day
 
 
-__all__ = ["FORESTRY", "Forestry", "ForestryParams", "PixelChange"]
+__all__ = ["FORESTRY", "RULES", "Forestry", "ForestryParams"]
