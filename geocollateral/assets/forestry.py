@@ -30,7 +30,6 @@ from geocollateral.types import (
     Judgement,
     Params,
     ParcelEvidence,
-    PixelChange,
 )
 
 GREEN, WATER = "ndvi", "ndmi"
