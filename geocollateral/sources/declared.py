@@ -62,6 +62,15 @@ class Declaration:
             _require_plausible(self.scale, self.offset or 0.0, "options")
 
 
+def _band_of(name: str) -> str | None:
+    """Band a variable's name stands for: the name itself, or a Sentinel name after the product's (``S2-L2A-B04``)."""
+    whole = BAND_OF_NAME.get(name.lower())
+    if whole is not None:
+        return whole
+    product, _, last = name.lower().rpartition("-")
+    return BAND_OF_NAME.get(last) if product.startswith(("s1", "s2")) else None
+
+
 def find_bands(names: Iterable[str]) -> dict[str, str]:
     """Variable of each band, in the order of `BANDS`.
 
@@ -72,7 +81,7 @@ def find_bands(names: Iterable[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in names:
-        band = BAND_OF_NAME.get(name.lower())
+        band = _band_of(name)
         if band is None:
             continue
         if band in found:

@@ -353,3 +353,12 @@ def test_scene_ids_given_twice_become_unique(tmp_path: Path) -> None:
     items = open_source(f"cube:{store(dataset, tmp_path)}").search(EVERYWHERE, EVER)
     assert len({item.id for item in items}) == 3
     assert all(isinstance(item, pystac.Item) for item in items)
+
+
+def test_a_sentinel_name_may_follow_the_product(tmp_path: Path) -> None:
+    """As openEO back-ends name variables; any other word before the name means something else."""
+    source = open_source(f"cube:{store(cube(**SCALED).rename(B04='S2-L2A-B04'), tmp_path)}")
+    assert read_all(source, "red")["status"].values.tolist() == [["ok"]] * 3
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InvalidInput, match="No variable is a band"):
+        open_source(f"cube:{store(cube(**SCALED).rename(B04='mask-B04'), tmp_path / 'other')}")
