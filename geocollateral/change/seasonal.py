@@ -52,6 +52,12 @@ class SeasonalParams(Params):
     )
     confirm_looks: int = Field(3, ge=1, description="Hits that confirm a break.")
     allowed_misses: int = Field(1, ge=0, description="Informative looks without a hit tolerated among them.")
+    max_gap_days: float = Field(
+        120.0,
+        gt=0,
+        description="Hits further apart do not date each other: the run starts anew at the later one, and its interval "
+        "reaches back to before the first [days].",
+    )
     full_share: float = Field(
         0.6,
         ge=0,
@@ -131,7 +137,9 @@ def monitor_seasonal(values: Floats, days: Floats, history_end: float | None, pa
     shift = params.season_shift * params.timing_days
     moved = np.stack([design(days + part * shift, params.harmonics) for part in (-1.0, -0.5, 0.5, 1.0)], axis=1)
     for now in range(n_time):
-        state.step(now, values[now], history[now], adequate, regressors[now], slopes[now], moved[now], params, trace)
+        state.step(
+            now, days[now], values[now], history[now], adequate, regressors[now], slopes[now], moved[now], params, trace
+        )
     unstable = _unstable_history(values, history, fit, regressors, slopes, params)
     fitted = np.where(history & adequate, regressors @ fit.coefficients.T, np.nan)
     return state.finish(seen, adequate, trace, unstable, fitted)
@@ -210,6 +218,7 @@ class _State:
     total: Floats  # sum of departures over the hits
     hit_at: NDArray[np.int32]  # (confirm_looks, series): the hits of the run
     hit_share: Floats  # (confirm_looks, series): their departures as a share of a full change's
+    last_hit: Floats  # day of the newest hit of the run
     log_odds: Floats
     break_at: NDArray[np.int32]
     last_before: NDArray[np.int32]
@@ -257,6 +266,7 @@ class _State:
             total=np.zeros(n),
             hit_at=np.full((params.confirm_looks, n), -1, np.int32),
             hit_share=np.zeros((params.confirm_looks, n)),
+            last_hit=np.full(n, np.nan),
             log_odds=np.full(n, PRIOR_LOG_ODDS),
             break_at=none.copy(),
             last_before=none.copy(),
@@ -273,6 +283,7 @@ class _State:
     def step(
         self,
         now: int,
+        day: float,
         value: Floats,
         in_history: NDArray[np.bool_],
         adequate: NDArray[np.bool_],
@@ -309,7 +320,7 @@ class _State:
         self.n_informative += informative
         self.first_informative[informative & (self.first_informative < 0)] = now
         self.last_informative[informative] = now
-        self._suspect(now, residual, share, spread, hit, side, informative, open_case, params)
+        self._suspect(now, day, residual, share, spread, hit, side, informative, open_case, params)
         self._recover(now, informative, hit, open_case, params)
         normal = look & ~hit & open_case & (self.hits == 0) & (np.abs(residual) <= params.z_limit * spread)
         self.last_normal[informative & ~hit & open_case & _shows_unchanged(value, self.sigma, params)] = now
@@ -318,6 +329,7 @@ class _State:
     def _suspect(
         self,
         now: int,
+        day: float,
         residual: Floats,
         share: Floats,
         spread: Floats,
@@ -332,6 +344,9 @@ class _State:
         self.misses[miss] += 1
         ended = miss & ((self.misses > params.allowed_misses) | flipped)
         self._clear(ended)
+        with np.errstate(invalid="ignore"):
+            apart = hit & open_case & (self.hits > 0) & (day - self.last_hit > params.max_gap_days)
+        self._clear(apart)
         begins = hit & open_case & (self.hits == 0)
         self.break_at[begins] = now
         self.last_before[begins] = self.last_normal[begins]
@@ -341,6 +356,7 @@ class _State:
         self.hit_at[self.hits[which], which] = now
         self.hit_share[self.hits[which], which] = share[which]
         self.hits[counted] += 1
+        self.last_hit[counted] = day
         self.total[counted] += residual[counted]
         weighed = informative & open_case & (self.hits > 0)
         self.log_odds[weighed] += _evidence(residual[weighed], spread[weighed], self.side[weighed], params)

@@ -324,3 +324,17 @@ def test_a_felling_in_the_baseline_year_is_never_dated_after_it(felled_on: str, 
     if int(found["status"]) == CONFIRMED:
         # A month of grace: around leaf-out and leaf fall a stand's own value is near that of cleared ground.
         assert pd.Timestamp(found["last_clear_before"].values) <= pd.Timestamp(felled_on) + pd.Timedelta("30D")
+
+
+def test_a_hit_of_last_autumn_does_not_date_a_felling_of_spring() -> None:
+    """One low look in October, none through the winter, three in May: the stand fell somewhere in between."""
+    time = pd.date_range("2016-01-05", "2018-09-30", freq="10D")
+    values = np.where(np.isin(time.month, [11, 12, 1, 2, 3]), np.nan, 0.85)
+    values = values + np.random.default_rng(0).normal(0, 0.01, len(time))
+    values[(time.year == 2017) & (time.month == 10) & (time.day > 20)] = 0.4
+    values[time >= pd.Timestamp("2018-04-01")] = 0.4
+    series = xr.DataArray(values, dims=("time",), coords={"time": time}, name="ndvi")
+    found = monitor(series, "2017-06-30", params=SeasonalParams(direction="down", changed_level=0.55))
+    assert int(found["status"]) == CONFIRMED
+    assert pd.Timestamp(found["break_date"].values) == time[time >= pd.Timestamp("2018-04-01")][0]
+    assert pd.Timestamp(found["last_clear_before"].values) < pd.Timestamp("2017-10-21")
