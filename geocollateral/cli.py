@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
 import typer
 
@@ -74,6 +74,9 @@ def assess(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")
     ] = False,
+    lang: Annotated[
+        Literal["en", "zh"], typer.Option("--lang", help="Language of the report; reasons stay English.")
+    ] = "en",
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,
@@ -111,6 +114,7 @@ def assess(
             source_options={"scale": scale, "offset": offset, "backscatter": backscatter, "crs": crs},
             out=out,
             overwrite=overwrite,
+            lang=lang,
             progress=progress,
         )
     _print_table(result)

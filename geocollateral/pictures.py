@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from geocollateral.observe import cube
 from geocollateral.observe.plan import Plan
 from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
 
+Role = Literal["before", "after", "latest"]
 RGB = ("red", "green", "blue")
 CLEAR_ENOUGH = 0.95
 """Clear share of a parcel from which a look makes a picture [0-1]."""
@@ -33,7 +35,7 @@ class _ChipTask:
     source: Source
     block: Block
     parcel_id: str
-    role: str
+    role: Role
     clear_fraction: float
 
 
@@ -106,17 +108,21 @@ def _looks(series: pd.DataFrame) -> dict[str, pd.Series[float]]:
     }
 
 
-def _wanted(judgement: Judgement, looks: pd.Series[float]) -> list[tuple[str, dt.date, float]]:
+def _wanted(judgement: Judgement, looks: pd.Series[float]) -> list[tuple[Role, dt.date, float]]:
     clear = looks[looks >= CLEAR_ENOUGH]
     usable = clear if len(clear) else looks
-    latest = ("latest", usable.index[-1], float(usable.iloc[-1]))
+    latest: tuple[Role, dt.date, float] = ("latest", usable.index[-1], float(usable.iloc[-1]))
     if not judgement.events:
         return [latest]
     event = max(judgement.events, key=lambda e: (e.area_m2, e.first_clear_after))
     before = _nearest(looks[looks.index <= event.last_clear_before], newest=True)
     after = _nearest(looks[looks.index >= event.first_clear_after], newest=False)
-    dated = [(role, *found) for role, found in (("before", before), ("after", after)) if found is not None]
-    return [*dated, latest]
+    wanted: list[tuple[Role, dt.date, float]] = []
+    if before is not None:
+        wanted.append(("before", *before))
+    if after is not None:
+        wanted.append(("after", *after))
+    return [*wanted, latest]
 
 
 def _nearest(looks: pd.Series[float], *, newest: bool) -> tuple[dt.date, float] | None:
@@ -173,7 +179,7 @@ def _take(task: _ChipTask) -> Chip | None:
     first = task.block.items[0].datetime
     return Chip(
         parcel_id=task.parcel_id,
-        role=task.role,  # type: ignore[arg-type]
+        role=task.role,
         rgb=rgb,
         acquired=first.date() if first else dt.date.min,
         sensor=sensor,

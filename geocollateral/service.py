@@ -75,6 +75,7 @@ def assess(
     out: str | Path | None = None,
     overwrite: bool = False,
     with_pictures: bool = True,
+    lang: str = "en",
     progress: Progress | None = None,
 ) -> Assessment:
     """Pre-lending due diligence of the parcels of one file.
@@ -103,6 +104,8 @@ def assess(
         Replace an existing result folder of ours.
     with_pictures
         Read the chips and the map of the report too.
+    lang
+        Language of the report: ``en`` or ``zh``. The stages' own sentences (reasons) are English in both.
     progress
         Called with blocks done and blocks in all.
 
@@ -161,7 +164,7 @@ def assess(
         run=_run(identity, _name_of(parcels), results, started),
     )
     if out is not None:
-        write_result_folder(exports.render(assessment), out, run=assessment.run, overwrite=overwrite)
+        write_result_folder(exports.render(assessment, lang), out, run=assessment.run, overwrite=overwrite)
     return assessment
 
 

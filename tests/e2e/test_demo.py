@@ -263,3 +263,25 @@ def test_report_is_one_file_that_names_its_sources(out: Path, parcels: dict[str,
         assert word in text, word
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", text)
     assert "<script" not in text
+
+
+def test_the_report_comes_in_chinese(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "zh"
+    arguments = [
+        "assess",
+        root / "aoi/demo/parcels.geojson",
+        "--source",
+        "sample:romania",
+        "--lang",
+        "zh",
+        "--out",
+        out,
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["geocollateral", *map(str, arguments)])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+    assert done.value.code in (0, None)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert 'lang="zh' in page
+    assert "林木损失" in page

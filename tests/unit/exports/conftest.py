@@ -155,7 +155,7 @@ def _alert(name: str, kind: str) -> Alert:
     return Alert(
         alert_id=f"a-{name}-{after}",
         parcel_id=name,
-        rule="canopy_loss",
+        rule="stand_loss",
         severity="high" if kind == "felled" else "medium",
         status="open",
         break_date=dt.date.fromisoformat(after),
