@@ -120,7 +120,7 @@ def assess(
         require_writable(out, overwrite=overwrite)
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
     units = _unit_values(unit_values)
-    imagery = open_source(source, **(source_options or {})) if isinstance(source, str) else source
+    imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
@@ -510,7 +510,7 @@ def _identity(
         "source_sha256": dict(info.sha256),
         "period": [None if span.start is None else span.start.isoformat(), day.isoformat()],
         "as_of": day.isoformat(),
-        "settings": settings.model_dump(mode="json", exclude={"compute"}),
+        "settings": settings.model_dump(mode="json", exclude={"compute", "access"}),
         "unit_values": {name: vars(unit) for name, unit in sorted(units.items())},
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -129,6 +129,9 @@ class SourceInfo:
     attribution: str
     sha256: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of local files read, by file name."""
+    revisit_days: float | None = None
+    """Nominal days between two acquisitions of one place, for a source that is a living feed: silence of twice as long
+    is a stale feed. None for an archive, which ends where it ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,11 +170,20 @@ class Source(Protocol):
         Items ordered by time and id. Each has ``properties`` ``proj:code`` (or ``proj:wkt2``), ``proj:transform``
         (six numbers, row-major affine) and ``proj:shape`` (rows, columns) of its finest grid, ``platform`` where
         known, and one asset per band under its common name. An empty list means that nothing was acquired.
+
+        Raises
+        ------
+        IncompleteSearch
+            The catalogue was cut off before its last scene.
         """
         ...
 
     def read(self, block: Block, bands: Sequence[str]) -> xr.Dataset:
         """Digital numbers of all scenes of a block, on the block's grid, never resampled (coarser bands replicated).
+
+        The block's window may reach past the grid of one of its scenes, if both lie on one lattice (same CRS, pixel
+        size and phase): what a scene does not hold is nodata, and a scene that holds nothing of the window is
+        ``outside``.
 
         Returns
         -------
@@ -179,17 +191,60 @@ class Source(Protocol):
         and, for backscatter, ``attrs["units"]`` (``"dB"`` or ``"1"``, the unit after scaling); scenes ordered by time
         and id whatever the block's order; ``scale`` and ``offset`` ``(time, band)`` float64 with ``value = DN * scale +
         offset``, NaN where the band is missing; ``status``
-        ``(time, band)`` str of `READ_STATUSES`; coordinates ``time`` (datetime64[ns], UTC, one per item), ``y``, ``x``
-        (pixel centres), ``band``, ``scene_id``, ``platform``, ``orbit`` (along time; ``""`` where unknown);
-        ``attrs["crs"]`` and ``attrs["transform"]`` (six numbers).
+        ``(time, band)`` str of `READ_STATUSES`; optionally ``reason`` ``(time, band)`` str (``""`` where ok) and
+        ``transient`` ``(time, band)`` bool (True: a later run may succeed); coordinates ``time`` (datetime64[ns], UTC,
+        one per item), ``y``, ``x`` (pixel centres), ``band``, ``scene_id``, ``platform``, ``orbit`` (along time; ``""``
+        where unknown; for radar ``ascending-15``: direction and relative orbit); ``attrs["crs"]`` and
+        ``attrs["transform"]`` (six numbers).
         A pixel that could not be read is the nodata value and its scene and band say why in ``status``.
 
         Raises
         ------
         BrokenData
-            The block reaches past the grid: plans clip blocks to it.
+            The block does not lie on the lattice of its scenes.
+        QuotaExceeded
+            A service has no budget left: the run stops, in its own state.
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadCost:
+    """What reading would take, told before anything is spent. Costs add up."""
+
+    scenes: int = 0
+    requests: int = 0
+    bytes: int = 0
+    """To be transferred."""
+    cached_bytes: int = 0
+    """Already in the block cache; not among `bytes`."""
+    pixels: int = 0
+    """Scene x band x pixel to be decoded."""
+    processing_units: float = 0.0
+    """Of a service that counts them."""
+
+    def __add__(self, other: ReadCost) -> ReadCost:
+        return ReadCost(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+
+@runtime_checkable
+class CostedSource(Source, Protocol):
+    """A source that costs something and can say how much."""
+
+    def estimate(self, block: Block, bands: Sequence[str]) -> ReadCost:
+        """What `read` of the same would take, without fetching any imagery."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceCheck:
+    """One thing looked at when a source is checked."""
+
+    name: str
+    """Such as ``reachable``, ``credentials``, ``collection sentinel-2-l2a``."""
+    ok: bool
+    detail: str
+    """What was found; where it is not ok, also what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from geocollateral.sources.files import READ_FAULTS, ChunkMap, hash_files, map_c
 from geocollateral.sources.grid import Window, footprint, replication, window_of
 from geocollateral.sources.items import build_items
 from geocollateral.sources.layout import CubePart, Layout, Scenes, describe, standard_dims
-from geocollateral.sources.schemes import SOURCES, parse_options
+from geocollateral.sources.schemes import SOURCES, SourceRequest, parse_options
 from geocollateral.types import Block, Params, Period, Source, SourceInfo
 
 
@@ -137,7 +137,7 @@ class CubeSource:
 
 
 @SOURCES.register("cube")
-def open_cube(path: str, options: Mapping[str, object]) -> Source:
+def open_cube(request: SourceRequest) -> Source:
     """Cube in one NetCDF file, Zarr folder or ``.zarr.zip``.
 
     Raises
@@ -145,9 +145,9 @@ def open_cube(path: str, options: Mapping[str, object]) -> Source:
     InvalidInput, MissingInput, BrokenData, ServiceUnavailable
         The file is not there, not a cube, or does not say what it must.
     """
-    chosen = parse_options(CubeOptions, options, "cube")
+    chosen = parse_options(CubeOptions, request.options, "cube")
     declaration = Declaration(scale=chosen.scale, offset=chosen.offset, backscatter=chosen.backscatter)
-    part = CubePart(path=Path(path), declaration=declaration, crs=chosen.crs)
+    part = CubePart(path=Path(request.what), declaration=declaration, crs=chosen.crs)
     with open_dataset(part.path) as dataset:
         describe(standard_dims(dataset), part)
     return CubeSource(

@@ -15,7 +15,7 @@ from geocollateral.errors import BrokenData, InvalidInput, MissingInput
 from geocollateral.sources.cube import CubeSource
 from geocollateral.sources.declared import Declaration
 from geocollateral.sources.layout import CubePart
-from geocollateral.sources.schemes import SOURCES, parse_options
+from geocollateral.sources.schemes import SOURCES, SourceRequest, parse_options
 from geocollateral.types import Params, Source
 
 DISTRIBUTION = "nrt"
@@ -43,7 +43,7 @@ class SampleOptions(Params):
 
 
 @SOURCES.register("sample")
-def open_sample(name: str, options: Mapping[str, object]) -> Source:
+def open_sample(request: SourceRequest) -> Source:
     """Sample imagery by name.
 
     Raises
@@ -55,9 +55,9 @@ def open_sample(name: str, options: Mapping[str, object]) -> Source:
     BrokenData
         A file is not the published one.
     """
-    parse_options(SampleOptions, options, "sample")
-    if name != "romania":
-        raise InvalidInput(f"Unknown sample {name!r}. Known: romania.")
+    parse_options(SampleOptions, request.options, "sample")
+    if request.what != "romania":
+        raise InvalidInput(f"Unknown sample {request.what!r}. Known: romania.")
     folder = _find_folder()
     for file_name, (size, sha256, _) in FILES.items():
         _require_published(folder / file_name, size, sha256)

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
-from geocollateral.types import Params, Source
+from geocollateral.sources.raster.access import AccessParams
+from geocollateral.types import Params, Source, SourceCheck
 
-Opener = Callable[[str, Mapping[str, object]], Source]
-"""Takes what stands after the colon and the options given; returns a source that has been looked at once."""
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRequest:
+    """What a user asked for when naming a source."""
+
+    what: str
+    """What stands after the scheme and its colon; ``""`` for a bare name."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    access: AccessParams = field(default_factory=AccessParams)
+
+
+Opener = Callable[[SourceRequest], Source]
+"""Returns a source that has been looked at once, so that a wrong name is told before any work starts."""
 
 SOURCES: Registry[Opener] = Registry("imagery source")
+
+Checker = Callable[[SourceRequest], list[SourceCheck]]
+CHECKS: Registry[Checker] = Registry("imagery source with a check")
+"""By scheme: what `geocollateral sources` looks at. A check never raises for what it looks at; it says so."""
 
 P = TypeVar("P", bound=Params)
 
