@@ -74,8 +74,8 @@ def _split(spec: str) -> tuple[str, str]:
     if colon and rest and "/" not in scheme:
         raise InvalidInput(SOURCES.explain_unknown(scheme))
     raise InvalidInput(
-        f"A source is written SCHEME:WHAT, such as sample:romania or cube:FILE, or is the name of a service or the path "
-        f"of a STAC catalogue that exists; got {spec!r}. Known: {', '.join(SOURCES)}."
+        f"A source is written SCHEME:WHAT, such as sample:romania or cube:FILE, or is the name of a service or the "
+        f"path of a STAC catalogue that exists; got {spec!r}. Known: {', '.join(SOURCES)}."
     )
 
 
