@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# See to it that what the tests need of the operating system is there: a Chromium to open the report with, and a font.
+# See to it that what the tests need of the operating system is there: a Chromium to open the report with and a font,
+# nginx to serve imagery, PostgreSQL with PostGIS for a STAC API.
 #
 # Installs what lacks where that can be done without asking (root on Debian or Ubuntu). Elsewhere it says so, and the tests
 # that need it are skipped with the reason. With CI=true a lack is an error.
@@ -18,8 +19,12 @@ has_chinese_font() {
   [[ $(uname) != Linux ]] && return
   command -v fc-list >/dev/null && [[ -n $(fc-list :lang=zh family) ]]
 }
+has_nginx() { PATH=$PATH:/usr/sbin command -v nginx >/dev/null; }
+has_postgis() { compgen -G '/usr/share/postgresql/*/extension/postgis.control' >/dev/null; }
 look() {
   lacking=()
+  has_nginx || lacking+=(nginx)
+  has_postgis || lacking+=(postgresql postgresql-postgis)
   has_browser || lacking+=(chromium)
   has_chinese_font || lacking+=(fonts-noto-cjk)
 }

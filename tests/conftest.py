@@ -141,8 +141,24 @@ def has_sample() -> bool:
     return any(True for _ in importlib.metadata.distributions(name="nrt"))
 
 
+def has_postgis() -> bool:
+    """Tell whether a PostgreSQL server with PostGIS is installed, whatever its version."""
+    return any(Path("/usr").glob("share/postgresql/*/extension/postgis.control"))
+
+
+def has_moto() -> bool:
+    """Tell whether moto's server was installed beside the environment of the tests."""
+    return (Path(sys.prefix) / "moto" / "bin" / "moto_server").is_file()
+
+
 NEEDS: dict[str, tuple[Callable[[], object], str]] = {
     "chromium": (find_chromium, "no Chromium or Chrome was found: .ci/os-packages.sh, or CHROMIUM=/path"),
+    "nginx": (
+        lambda: shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin"),
+        "no nginx was found: .ci/os-packages.sh",
+    ),
+    "postgis": (has_postgis, "no PostgreSQL with PostGIS was found: .ci/os-packages.sh"),
+    "s3": (has_moto, "moto's server is not installed: .ci/install.sh test"),
     "sample": (has_sample, "the sample imagery is not installed: .ci/install.sh test"),
     "realdata": (
         REALDATA.is_dir,
