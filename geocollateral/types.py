@@ -161,7 +161,7 @@ class Source(Protocol):
         Parameters
         ----------
         bounds
-            West, south, east, north [degrees, WGS 84].
+            West, south, east, north [degrees, WGS 84]; west > east where they cross 180 degrees.
         period
             Nothing acquired after ``period.end`` is returned.
 
@@ -234,6 +234,21 @@ class CostedSource(Source, Protocol):
     def estimate(self, block: Block, bands: Sequence[str]) -> ReadCost:
         """What `read` of the same would take, without fetching any imagery."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What an assessment would take, before anything is spent."""
+
+    source: str
+    n_parcels: int
+    n_blocks: int
+    first: dt.date | None
+    last: dt.date | None
+    """First and last acquisition found."""
+    cost: ReadCost
+    minutes: float
+    """A rough figure [min]."""
 
 
 @dataclass(frozen=True, kw_only=True)

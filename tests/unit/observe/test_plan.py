@@ -53,7 +53,7 @@ def home_of(plan: Plan, parcel_id: str) -> GeoBox:
 def test_parcel_keeps_its_place_and_area() -> None:
     shape = pixels(20.3, 30.7, 41.2, 55.1)
     plan = plan_blocks(parcels(a=shape), [item("s", WEST)], PlanParams())
-    assert plan.geometries["a"].symmetric_difference(shape).area < 1e-5 * shape.area
+    assert plan.geometries[plan.blocks[0].block_id]["a"].symmetric_difference(shape).area < 1e-5 * shape.area
     assert plan.visible_fraction == {"a": pytest.approx(1.0)}
 
 
@@ -93,7 +93,7 @@ def test_parcel_outside_has_no_block_but_a_share_of_zero() -> None:
     )
     assert plan.visible_fraction["outside"] == 0
     assert plan.visible_fraction["touching"] == pytest.approx(0, abs=1e-8)
-    assert "outside" not in plan.geometries
+    assert all("outside" not in held for held in plan.geometries.values())
     assert [i for block in plan.blocks for i in block.parcel_ids if i == "outside"] == []
 
 
@@ -155,7 +155,58 @@ def test_each_parcel_is_in_one_block_that_holds_it_all(block_pixels: int) -> Non
     frame = box(*WEST.boundingbox.bbox)
     for block in plan.blocks:
         window = box(*block.geobox.boundingbox.bbox).buffer(1e-6)
-        assert all(window.contains(plan.geometries[i].intersection(frame)) for i in block.parcel_ids)
+        assert all(window.contains(plan.geometries[block.block_id][i].intersection(frame)) for i in block.parcel_ids)
+
+
+SOUTH = GeoBox((200, 200), Affine(10, 0, 500_000, 0, -10, 4_998_000), "EPSG:32633")
+"""The tile below WEST, on the same lattice."""
+
+
+def test_parcel_that_no_tile_holds_is_read_from_all_it_meets() -> None:
+    items = [item("n", WEST), item("s", SOUTH), item("e", EAST)]
+    plan = plan_blocks(parcels(a=pixels(20.3, 190.3, 39.7, 214.7), b=pixels(20, 20, 40, 40)), items, PlanParams())
+    [seam] = [block for block in plan.blocks if "a" in block.parcel_ids]
+    assert {i.id for i in seam.items} == {"n", "s"}
+    assert seam.geobox.shape == (25 + 16, 20 + 16)
+    assert plan.visible_fraction["a"] == pytest.approx(1.0)
+    [whole] = [block for block in plan.blocks if "b" in block.parcel_ids]
+    assert {i.id for i in whole.items} == {"n"}
+
+
+def test_a_lattice_shifted_by_half_a_pixel_is_another_one() -> None:
+    off = GeoBox((200, 200), Affine(10, 0, 500_005, 0, -10, 4_998_000), "EPSG:32633")
+    plan = plan_blocks(parcels(a=pixels(20, 190, 40, 215)), [item("n", WEST), item("s", off)], PlanParams())
+    [block] = plan.blocks
+    assert len(block.items) == 1
+    assert plan.visible_fraction["a"] == pytest.approx(15 / 25, abs=0.02)
+
+
+def radar(name: str, grid: GeoBox, day: int = 1) -> pystac.Item:
+    scene = item(name, grid, day)
+    scene.add_asset("vv", pystac.Asset(href="vv.tif"))
+    return scene
+
+
+def test_radar_has_blocks_of_its_own_with_every_scene_that_meets_it() -> None:
+    north = GeoBox((90, 300), Affine(10, 0, 499_000, 0, -10, 5_000_200), "EPSG:32633")
+    south = GeoBox((300, 300), Affine(10, 0, 499_000, 0, -10, 4_999_500), "EPSG:32633")
+    far = GeoBox((50, 50), Affine(10, 0, 520_000, 0, -10, 5_000_000), "EPSG:32633")
+    scenes = [radar("a", north), radar("b", south), radar("c", far), item("o", WEST)]
+    plan = plan_blocks(parcels(p=pixels(20, 50, 40, 65)), scenes, PlanParams())
+    optical, backscatter = plan.blocks
+    assert [i.id for i in optical.items] == ["o"]
+    assert [i.id for i in backscatter.items] == ["a", "b"]
+    assert backscatter.geobox.boundingbox.bbox == optical.geobox.boundingbox.bbox
+    assert plan.optical_home("p") == optical
+    assert plan.offered == {False: frozenset(), True: frozenset({"vv"})}
+
+
+def test_radar_of_two_zones_is_read_on_both() -> None:
+    zone = GeoBox((300, 300), Affine(10, 0, 28_500, 0, -10, 5_018_000), "EPSG:32634")
+    near = GeoBox((300, 300), Affine(10, 0, 499_000, 0, -10, 5_000_200), "EPSG:32633")
+    plan = plan_blocks(parcels(p=pixels(100, 50, 120, 65)), [radar("a", near), radar("b", zone)], PlanParams())
+    assert sorted(str(block.geobox.crs) for block in plan.blocks) == ["EPSG:32633", "EPSG:32634"]
+    assert {i for block in plan.blocks for i in block.parcel_ids} == {"p"}
 
 
 @pytest.mark.parametrize("lacking", ["proj:code", "proj:transform", "proj:shape"])
