@@ -201,6 +201,8 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
         classified = masks.classification_mask(plane, settings.masks).values
         clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
     hazy = np.zeros(clear.shape, bool)
+    if {"red", "swir16"} <= set(bands):
+        clear &= ~masks.snow_screen(physical, settings.masks)
     if {"blue", "red"} <= set(bands):
         hazy |= masks.haze_screen(physical, clear, settings.masks)
     if {"red", "nir"} <= set(bands):

@@ -8,7 +8,14 @@ import xarray as xr
 from pydantic import ValidationError
 
 from geocollateral.errors import BrokenData
-from geocollateral.observe.masks import SCL_CLASSES, MaskParams, classification_mask, haze_screen, shadow_screen
+from geocollateral.observe.masks import (
+    SCL_CLASSES,
+    MaskParams,
+    classification_mask,
+    haze_screen,
+    shadow_screen,
+    snow_screen,
+)
 
 
 def scene(scl: np.ndarray, pixel_m: float = 10.0) -> xr.Dataset:
@@ -257,3 +264,23 @@ def test_autumn_is_not_shadow() -> None:
     red, nir = forest()
     nir[20:] *= 0.62
     assert not shadows(red, nir).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "red", "swir", "snow"),
+    [
+        ("fresh snow", 0.85, 0.10, True),
+        ("old snow", 0.55, 0.15, True),
+        ("just above the limit", 0.50, 0.21, True),
+        ("just below the limit", 0.50, 0.22, False),
+        ("cloud", 0.60, 0.45, False),
+        ("water", 0.06, 0.01, False),
+        ("vegetation", 0.04, 0.18, False),
+        ("bare soil", 0.20, 0.32, False),
+        ("bright roof", 0.45, 0.40, False),
+        ("no data", float("nan"), 0.1, False),
+    ],
+)
+def test_t28_snow_is_told_by_one_look(name: str, red: float, swir: float, snow: bool) -> None:
+    bands = xr.Dataset({"red": (("time", "pixel"), [[red]]), "swir16": (("time", "pixel"), [[swir]])})
+    assert snow_screen(bands, MaskParams()).tolist() == [[snow]], name
