@@ -41,7 +41,7 @@ def test_bounds(shapes: list[BaseGeometry], bounds: tuple[float, ...]) -> None:
     assert bounds_of(frame(*shapes)) == pytest.approx(bounds)
 
 
-def test_r14_t21_any_place_has_its_true_width_and_area() -> None:
+def test_r14_t16_t21_any_place_has_its_true_width_and_area() -> None:
     """A thousand squares, a tenth across 180 degrees; area against the closed form of a quadrangle on the ellipsoid."""
     rng = np.random.default_rng(14)
     for number in range(1000):

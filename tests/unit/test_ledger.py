@@ -61,7 +61,7 @@ def test_r15_two_revisits_of_silence_are_a_stale_feed(newest: str, stale: list[s
     assert found["newest"] == newest
 
 
-def test_r15_each_parcel_has_its_own_feed() -> None:
+def test_r15_t44_each_parcel_has_its_own_feed() -> None:
     results = [
         result(scene("2024-06-28", {"red": "ok"}), parcels=("a",)),
         result(scene("2024-06-28", {"red": "missing"}), scene("2024-05-01", {"red": "ok"}), parcels=("b",)),

@@ -18,7 +18,7 @@ def scenes(values: list[list[float]], times: list[str]) -> xr.Dataset:
     )
 
 
-def test_four_copies_of_a_scene_count_as_one_look() -> None:
+def test_t12_four_copies_of_a_scene_count_as_one_look() -> None:
     """Overlapping tiles of one overpass: the same mean, one date (T12)."""
     one = [[0.2, 0.8, 0.5]]
     times = ["2020-06-01T10:00:00", "2020-06-01T10:00:00", "2020-06-01T10:00:14", "2020-06-01T10:00:28"]

@@ -86,7 +86,7 @@ def test_the_classes_asked_for_are_the_clear_ones() -> None:
     assert got.values.tolist() == [[[True, False, False, True]]]
 
 
-def test_classes_replicated_from_20_m_stay_classes() -> None:
+def test_t8_classes_replicated_from_20_m_stay_classes() -> None:
     """No class is invented between two others, and blocks of four have one answer (T8)."""
     coarse = np.random.default_rng(8).choice([4, 5, 9], (1, 8, 8))
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
@@ -186,7 +186,7 @@ def test_later_looks_confirm_but_earlier_verdicts_rest_on_neighbours_only() -> N
     assert np.array_equal(one[:16], other[:16])
 
 
-def test_a_planted_cloud_with_a_halo_leaves_next_to_nothing() -> None:
+def test_t9_a_planted_cloud_with_a_halo_leaves_next_to_nothing() -> None:
     """A classified core, a haze halo of 40 m around it that the classification misses (T9): at most 0.5 % is left."""
     size, n_time, at = 60, 21, 10
     y, x = np.mgrid[:size, :size]

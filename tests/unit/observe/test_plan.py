@@ -124,7 +124,7 @@ def test_a_block_reads_the_scenes_of_its_tile_only_and_in_order() -> None:
     assert [i.id for i in plan.blocks[0].items] == ["w1", "w0", "w2"]
 
 
-def test_order_of_items_and_parcels_changes_nothing() -> None:
+def test_t15_order_of_items_and_parcels_changes_nothing() -> None:
     """Two zones and two tiles; in odc-stac the first item would set the grid (T15)."""
     other = GeoBox((200, 200), Affine(10, 0, 29_000, 0, -10, 5_005_000), "EPSG:32634")
     items = [item("w", WEST), item("e", EAST), item("z", other)]
