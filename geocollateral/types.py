@@ -491,8 +491,8 @@ class Assessment:
     run: Mapping[str, Any]
     """Content of ``run.json`` but for the SHA-256 of the outputs."""
     orthos: tuple[OrthoRecord, ...] = ()
-    """Orthomosaics of the user that were looked at. Their looks are rows of `series` with a sensor and scene id of their
-    own; no change monitor sees them."""
+    """Orthomosaics of the user that were looked at. Their looks are rows of `series` with a sensor and scene id of
+    their own; no change monitor sees them."""
 
 
 PARCEL_COLUMNS: tuple[str, ...] = (

@@ -1,16 +1,16 @@
 """How far a fine picture lies from a coarse one of the same ground.
 
-The fine picture is moved, not the coarse one: averaged over the coarse pixels at every offset of a fifth of a pixel, it is
-compared with them by normalised cross-correlation under both masks (Padfield 2012, doi:10.1109/TIP.2011.2181402, here by
-direct sums). What is broader than some hundred metres is taken out of both first, so that haze, light and season count
-for less than edges. The peak is fitted by a paraboloid; leaving out one part of the ground after the other (jackknife,
-Efron & Stein 1981, doi:10.1214/aos/1176345462) says how sure its place is.
+The fine picture is moved, not the coarse one: averaged over the coarse pixels at every offset of a fifth of a pixel, it
+is compared with them by normalised cross-correlation under both masks (Padfield 2012, doi:10.1109/TIP.2011.2181402,
+here by direct sums). What is broader than some hundred metres is taken out of both first, so that haze, light and
+season count for less than edges. The peak is fitted by a paraboloid; leaving out one part of the ground after the other
+(jackknife, Efron & Stein 1981, doi:10.1214/aos/1176345462) says how sure its place is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy.ndimage import uniform_filter
 
 from geocollateral.errors import BrokenData
-from geocollateral.types import Params, Shift
+from geocollateral.types import Params, Shift, ShiftVerdict
 
 STEPS = 5
 """Offsets tried per coarse pixel, along each axis: cells of the fine grid along the side of a coarse pixel."""
@@ -36,11 +36,16 @@ class ShiftParams(Params):
     )
     report_m: float = Field(2.0, ge=0, le=100, description="A shift up to this counts as none.")
     min_pixels: int = Field(144, ge=64, le=100_000, description="Coarse pixels both pictures must share.")
-    min_correlation: float = Field(0.3, ge=0.1, le=1, description="Least correlation at the peak.")
+    min_correlation: float = Field(
+        0.25,
+        ge=0.1,
+        le=1,
+        description="Least correlation at the peak, beyond three times what chance gives (1 / root of the pixels).",
+    )
     max_rival: float = Field(
         0.75, gt=0, le=1, description="A second peak elsewhere as high as this share of the first makes it ambiguous."
     )
-    max_sigma_m: float = Field(2.0, gt=0, le=20, description="Largest standard error of a shift that is told [m].")
+    max_sigma_m: float = Field(1.25, gt=0, le=20, description="Largest standard error of a shift that is told [m].")
     min_texture: float = Field(
         0.02, ge=0, le=1, description="Least spread of the coarse picture, as a share of its mean: below, it is flat."
     )
@@ -91,7 +96,7 @@ def measure_shift(
     pad = pad_cells(pixel_m, params)
     common = [name for name in coarse if name in fine]
     if not common:
-        return _cannot_tell("the two pictures have no band in common")
+        return cannot_tell("the two pictures have no band in common")
     bands = []
     for name in common:
         expected = tuple(STEPS * n + 2 * pad for n in coarse[name].shape)
@@ -101,9 +106,9 @@ def measure_shift(
             bands.append(_prepare(fine[name], share, coarse[name], params))
     seen = int(np.isfinite(coarse[common[0]]).sum())
     if seen < params.min_pixels:
-        return _cannot_tell(f"the two pictures share {seen} pixels seen clearly, {params.min_pixels} are needed", seen)
+        return cannot_tell(f"the two pictures share {seen} pixels seen clearly, {params.min_pixels} are needed", seen)
     if not bands:
-        return _cannot_tell("the ground has too little texture to compare", seen)
+        return cannot_tell("the ground has too little texture to compare", seen)
     surface, n_pixels = _surface(bands, pad, params)
     return _judge(bands, surface, n_pixels, pad, pixel_m / STEPS, params)
 
@@ -113,42 +118,67 @@ def _judge(
 ) -> Shift:
     if not np.isfinite(surface).any():
         most = int(n_pixels.max())
-        return _cannot_tell(f"the two pictures share {most} pixels seen clearly, {params.min_pixels} are needed", most)
+        return cannot_tell(f"the two pictures share {most} pixels seen clearly, {params.min_pixels} are needed", most)
     row, col = (int(n) for n in np.unravel_index(np.nanargmax(surface), surface.shape))
     peak, n = float(surface[row, col]), int(n_pixels[row, col])
-    if peak < params.min_correlation:
-        return _cannot_tell(f"the two pictures do not resemble each other (correlation {peak:.2f} at best)", n, peak)
+    if peak < params.min_correlation + 3 / np.sqrt(n):
+        return cannot_tell(f"the two pictures do not resemble each other (correlation {peak:.2f} at best)", n, peak)
     if not (FIT <= row < len(surface) - FIT and FIT <= col < len(surface) - FIT):
-        return _cannot_tell(f"the shift may be larger than the {params.reach_m:g} m looked at", n, peak)
+        return cannot_tell(f"the shift may be larger than the {params.reach_m:g} m looked at", n, peak)
     rows, cols = np.ogrid[: len(surface), : len(surface)]
     away = np.hypot(rows - row, cols - col) > 2.5 * STEPS
     rival = float(np.nanmax(np.where(away, surface, np.nan), initial=-1.0))
     if rival > params.max_rival * peak:
-        return _cannot_tell(f"two places fit nearly as well (correlation {peak:.2f} and {rival:.2f})", n, peak)
+        return cannot_tell(f"two places fit nearly as well (correlation {peak:.2f} and {rival:.2f})", n, peak)
     fitted = _fit_peak(surface[row - FIT : row + FIT + 1, col - FIT : col + FIT + 1])
     if fitted is None:
-        return _cannot_tell("the correlation has no clear peak", n, peak)
-    sigma = step_m * _jackknife(bands, row - pad, col - pad, pad, params)
+        return cannot_tell("the correlation has no clear peak", n, peak)
+    sigma = step_m * _jackknife(bands, row - pad, col - pad, pad)
     if not sigma <= params.max_sigma_m:
-        return _cannot_tell(f"parts of the ground disagree on the shift (standard error {sigma:.1f} m)", n, peak)
+        return cannot_tell(f"parts of the ground disagree on the shift (standard error {sigma:.1f} m)", n, peak)
     east, north = (col - pad + fitted[1]) * step_m, -(row - pad + fitted[0]) * step_m
-    distance = float(np.hypot(east, north))
-    if distance <= max(params.report_m, 2 * sigma):
-        verdict = "agrees"
-    else:
-        verdict = "corrected" if distance > params.correct_m else "reported"
     return Shift(
-        verdict=verdict,  # type: ignore[arg-type]
+        verdict=_verdict(east, north, sigma, params),
         east_m=east,
         north_m=north,
         sigma_m=sigma,
         correlation=peak,
         n_pixels=n,
-        reason="",
     )
 
 
-def _cannot_tell(reason: str, n_pixels: int = 0, correlation: float = float("nan")) -> Shift:
+def combine_shifts(found: Sequence[Shift], params: ShiftParams) -> Shift:
+    """One shift from those against several looks of the satellite, each of which lies a few metres off itself.
+
+    The middle one of each axis; the error is that of one comparison or the spread between them, whichever is larger.
+    Where no look can tell, what the first one says.
+    """
+    told = [shift for shift in found if shift.verdict != "cannot_tell"]
+    if len(told) < 2:
+        return told[0] if told else found[0]
+    places = np.array([(shift.east_m, shift.north_m) for shift in told])
+    east, north = (float(v) for v in np.median(places, axis=0))
+    sigma = max(float(np.median([s.sigma_m for s in told])), float(np.sqrt(places.var(axis=0, ddof=1).mean())))
+    middle = min(told, key=lambda s: (s.east_m - east) ** 2 + (s.north_m - north) ** 2)
+    return replace(
+        middle,
+        verdict=_verdict(east, north, sigma, params),
+        east_m=east,
+        north_m=north,
+        sigma_m=sigma,
+        against="+".join(shift.against for shift in told if shift.against),
+    )
+
+
+def _verdict(east: float, north: float, sigma: float, params: ShiftParams) -> ShiftVerdict:
+    distance = float(np.hypot(east, north))
+    if distance <= max(params.report_m, 2 * sigma):
+        return "agrees"
+    return "corrected" if distance > params.correct_m else "reported"
+
+
+def cannot_tell(reason: str, n_pixels: int = 0, correlation: float = float("nan")) -> Shift:
+    """No shift, and why."""
     nan = float("nan")
     return Shift(
         verdict="cannot_tell",
@@ -256,7 +286,7 @@ def _fit_peak(part: Plane) -> tuple[float, float] | None:
     return (float(row), float(col)) if max(abs(row), abs(col)) <= half else None
 
 
-def _jackknife(bands: list[_Band], row: int, col: int, pad: int, params: ShiftParams) -> float:
+def _jackknife(bands: list[_Band], row: int, col: int, pad: int) -> float:
     """Standard error of the peak's place along one axis [steps], from leaving out each part of the ground in turn.
 
     Infinite where a part decides whether there is a peak at all.

@@ -41,7 +41,6 @@ def parts_of(profile: RasterProfile, window: Span) -> Iterator[Span]:
 
 def window_over(profile: RasterProfile, geobox: GeoBox) -> Span | None:
     """Rows and columns of the file that a grid meets; None where it meets none."""
-
     box = geobox.boundingbox
     steps = np.linspace(0, 1, 21)
     across, up = np.meshgrid(box.left + steps * (box.right - box.left), box.bottom + steps * (box.top - box.bottom))
@@ -79,7 +78,6 @@ class AreaSum:
         at
             Rows and columns of the part in the file.
         """
-
         stack = np.concatenate([np.where(valid, values, 0), valid[None]], dtype=np.float32)
         if self._aligned:
             self._add_aligned(stack, at)
@@ -90,7 +88,6 @@ class AreaSum:
         """Mean of each band, shape (band, y, x), NaN in a cell without a valid pixel; share of each cell's area that
         valid pixels cover, shape (y, x) [0-1].
         """
-
         weight = self._total[-1]
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.where(weight > 1e-9, self._total[:-1] / weight, np.nan)
@@ -134,7 +131,6 @@ class AreaSum:
 
     def _pixel_share(self) -> float:
         """Area of one pixel of the file in cells of the grid, in the middle of the grid."""
-
         grid, pixels = self._geobox.affine, Affine(*self._profile.transform)
         x, y = grid @ (self._total.shape[2] / 2, self._total.shape[1] / 2)
         crs, here = self._profile.crs, str(self._geobox.crs)
@@ -143,7 +139,7 @@ class AreaSum:
         (x0, y0), (x1, y1), (x2, y2) = (
             back.transform(*(pixels @ (col + dc, row + dr))) for dc, dr in ((0, 0), (1, 0), (0, 1))
         )
-        return abs(((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)) / (grid.a * grid.e))
+        return float(abs(((x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)) / (grid.a * grid.e)))
 
 
 def _stretch(nodes: NDArray[np.float64], at: NDArray[np.int64], n: int) -> NDArray[np.float64]:
@@ -158,7 +154,6 @@ def _stretch(nodes: NDArray[np.float64], at: NDArray[np.int64], n: int) -> NDArr
 
 def _overlaps(start: float, step: float, n: int, grid_start: float, grid_step: float, cells: int) -> csr_array:
     """Share of each cell (row) that each pixel (column) covers along one axis."""
-
     edges = (start + step * np.arange(n + 1) - grid_start) / grid_step
     low, high = np.minimum(edges[:-1], edges[1:]), np.maximum(edges[:-1], edges[1:])
     first = np.floor(low).astype(np.int64)

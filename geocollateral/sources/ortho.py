@@ -1,13 +1,13 @@
 """A user's orthomosaic: one dated picture of very high resolution, as GeoTIFF or COG on disk.
 
-* Pixels are read by the raster module, which decodes TIFF only and follows no reference to other files. GDAL, its driver
-  named, is asked for what that module does not know: descriptions and colours of the bands, the mask inside the file.
+* Pixels are read by the raster module, which decodes TIFF only and follows no reference to other files. GDAL, its
+  driver named, is asked for what that module does not know: descriptions and colours of the bands, the mask inside.
 * CRS: any that the file names, geographic too. Pixels reach a grid by area averages only (`area_average`).
 * Bands: the option ``bands``, else the file's descriptions, else its colours.
-* Date: the option ``date``, else the tag ``DateTime``, which often is the day of processing; what was taken is recorded.
+* Date: the option ``date``, else the tag ``DateTime``, which often is the day of processing; what was taken is told.
 * Values: ``DN * scale + offset`` where a scale is given, else digital numbers as they are.
-* No data: the declared value, the opacity band, the mask inside the file, NaN. A file of whole numbers that declares none
-  of them: pixels that are 0 in every band, for that is how its surroundings are filled.
+* No data: the declared value, the opacity band, the mask inside the file, NaN. Where a file of whole numbers declares
+  none of them: pixels that are 0 in every band, for that is how its surroundings are filled.
 * Side files (``.aux.xml``, ``.ovr``, ``.msk``, ``.tfw``) are not looked at.
 """
 
@@ -34,7 +34,7 @@ from shapely.geometry import Polygon, box
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput
 from geocollateral.sources.area_average import AreaSum, Span, parts_of, window_over
 from geocollateral.sources.files import hash_files
-from geocollateral.sources.ortho_bands import COLOURS, find_bands, parse_bands
+from geocollateral.sources.ortho_bands import find_bands, parse_bands
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.read import read_profile, read_windows
 from geocollateral.sources.raster.request import RasterProfile, WindowRequest
@@ -237,7 +237,9 @@ def _profile(path: Path) -> RasterProfile:
     except CRSError as error:
         raise InvalidInput(f"{path.name} has a CRS that is not known: {str(error)[:200]}") from error
     if not (known.is_projected or known.is_geographic or known.is_compound) or a * e - b * d == 0:
-        raise InvalidInput(f"{path.name} has CRS {known.name} and transform {profile.transform}: no place on the ground.")
+        raise InvalidInput(
+            f"{path.name} has CRS {known.name} and transform {profile.transform}: no place on the ground."
+        )
     return profile
 
 
@@ -256,8 +258,10 @@ def _gdal(path: Path) -> Iterator[DatasetReader]:
 
 
 def _bands(name: str, given: str | None, dataset: DatasetReader) -> dict[str, int]:
-    found = parse_bands(given, dataset.count) if given else find_bands(
-        dataset.descriptions, [colour.name for colour in dataset.colorinterp]
+    found = (
+        parse_bands(given, dataset.count)
+        if given
+        else find_bands(dataset.descriptions, [colour.name for colour in dataset.colorinterp])
     )
     if not found:
         raise InvalidInput(
@@ -342,8 +346,3 @@ def _inner_mask(mosaic: Orthomosaic, part: Span) -> NDArray[np.bool_]:
     with _gdal(mosaic.path) as dataset:
         found: NDArray[Any] = dataset.read_masks(1, window=Window.from_slices(*part))
     return np.asarray(found != 0)
-
-
-def has_colours(mosaic: Orthomosaic) -> bool:
-    """Whether it has red, green and blue."""
-    return set(COLOURS) <= set(mosaic.bands)

@@ -23,7 +23,6 @@ SYNONYMS: Mapping[str, str] = {
 """How files and users call bands, letters only, besides their common names."""
 SKIP = "_"
 """Stands for a band that has no name of ours."""
-COLOURS = ("red", "green", "blue")
 
 
 def parse_bands(text: str, count: int) -> dict[str, int]:
@@ -73,7 +72,7 @@ def find_bands(descriptions: Sequence[str | None], colours: Sequence[str]) -> di
     colours
         Colour interpretation of each band in lower case, as GDAL calls it: ``red``, ``green``, ``blue``, ``gray`` ...
     """
-    # 1. What is written of a band. 2. Its colour, if no band is described: drone software leaves "red" on whatever comes
+    # 1. What is written of a band. 2. Its colour, if no band is described: software leaves "red" on whatever comes
     # first, but describes bands only where it knows them.
     for texts in (descriptions, colours):
         found: dict[str, int] = {}
