@@ -64,7 +64,8 @@ def assemble(
     Parameters
     ----------
     stacks
-        By band. A band that is asked for and has none is no variable: its status is ``missing``, its scale and offset NaN.
+        By band. A band that is asked for and has none is no variable: its status is ``missing``, its scale and offset
+        NaN.
     account
         Adds the variables ``reason`` and ``transient`` and the coordinate ``sha256``.
     """

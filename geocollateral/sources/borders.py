@@ -1,7 +1,7 @@
 """The border of a radar scene: strips of zeros that are no backscatter, and the noise beside them.
 
-Sentinel-1 products up to 2018 fill what lies outside the swath with zeros in place of "no data", and the pixels beside the fill
-hold noise of the processor. As decibels zeros are minus infinity, as power they read as calm water.
+Sentinel-1 products up to 2018 fill what lies outside the swath with zeros in place of "no data", and the pixels beside
+the fill hold noise of the processor. As decibels zeros are minus infinity, as power they read as calm water.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening
 
 FILL = 1.0001e-5
-"""Linear backscatter up to here is fill [1]: -50 dB, where the sensor's own noise is near -25 dB. A hair above 1e-5, a usual
-fill value that has no exact float32."""
+"""Linear backscatter up to here is fill [1]: -50 dB, where the sensor's own noise is near -25 dB. A hair above 1e-5, a
+usual fill value that has no exact float32."""
 STRIP_PIXELS = 3
 """Fill counts as a strip where it is at least this wide and high [pixels]; smaller spots are only masked themselves."""
 NOISE_PIXELS = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import pyproj
@@ -48,7 +49,7 @@ def tight_bounds(boxes: Sequence[Box]) -> Box:
             merged[-1][1] = max(merged[-1][1], east)
         else:
             merged.append([west, east])
-    gaps = [(after[0] - before[1], n) for n, (before, after) in enumerate(zip(merged, merged[1:], strict=False))]
+    gaps = [(after[0] - before[1], n) for n, (before, after) in enumerate(pairwise(merged))]
     round_the_back = merged[0][0] + 360 - merged[-1][1]
     widest, where = max(gaps, default=(-1.0, 0))
     if widest > round_the_back:
@@ -59,9 +60,7 @@ def tight_bounds(boxes: Sequence[Box]) -> Box:
 def meet(a: Iterable[Box], b: Iterable[Box]) -> bool:
     """Whether any box of one set touches any box of the other."""
     others = tuple(b)
-    return any(
-        w1 <= e2 and w2 <= e1 and s1 <= n2 and s2 <= n1 for w1, s1, e1, n1 in a for w2, s2, e2, n2 in others
-    )
+    return any(w1 <= e2 and w2 <= e1 and s1 <= n2 and s2 <= n1 for w1, s1, e1, n1 in a for w2, s2, e2, n2 in others)
 
 
 def footprint_boxes(code: str, transform: Sequence[float], shape: Sequence[int]) -> tuple[Box, ...]:

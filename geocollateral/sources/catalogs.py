@@ -82,6 +82,6 @@ SERVICES: Mapping[str, CatalogService] = {
 """By the name a user types."""
 
 RADAR_GEOMETRY_ADVICE = (
-    "Sentinel-1 GRD in radar geometry has no map grid. Use terrain-corrected backscatter (planetary-computer's sentinel-1-rtc) "
-    "or a service that orthorectifies (sentinelhub)."
+    "Sentinel-1 GRD in radar geometry has no map grid. Use terrain-corrected backscatter (sentinel-1-rtc of "
+    "planetary-computer) or a service that orthorectifies (sentinelhub)."
 )

@@ -128,7 +128,7 @@ class DocumentClient:
 
 
 class _Later(Exception):
-    """This try failed; another may not."""
+    """One try failed; another may not."""
 
     def __init__(
         self, reason: str, *, status: int | None = None, asked: float | None = None, too_much: bool = False
@@ -175,7 +175,7 @@ def _proxy_for(url: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _connections(process: int, proxy: str, connect: float, read: float) -> PoolManager:
+def _connections(_process: int, proxy: str, connect: float, read: float) -> PoolManager:
     """Connections of this process, kept alive between pages."""
     import urllib3
 

@@ -1,9 +1,9 @@
 """One observation per platform, sensing instant, tile and relative orbit.
 
-Catalogues list the same look more than once: paging twins, reprocessed products beside the old ones, Sentinel-1 products whose
-ids differ in their last four characters. The newest processing wins. What is *not* a duplicate: the parts of one
-overpass that two stations received, or that were cut into two datastrips. Each holds ground the other lacks; both are kept and
-laid over each other later, per day.
+Catalogues list the same look more than once: paging twins, reprocessed products beside the old ones, Sentinel-1
+products whose ids differ in their last four characters. The newest processing wins. What is *not* a duplicate: the
+parts of one overpass that two stations received, or that were cut into two datastrips. Each holds ground the other
+lacks; both are kept and laid over each other later, per day.
 
 All functions here are pure, and their result does not depend on the order of the items.
 """
@@ -27,10 +27,11 @@ from geocollateral.sources.offsets import FOREIGN_BASELINE, parse_baseline
 from geocollateral.sources.orbits import direction_of, platform_of, relative_orbit_of, tile_of
 
 SLICE_SECONDS = 10
-"""Radar scenes of one platform and orbit no further apart are one look: the next slice of a pass starts 25 seconds later."""
+"""Radar scenes of one platform and orbit no further apart are one look: the next slice of a pass starts 25 seconds
+later."""
 TILE_SECONDS = 600
-"""Scenes of one tile, platform and orbit no further apart are one look: reprocessing can move the instant from that of the tile
-to that of the data take, minutes before; the next pass of that orbit comes ten days later."""
+"""Scenes of one tile, platform and orbit no further apart are one look: reprocessing can move the instant from that of
+the tile to that of the data take, minutes before; the next pass of that orbit comes ten days later."""
 COVERED = 0.95
 """Share of a scene's footprint that a newer one must hold to stand in for it."""
 SUPERSEDES = "geocollateral:supersedes"
@@ -75,8 +76,8 @@ def drop_duplicates(items: Sequence[pystac.Item]) -> list[pystac.Item]:
 def processing_rank(item: pystac.Item) -> tuple[object, ...]:
     """Sorts scenes by how new their processing is; equal only for equal ids.
 
-    Baseline first, then when the product was made, then the catalogue's own sequence. A baseline of 99.99 marks products
-    of CDSE made outside ESA's processing, which gives way to any of ESA's.
+    Baseline first, then when the product was made, then the catalogue's own sequence. A baseline of 99.99 marks
+    products of CDSE made outside ESA's processing, which gives way to any of ESA's.
     """
     p = item.properties
     baseline = parse_baseline(p) or (0, 0)
@@ -127,7 +128,7 @@ def _newest_of(look: Sequence[pystac.Item]) -> list[pystac.Item]:
     out = []
     for item, _ in kept:
         if dropped[item.id]:
-            item = item.clone()  # noqa: PLW2901 - the caller's item stays as it was
+            item = item.clone()  # the caller's item stays as it was
             item.properties[SUPERSEDES] = sorted(dropped[item.id], key=lambda entry: entry["id"])
         out.append(item)
     return out
@@ -162,7 +163,9 @@ def _addresses(feature: Mapping[str, object]) -> str:
     if not isinstance(assets, Mapping):
         return ""
     # Without what follows a question mark: signatures differ from page to page.
-    return json.dumps({str(k): str((v or {}).get("href", "")).partition("?")[0] for k, v in assets.items()}, sort_keys=True)
+    return json.dumps(
+        {str(k): str((v or {}).get("href", "")).partition("?")[0] for k, v in assets.items()}, sort_keys=True
+    )
 
 
 def _freshness(feature: Mapping[str, object]) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """The radiometric offset of Sentinel-2 L2A: decided per scene from metadata, then tested on the scene's own pixels.
 
-From processing baseline 04.00 on, ``reflectance = (DN + BOA_ADD_OFFSET) / 10000`` with -1000 in every band. Catalogues keep
-the digital numbers as they are, or subtract the offset and say so, or subtract it and say nothing. Applied not at all or
-twice, NDVI of a meadow is 0.46 or 1.00 in place of 0.71, and an archive that changes its way shows clearings where none are.
+From processing baseline 04.00 on, ``reflectance = (DN + BOA_ADD_OFFSET) / 10000`` with -1000 in every band. Catalogues
+keep the digital numbers as they are, or subtract the offset and say so, or subtract it and say nothing. Applied not at
+all or twice, NDVI of a meadow is 0.46 or 1.00 in place of 0.71, and an archive that changes its way shows clearings
+where none are.
 
 1. `candidate_offset` finds what the metadata amount to, and on what evidence.
-2. `judge_offset` asks the pixels: vegetation is dark in blue and red. It looks at this one scene only, so that neither later
-   scenes nor the order of arrival change a verdict.
+2. `judge_offset` asks the pixels: vegetation is dark in blue and red. It looks at this one scene only, so that neither
+   later scenes nor the order of arrival change a verdict.
 3. Metadata and pixels that disagree quarantine the scene. Neither is believed over the other.
 """
 
@@ -43,8 +44,9 @@ DARKEST = -0.01
 BRIGHTEST_VEGETATION = 0.09
 """Largest first percentile of the dark bands over vegetation [1].
 
-An offset of -0.1 that was not applied adds 0.1 to all, so the first percentile is at least 0.1 - 0.01 by `DARKEST`. The darkest
-hundredth of true vegetation stays far below, even under haze in red; both bands must exceed it for a verdict.
+An offset of -0.1 that was not applied adds 0.1 to all, so the first percentile is at least 0.1 - 0.01 by `DARKEST`.
+The darkest hundredth of true vegetation stays far below, even under haze in red; both bands must exceed it for a
+verdict.
 """
 
 _BASELINE = re.compile(r"(?:N|^)(\d{2})\.?(\d{2})$")
@@ -180,9 +182,7 @@ def _fits(
     return any(np.percentile(green[band] + offsets[band], 1) <= BRIGHTEST_VEGETATION for band in green)
 
 
-def _clear_land(
-    classes: NDArray[np.generic], valid: NDArray[np.bool_], *wanted: int
-) -> NDArray[np.bool_]:
+def _clear_land(classes: NDArray[np.generic], valid: NDArray[np.bool_], *wanted: int) -> NDArray[np.bool_]:
     """Pixels of the classes, a pixel of the classification (two of the grid) inside their edges."""
     inside = np.isin(classes, wanted) & valid
     return np.asarray(binary_erosion(inside, structure=np.ones((3, 3)), iterations=2, border_value=1))

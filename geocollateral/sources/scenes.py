@@ -1,8 +1,8 @@
 """Items of any STAC catalogue turned into the one form the rest of the program reads.
 
-A canonical item has its bands as assets under our names, the grid of its finest band, its instant in UTC, the offset that its
-metadata amount to, and none of the rest: no thumbnails, no links, no signatures. What an item lacks is not guessed. A band
-whose own metadata contradict its name is left out and named in ``geocollateral:refused``.
+A canonical item has its bands as assets under our names, the grid of its finest band, its instant in UTC, the offset
+that its metadata amount to, and none of the rest: no thumbnails, no links, no signatures. What an item lacks is not
+guessed. A band whose own metadata contradict its name is left out and named in ``geocollateral:refused``.
 """
 
 from __future__ import annotations
@@ -132,10 +132,14 @@ def canonical_item(feature: Mapping[str, Any]) -> pystac.Item:
     except BrokenData as exc:
         raise RefusedItem(f"{name}: {exc}") from exc
     grids = {band: _grid_of(asset, properties) for band, asset in found.items()}
+    whole = _grid_of(properties, properties)
+    if set(found) <= set(RADAR_BANDS):
+        # The bands of one radar scene share the grid of their item. Those of Sentinel-2 do not: they have three sizes.
+        grids = {band: grid if grid.complete else whole for band, grid in grids.items()}
     _require_map_geometry(name, properties, grids)
     platform = platform_of(properties)
     kept: dict[str, Any] = {key: properties[key] for key in KEPT if properties.get(key) is not None}
-    kept |= _grid_properties(grids)
+    kept |= _grid_properties(grids) or (_asset_grid_fields(whole) if whole.complete else {})
     kept |= {
         "platform": platform,
         "constellation": constellation_of(properties, platform)
@@ -295,13 +299,11 @@ def _version(asset: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
 # ---- grids
 
 
-def _grid_of(asset: Mapping[str, Any], properties: Mapping[str, Any]) -> AssetGrid:
-    transform, shape = asset.get("proj:transform"), asset.get("proj:shape")
-    # The item's own grid is that of every asset that has none, where it is one for all (Sentinel-1 RTC).
-    if transform is None and shape is None:
-        transform, shape = properties.get("proj:transform"), properties.get("proj:shape")
+def _grid_of(fields: Mapping[str, Any], properties: Mapping[str, Any]) -> AssetGrid:
+    transform: Any = fields.get("proj:transform")
+    shape: Any = fields.get("proj:shape")
     return AssetGrid(
-        code=_crs_code(asset) or _crs_code(properties),
+        code=_crs_code(fields) or _crs_code(properties),
         transform=tuple(float(v) for v in transform[:6]) if _is_list(transform, 6) else None,
         shape=(int(shape[0]), int(shape[1])) if _is_list(shape, 2) else None,
     )
@@ -357,7 +359,9 @@ def _flat_bbox(bbox: object) -> list[float] | None:
 
 
 def _first(asset: Mapping[str, Any], properties: Mapping[str, Any], *names: str) -> object:
-    return next((source[name] for source in (asset, properties) for name in names if source.get(name) is not None), None)
+    return next(
+        (source[name] for source in (asset, properties) for name in names if source.get(name) is not None), None
+    )
 
 
 def _number(value: object) -> float | None:

@@ -42,8 +42,8 @@ class StacOptions(Params):
         None,
         ge=0,
         le=100,
-        description="Leave out scenes whose eo:cloud_cover is above this [%]. Default: none, since a clouded tile may be clear "
-        "over a parcel.",
+        description="Leave out scenes whose eo:cloud_cover is above this [%]. Default: none, since a clouded tile may "
+        "be clear over a parcel.",
     )
     optical: bool = Field(True, description="Read reflectance.")
     radar: bool = Field(True, description="Read backscatter.")
@@ -62,7 +62,9 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class StacSource:
-    """Imagery that a STAC catalogue lists. Holds settings only and pickles; whatever is opened is closed in the call."""
+    """Imagery that a STAC catalogue lists. Holds settings only and pickles; whatever is opened is closed
+    in the call.
+    """
 
     name: str
     title: str
@@ -93,14 +95,16 @@ class StacSource:
         Raises
         ------
         IncompleteSearch
-            The catalogue was cut off before its last scene, or the header of a scene without a stated grid cannot be had.
+            The catalogue was cut off before its last scene, or the header of a scene without a stated grid cannot be
+            had.
         MissingInput
             There are scenes, and none of them can be read.
         """
         found = self.find(bounds, period)
         if found.refused and not found.items:
             raise MissingInput(
-                f"{self.name} lists {len(found.refused)} scenes here, and none can be read. The first: {found.refused[0]}"
+                f"{self.name} lists {len(found.refused)} scenes here, and none can be read. "
+                f"The first: {found.refused[0]}"
             )
         return list(found.items)
 

@@ -1,7 +1,8 @@
 """Search of a STAC API, listed to its last page before any work starts, or reported as incomplete.
 
-Everything that can cut a listing short is looked for: a page that never comes, a ``next`` link that leads in a circle or off
-the service, fewer items than the service itself counted. Judging on a part of the scenes would look like a judgement.
+Everything that can cut a listing short is looked for: a page that never comes, a ``next`` link that leads in a circle
+or off the service, fewer items than the service itself counted. Judging on a part of the scenes would look like a
+judgement.
 """
 
 from __future__ import annotations
@@ -229,7 +230,9 @@ def _matched(page: Mapping[str, Any]) -> int | None:
 
 def _link(page: Mapping[str, Any], rel: str) -> dict[str, Any] | None:
     links = page.get("links") or []
-    return next((link for link in links if isinstance(link, dict) and link.get("rel") == rel and link.get("href")), None)
+    return next(
+        (link for link in links if isinstance(link, dict) and link.get("rel") == rel and link.get("href")), None
+    )
 
 
 def _as_query(question: Mapping[str, Any]) -> dict[str, str]:

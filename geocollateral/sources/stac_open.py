@@ -1,13 +1,14 @@
 """The names of STAC sources, and what is looked at when one is opened or checked.
 
-``earth-search``, ``planetary-computer``, ``cdse``; ``stac:URL#COLLECTION,COLLECTION``; the path of a folder, a ``catalog.json``, an
-item collection or a stac-geoparquet file. After a service's name a colon and collections choose others than its default.
+``earth-search``, ``planetary-computer``, ``cdse``; ``stac:URL#COLLECTION,COLLECTION``; the path of a folder, a
+``catalog.json``, an item collection or a stac-geoparquet file. After a service's name a colon and collections choose
+others than its default.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
@@ -120,7 +121,11 @@ def _check(source: StacSource, service: CatalogService | None) -> Iterator[Sourc
     yield SourceCheck(name="reachable", ok=True, detail=str(landing.get("title") or landing.get("id") or "answers"))
     classes = [str(c) for c in landing.get("conformsTo") or []]
     searches = any(ITEM_SEARCH in c for c in classes)
-    said = "offers item search" if searches else "does not say that it offers item search: is it the landing page of an API?"
+    said = (
+        "offers item search"
+        if searches
+        else "does not say that it offers item search: is it the landing page of an API?"
+    )
     yield SourceCheck(name="conforms", ok=searches, detail=said)
     for name in source.options.collections:
         yield _collection(source.catalogue, name, client)
@@ -187,11 +192,8 @@ def _remote_source(where: str, options: StacOptions, params: AccessParams) -> St
         params=params,
     )
     is_document = where.rpartition("?")[0].endswith(".json") or where.endswith((".json", ".geojson"))
-    catalogue: ApiCatalogue | StaticCatalogue
-    if is_document or where.startswith("s3://"):
-        catalogue = StaticCatalogue(root=where)
-    else:
-        catalogue = ApiCatalogue(url=where)
+    is_static = is_document or where.startswith("s3://")
+    catalogue = StaticCatalogue(root=where) if is_static else ApiCatalogue(url=where)
     return _unknown_source(where.partition("?")[0], catalogue, access, options)
 
 
@@ -200,10 +202,9 @@ def _local_source(path: Path, options: StacOptions, params: AccessParams) -> Sta
         raise MissingInput(f"There is no STAC catalogue {path}.")
     document = path.resolve()
     if path.is_dir():
-        names = ("catalog.json", "collection.json", "items.parquet")
-        document = next((document / name for name in names if (document / name).is_file()), document)
+        document = next((document / name for name in FOLDER_DOCUMENTS if (document / name).is_file()), document)
         if document.is_dir():
-            raise InvalidInput(f"Expected a folder with {', '.join(names)}, got {path}.")
+            raise InvalidInput(f"Expected a folder with {' or '.join(FOLDER_DOCUMENTS)}, got {path}.")
     access = Access(folders=(document.parent,), params=params)
     catalogue: ParquetCatalogue | StaticCatalogue
     if document.suffix in (".parquet", ".geoparquet"):

@@ -27,8 +27,8 @@ class ParquetCatalogue:
     def features(self, boxes: Sequence[Box], period: Period, collections: Sequence[str]) -> list[dict[str, Any]]:
         """Items as JSON that may meet any box in the period and a day around it; assets' addresses are absolute.
 
-        Row groups and rows are picked by bounding box and time, before any item is made. Boxes of items near 180 degrees
-        are not trusted: whoever is wider than half the globe is given out too, to be judged by its own frame.
+        Row groups and rows are picked by bounding box and time, before any item is made. Boxes of items near 180
+        degrees are not trusted: whoever is wider than half the globe is given out too, to be judged by its own frame.
 
         Raises
         ------

@@ -110,7 +110,7 @@ def read_block(
     verdicts = [_judge(item, n, layers) for n, item in enumerate(plan.items)]
     shape = (len(plan.items), len(bands))
     account = Account(
-        reason=np.full(shape, "", dtype=object),  # type: ignore[arg-type]
+        reason=np.full(shape, "", dtype=object),
         transient=np.zeros(shape, bool),
         sha256=np.full(shape, "", dtype=f"<U{SHORT_HASH}"),
     )
@@ -330,7 +330,9 @@ def _stack(
 
 def _dtype_of(band: str, plan: ReadPlan, reads: Mapping[Key, RasterRead]) -> np.dtype[Any]:
     """Type that holds the numbers of all scenes: the files' own where they agree."""
-    read = {reads[(n, band)].array.dtype for n in range(len(plan.items)) if (n, band) in reads and _was_read(reads, n, band)}
+    read = {
+        reads[(n, band)].array.dtype for n in range(len(plan.items)) if (n, band) in reads and _was_read(reads, n, band)
+    }
     stated = {np.dtype(str(i.assets[band].extra_fields["data_type"])) for i in plan.items if band in i.assets}
     return np.result_type(*(read or stated))
 
@@ -393,4 +395,6 @@ def _judge(item: pystac.Item, n: int, layers: Mapping[Key, _Layer]) -> _Scene:
         note = f"the metadata do not tell the offset ({evidence}), nor do the pixels: {verdict.detail}"
         return _Scene(verdict=verdict, quarantine=True, note=note)
     used = said if None not in stated.values() else f"{verdict.offset:g} by the pixels"
-    return _Scene(verdict=verdict, quarantine=False, note=f"offset {used} ({evidence}); {verdict.verdict}: {verdict.detail}")
+    return _Scene(
+        verdict=verdict, quarantine=False, note=f"offset {used} ({evidence}); {verdict.verdict}: {verdict.detail}"
+    )

@@ -1,7 +1,7 @@
 """Static STAC catalogues: JSON documents that link to each other, in a folder, on a web server or in a bucket.
 
-All documents are read at every search: such catalogues are small, or they are served by an API. Links are followed below the
-catalogue's own folder or origin only. A document that is named and cannot be had makes the search incomplete.
+All documents are read at every search: such catalogues are small, or they are served by an API. Links are followed
+below the catalogue's own folder or origin only. A document that is named and cannot be had makes the search incomplete.
 """
 
 from __future__ import annotations
