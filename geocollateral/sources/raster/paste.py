@@ -16,7 +16,7 @@ from geocollateral.sources.raster.address import redact
 from geocollateral.sources.raster.file import TiffReader, Tiles, bands_of, tiles_of
 from geocollateral.sources.raster.layout import Layout
 from geocollateral.sources.raster.request import Provenance, RasterRead, ReadFault, WindowRequest
-from geocollateral.sources.raster.tiff import is_hole
+from geocollateral.sources.raster.tiff import Buffer, is_hole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,8 +121,10 @@ def _fits(dtype: np.dtype[Any], value: float) -> bool:
     return value == int(value) and limits.min <= value <= limits.max if np.isfinite(value) else False
 
 
-def _is_blank(layout: Layout, nodata: float | None, stored: bytes | None) -> bool:
-    return layout.compression == 1 and stored is not None and nodata != 0 and not any(stored)
+def _is_blank(layout: Layout, nodata: float | None, stored: Buffer | None) -> bool:
+    import numpy as np
+
+    return layout.compression == 1 and stored is not None and nodata != 0 and not np.frombuffer(stored, np.uint8).any()
 
 
 def _paste(

@@ -41,7 +41,7 @@ ranges.
 DOCUMENT_BYTES = 1 << 20
 """Largest token document."""
 REDIRECTS = 3
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,9 +381,9 @@ class _Reader:
         size = 0
         try:
             while True:
-                part = self.response.read(min(CHUNK, limit + 1 - size))
+                part = self.response.read(min(CHUNK, limit + 1 - size), decode_content=False)
                 if not part:
-                    return b"".join(parts)
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
                 parts.append(part)
                 size += len(part)
                 self.meter.add(len(part))
