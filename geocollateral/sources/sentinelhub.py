@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -74,9 +74,7 @@ class SentinelHubSource:
                 features += catalogue.search(client, self.deployment, collection, part, period)
         area = [box(*part) for part in split_bounds(bounds)]
         wanted = [f for f in features if catalogue.meets(f, area, period)]
-        return build_items(
-            wanted, lattice(bounds), self.deployment, cloud_probability=self.options.cloud_probability
-        )
+        return build_items(wanted, lattice(bounds), self.deployment, cloud_probability=self.options.cloud_probability)
 
     def read(self, block: Block, bands: Sequence[str]) -> xr.Dataset:
         """Digital numbers of a block's scenes; see `geocollateral.types.Source`.
@@ -113,7 +111,7 @@ class SentinelHubSource:
     def parcel_series(
         self,
         parcels: gpd.GeoDataFrame,
-        formulas: dict[str, str],
+        formulas: Mapping[str, str],
         period: Period,
         *,
         clear_classes: Sequence[int] = statistics.CLEAR_CLASSES,
@@ -126,7 +124,7 @@ class SentinelHubSource:
         )
 
     def choose_mode(
-        self, blocks: Sequence[Block], bands: Sequence[str], parcels: gpd.GeoDataFrame, formulas: dict[str, str]
+        self, blocks: Sequence[Block], bands: Sequence[str], parcels: gpd.GeoDataFrame, formulas: Mapping[str, str]
     ) -> Mode:
         """``process`` or ``statistical``: as the options say, or by which takes fewer processing units.
 
@@ -140,7 +138,9 @@ class SentinelHubSource:
         if self.options.mode != "auto":
             return self.options.mode
         pixels = sum((self.estimate(block, bands) for block in blocks), ReadCost())
-        scenes = {item.id for block in blocks for item in block.items if "sentinel-2" in item.properties["constellation"]}
+        scenes = {
+            item.id for block in blocks for item in block.items if "sentinel-2" in item.properties["constellation"]
+        }
         series = statistics.estimate(parcels, formulas, len(scenes))
         return "statistical" if series.processing_units < pixels.processing_units else "process"
 
@@ -198,5 +198,3 @@ def check_sentinelhub(request: SourceRequest) -> list[SourceCheck]:
             check = SourceCheck(name=f"collection {collection}", ok=False, detail=str(error))
         checks.append(check)
     return checks
-
-

@@ -14,6 +14,7 @@ import json
 import secrets
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import deque
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs
 
 from servers.sentinelhub_imagery import (
@@ -37,7 +38,7 @@ from servers.sentinelhub_imagery import (
     summarise,
 )
 
-TOKEN_PATH = "/auth/realms/main/protocol/openid-connect/token"
+TOKEN_PATH = "/auth/realms/main/protocol/openid-connect/token"  # noqa: S105 - a path, no secret
 ENDPOINTS = {
     TOKEN_PATH: "token",
     "/api/v1/catalog/1.0.0/search": "search",
@@ -117,14 +118,13 @@ class SentinelHubServer:
         self.lock = threading.Lock()
         self.minute: tuple[float, float, int] = (0.0, 0.0, 0)
 
-    def __enter__(self) -> SentinelHubServer:
+    def __enter__(self) -> Self:
         hub = self
 
         class Handler(_Handler):
             server_hub = hub
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
@@ -208,7 +208,9 @@ class SentinelHubServer:
         columns = pixels(tiles, window, script, harmonise=data.get("processing", {}).get("harmonizeValues", True))
         output = script.outputs["default"]
         values = script.run(columns)["default"]
-        units = _units(window, script, float_tiff=output["sampleType"] == "FLOAT32", radar=data["type"] == "sentinel-1-grd")
+        units = _units(
+            window, script, float_tiff=output["sampleType"] == "FLOAT32", radar=data["type"] == "sentinel-1-grd"
+        )
         return encode_tiff(values, window, output["sampleType"]), max(units, 0.005)
 
     def statistics(self, body: Mapping[str, Any]) -> tuple[Mapping[str, Any], float]:
@@ -257,12 +259,21 @@ class SentinelHubServer:
             return None
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is no fault of the server; anything else is."""
+        if not isinstance(sys.exception(), OSError | ValueError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_hub: SentinelHubServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Keep quiet."""
 
     def do_POST(self) -> None:
@@ -297,7 +308,12 @@ class _Handler(BaseHTTPRequestHandler):
             return status, json.dumps(told).encode(), headers, 0.0
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if hub.tokens.get(token, 0.0) < time.monotonic():
-            return 401, _error(401, "You are not authorized! Please provide a valid access token within the header."), headers, 0.0
+            return (
+                401,
+                _error(401, "You are not authorized! Please provide a valid access token within the header."),
+                headers,
+                0.0,
+            )
         try:
             answer, units = self._compute(endpoint, json.loads(body), headers)
         except (BadRequest, KeyError, ValueError) as error:
@@ -348,7 +364,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(403, json.dumps({"error": QUOTA}).encode(), headers)
             return
         status = int(fault[:3])
-        waits = {"429ms": "1500", "429s": "2", "429date": format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=3), usegmt=True)}
+        waits = {
+            "429ms": "1500",
+            "429s": "2",
+            "429date": format_datetime(
+                dt.datetime.now(dt.UTC)  # noqa: TID251 - an HTTP date
+                + dt.timedelta(seconds=3),
+                usegmt=True,
+            ),
+        }
         if fault in waits:
             headers["Retry-After"] = waits[fault]
         self._reply(status, _error(status, "by order"), headers)
@@ -416,7 +440,10 @@ def _window(body: Mapping[str, Any], size: Mapping[str, Any]) -> Window:
 
 def _check_radar(data: Mapping[str, Any]) -> None:
     asked = data.get("processing", {})
-    if data["type"] == "sentinel-1-grd" and (asked.get("backCoeff"), asked.get("orthorectify")) != ("GAMMA0_TERRAIN", True):
+    if data["type"] == "sentinel-1-grd" and (asked.get("backCoeff"), asked.get("orthorectify")) != (
+        "GAMMA0_TERRAIN",
+        True,
+    ):
         raise BadRequest("this server holds orthorectified GAMMA0_TERRAIN only")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -296,7 +295,9 @@ def _tile(path: Path, item: Mapping[str, Any], carries_offset: Mapping[str, bool
     radar = "vv" in item["assets"] or "vh" in item["assets"]
     keys = S1_KEYS if radar else S2_KEYS
     assets = {
-        name: (path.parent / item["assets"][key]["href"]).resolve() for name, key in keys.items() if key in item["assets"]
+        name: (path.parent / item["assets"][key]["href"]).resolve()
+        for name, key in keys.items()
+        if key in item["assets"]
     }
     if radar:
         facts |= {"sar:instrument_mode": "IW", "s1:resolution": "HIGH", "s1:polarization": "DV"}

@@ -107,12 +107,13 @@ def _write_optical(
         raster = {"nodata": 0, "scale": 1e-4, "offset": -0.1 if carried else 0}
         assets[band] = {"href": f"./{band}.tif", "raster:bands": [raster], "eo:bands": [{"common_name": band}]}
     seconds = time.replace("-", "").replace(":", "")[:15]
+    sensor, digits = f"S{platform[-2:].upper()}", baseline.replace(".", "")
     facts = {
         "platform": platform,
         "constellation": "sentinel-2",
         "grid:code": f"MGRS-{tile}",
         "s2:processing_baseline": baseline,
-        "s2:product_uri": f"S{platform[-2:].upper()}_MSIL2A_{seconds}_N{baseline.replace('.', '')}_R{orbit:03d}_T{tile}_{seconds}.SAFE",
+        "s2:product_uri": f"{sensor}_MSIL2A_{seconds}_N{digits}_R{orbit:03d}_T{tile}_{seconds}.SAFE",
         "sat:relative_orbit": orbit,
         "sat:orbit_state": "descending",
         "earthsearch:boa_offset_applied": not carried and baseline >= "04.00",
@@ -157,7 +158,13 @@ def _write_radar(
 
 
 def _write(path: Path, values: NDArray[Any], transform: Affine, nodata: float) -> None:
-    profile = {"driver": "GTiff", "height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": values.dtype}
+    profile = {
+        "driver": "GTiff",
+        "height": values.shape[0],
+        "width": values.shape[1],
+        "count": 1,
+        "dtype": values.dtype,
+    }
     profile |= {"crs": f"EPSG:{EPSG}", "transform": transform, "nodata": nodata, "compress": "deflate"}
     with rasterio.open(path, "w", **profile) as file:
         file.write(values, 1)

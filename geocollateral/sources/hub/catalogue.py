@@ -26,9 +26,7 @@ PAGE_UNITS = 0.01
 """Least cost of a page; areas of loans stay far below one unit of 1000 x 1000 km."""
 
 
-def search(
-    client: HubClient, deployment: Deployment, collection: str, bounds: Bounds, period: Period
-) -> list[Feature]:
+def search(client: HubClient, deployment: Deployment, collection: str, bounds: Bounds, period: Period) -> list[Feature]:
     """All features of a collection in a box and a period.
 
     Raises
@@ -121,5 +119,6 @@ def _require_count(features: Sequence[Feature], context: dict[str, Any], collect
     unique = len({str(f["id"]) for f in features})
     if isinstance(matched, int) and matched != unique:
         raise IncompleteSearch(
-            f"The Catalog of Sentinel Hub says that {matched} features of {collection} match and gave {unique}. Run again."
+            f"The Catalog of Sentinel Hub says that {matched} features of {collection} match and gave {unique}. "
+            "Run again."
         )

@@ -32,7 +32,7 @@ from geocollateral.sources.hub.credentials import Credentials
 from geocollateral.sources.hub.deployments import Deployment
 from geocollateral.sources.hub.requests import HubRequest
 from geocollateral.sources.raster.access import AccessParams
-from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
+from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock, SystemClock
 from geocollateral.sources.raster.rate import RateLimit
 from geocollateral.sources.raster.retry import Patience, is_quota, is_retried, parse_http_date, parse_retry_after
 
@@ -70,7 +70,7 @@ class _Shared:
     expires: float = 0.0
 
 
-_shared: dict[tuple[str, str, int], _Shared] = {}
+_shared: dict[tuple[Deployment, str, Clock | None], _Shared] = {}
 _sharing = threading.Lock()
 
 
@@ -201,8 +201,8 @@ class HubClient:
         if answer.status in (400, 401, 403) and not is_quota(answer.status, _text(answer)):
             said = self.credentials.scrub(_message(answer))
             raise InvalidInput(
-                f"Sentinel Hub ({self.deployment.name}) does not accept the credentials (HTTP {answer.status}: {said}). "
-                "Look at SH_CLIENT_ID and SH_CLIENT_SECRET: they belong to one deployment, and secrets expire."
+                f"Sentinel Hub ({self.deployment.name}) refuses the credentials (HTTP {answer.status}: {said}). "
+                "Look at SH_CLIENT_ID and SH_CLIENT_SECRET: each belongs to one deployment, and secrets expire."
             )
         return answer
 
@@ -220,7 +220,9 @@ class HubClient:
 
     def _shared(self) -> _Shared:
         account = hashlib.sha256(f"{self.credentials.client_id}\n{self.credentials.client_secret}".encode()).hexdigest()
-        key = (self.deployment.token_url, account, id(self.clock))
+        # A source that was pickled brings a copy of the system's clock; a clock of a test stands for itself.
+        clock = None if isinstance(self.clock, SystemClock) else self.clock
+        key = (self.deployment, account, clock)
         with _sharing:
             if key not in _shared:
                 requests, units = self.deployment.requests_per_minute, self.deployment.units_per_minute

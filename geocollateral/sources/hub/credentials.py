@@ -56,7 +56,7 @@ def read_credentials(profile: str | None) -> Credentials:
 
 
 def _from_file(profile: str | None) -> tuple[str, str] | None:
-    from sentinelhub import SHConfig
+    from sentinelhub.config import SHConfig
 
     # Looked at first: the library writes a file of defaults where it finds none.
     if not Path(SHConfig.get_config_location()).is_file():

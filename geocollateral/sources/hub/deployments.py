@@ -12,7 +12,8 @@ from geocollateral.errors import InvalidInput
 from geocollateral.types import Params
 
 TOKEN_PATH = "/auth/realms/main/protocol/openid-connect/token"  # noqa: S105 - a path, no secret
-COLLECTIONS = ("sentinel-2-l2a", "sentinel-1-grd")
+Collection = Literal["sentinel-2-l2a", "sentinel-1-grd"]
+COLLECTIONS: tuple[Collection, ...] = ("sentinel-2-l2a", "sentinel-1-grd")
 Mode = Literal["process", "statistical", "auto"]
 
 
@@ -23,7 +24,7 @@ class SentinelHubOptions(Params):
     token_url: str | None = Field(
         None, description="Where that deployment gives tokens; default: its own realm ``main``."
     )
-    collections: tuple[Literal["sentinel-2-l2a", "sentinel-1-grd"], ...] = Field(
+    collections: tuple[Collection, ...] = Field(
         COLLECTIONS, min_length=1, description="What is searched and read; radar costs the more."
     )
     mode: Mode = Field(
@@ -57,7 +58,9 @@ def require_safe(url: str) -> None:
     parts = urlsplit(url)
     local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
     if not (parts.scheme == "https" or local) or not parts.hostname:
-        raise InvalidInput(f"Sentinel Hub is reached by https only, got {parts.scheme or 'no scheme'}://{parts.hostname}.")
+        raise InvalidInput(
+            f"Sentinel Hub is reached by https only, got {parts.scheme or 'no scheme'}://{parts.hostname}."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidInput(f"The address of Sentinel Hub at {parts.hostname} must hold no user, query or fragment.")
 

@@ -113,5 +113,5 @@ def _require_place(page: object, geobox: GeoBox) -> None:
     if not np.allclose(got, [a.a, a.e, a.c, a.f], rtol=0, atol=GRID_TOLERANCE * abs(a.a)):
         raise BrokenAnswer(f"the picture lies at {got.tolist()}, asked for {[a.a, a.e, a.c, a.f]}")
     code = tags.get("ProjectedCSTypeGeoKey")
-    if code is not None and int(code) != geobox.crs.epsg:
+    if code is not None and f"EPSG:{int(code)}" != str(geobox.crs):
         raise BrokenAnswer(f"the picture is in EPSG:{int(code)}, asked for {geobox.crs}")

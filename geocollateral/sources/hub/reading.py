@@ -134,6 +134,8 @@ def assemble(
     variables: dict[str, xr.DataArray] = {}
     following = iter(answers)
     for n, plan in enumerate(plans):
+        if not plan.parts:
+            continue
         found = [(part, next(following)) for part in plan.parts]
         told = _summary([answer for _, answer in found])
         for band in plan.bands:
@@ -147,7 +149,7 @@ def assemble(
             status[n, b], reason[n, b], transient[n, b] = told.status, told.reason, told.transient
             scale[n, b], offset[n, b] = facts["raster:scale"], facts["raster:offset"]
     a = block.geobox.affine
-    moments = [pd.Timestamp(plan.item.datetime).tz_convert(None) for plan in plans]
+    moments = [_sensed(plan.item) for plan in plans]
     return xr.Dataset(
         {
             **{band: variables[band] for band in bands if band in variables},
@@ -215,7 +217,7 @@ def _parts(
 def _parse(body: bytes, part: Part) -> PartAnswer:
     planes, mask = split_planes(parse_image(body, part.geobox, len(part.bands) + 1, part.dtype), part.bands)
     for band, most in (("scl", 11), ("clp", 255)):
-        if band in planes and (planes[band][mask] > most).any():
+        if band in planes and (planes[band][mask].astype(np.int64) > most).any():
             raise BrokenAnswer(f"{band} holds values above {most}")
     if not mask.any():
         return PartAnswer(planes=planes, mask=mask, status="outside", reason="the scene holds nothing of the window")
@@ -246,6 +248,12 @@ def _empty(count: int, height: int, width: int, facts: dict[str, object]) -> xr.
     kept = nodata if dtype.kind == "f" else int(nodata)
     values = np.full((count, height, width), kept, dtype=dtype)
     return xr.DataArray(values, dims=("time", "y", "x"), attrs={"nodata": kept, "units": facts["unit"]})
+
+
+def _sensed(item: pystac.Item) -> np.datetime64:
+    if item.datetime is None:
+        raise BrokenData(f"Scene {item.id} has no time of sensing.")
+    return pd.Timestamp(item.datetime).tz_convert(None).to_datetime64()
 
 
 def _orbit(item: pystac.Item) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,10 @@ from geocollateral.sources.raster.cache import make_key
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
-    from sentinelhub import DataCollection, SHConfig
-    from shapely.geometry.base import BaseGeometry
+    from sentinelhub.config import SHConfig
+    from sentinelhub.data_collections import DataCollection
+    from sentinelhub.geometry import BBox
+    from shapely import MultiPolygon, Polygon
 
 LONGEST_SIDE = 2500
 """Pixels along a side of an answer, the service's limit."""
@@ -53,7 +56,7 @@ def split_window(geobox: GeoBox, longest: int = LONGEST_SIDE) -> list[tuple[slic
     def cuts(length: int) -> list[slice]:
         count = max(-(-length // longest), 1)
         edges = [round(length * n / count) for n in range(count + 1)]
-        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
     return [(rows, columns) for rows in cuts(geobox.shape.y) for columns in cuts(geobox.shape.x)]
 
@@ -70,7 +73,8 @@ def process_request(
     bands
         Names of the service. ``dataMask`` comes last in the answer.
     """
-    from sentinelhub import BBox, CRS, MimeType, SentinelHubRequest
+    from sentinelhub.api.process import SentinelHubRequest
+    from sentinelhub.constants import MimeType, ResamplingType
 
     radar = acquisition.collection == "sentinel-1-grd"
     script = evalscripts.bands_script(
@@ -79,8 +83,8 @@ def process_request(
     data = SentinelHubRequest.input_data(
         _collection(deployment, acquisition.collection),
         time_interval=(acquisition.start, acquisition.end),
-        upsampling="NEAREST",
-        downsampling="NEAREST",
+        upsampling=ResamplingType.NEAREST,
+        downsampling=ResamplingType.NEAREST,
         other_args=_other_args(acquisition),
     )
     height, width = geobox.shape
@@ -88,7 +92,7 @@ def process_request(
         evalscript=script,
         input_data=[data],
         responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
-        bbox=BBox(tuple(geobox.boundingbox.bbox), CRS(str(geobox.crs.epsg))),
+        bbox=_box(geobox),
         size=(int(width), int(height)),
         config=_config(deployment),
     )
@@ -102,7 +106,7 @@ def process_request(
 
 def statistical_request(
     deployment: Deployment,
-    geometry: BaseGeometry,
+    geometry: Polygon | MultiPolygon,
     geobox: GeoBox,
     interval: tuple[dt.datetime, dt.datetime],
     script: str,
@@ -123,23 +127,22 @@ def statistical_request(
     bands, samples
         Input bands of the script and dates with data, for the cost.
     """
-    from sentinelhub import BBox, CRS, Geometry, SentinelHubStatistical
+    from sentinelhub.api.statistical import SentinelHubStatistical
+    from sentinelhub.constants import ResamplingType
+    from sentinelhub.geometry import Geometry
 
-    crs = CRS(str(geobox.crs.epsg))
     data = SentinelHubStatistical.input_data(
         _collection(deployment, "sentinel-2-l2a"),
-        upsampling="NEAREST",
-        downsampling="NEAREST",
+        upsampling=ResamplingType.NEAREST,
+        downsampling=ResamplingType.NEAREST,
         other_args={"processing": {"harmonizeValues": True}},
     )
-    aggregation = SentinelHubStatistical.aggregation(
-        script, interval, "P1D", resolution=(PIXEL_M, PIXEL_M)
-    )
+    aggregation = SentinelHubStatistical.aggregation(script, interval, "P1D", resolution=(PIXEL_M, PIXEL_M))
     request = SentinelHubStatistical(
         aggregation=aggregation,
         input_data=[data],
-        bbox=BBox(tuple(geobox.boundingbox.bbox), crs),
-        geometry=Geometry(geometry, crs),
+        bbox=_box(geobox),
+        geometry=Geometry(geometry, _box(geobox).crs),
         calculations={"default": {"statistics": {"default": {"percentiles": {"k": list(PERCENTILES)}}}}},
         config=_config(deployment),
     )
@@ -168,10 +171,20 @@ def _other_args(acquisition: Acquisition) -> dict[str, Any]:
     }
 
 
+def _box(geobox: GeoBox) -> BBox:
+    from sentinelhub.constants import CRS
+    from sentinelhub.geometry import BBox
+
+    left, bottom, right, top = geobox.boundingbox.bbox
+    return BBox((left, bottom, right, top), CRS(str(geobox.crs).removeprefix("EPSG:")))
+
+
 def _collection(deployment: Deployment, name: str) -> DataCollection:
-    from sentinelhub import DataCollection
+    from sentinelhub.data_collections import DataCollection
 
     stock = {"sentinel-2-l2a": DataCollection.SENTINEL2_L2A, "sentinel-1-grd": DataCollection.SENTINEL1_IW}[name]
+    if stock.service_url == deployment.base_url:  # the library takes no second name for the same collection
+        return stock
     # Without service_url the stock collection wins over the configured deployment: requests, and the token with them,
     # would go to the commercial service. The registry of the library is shared by all threads.
     with _defining:
@@ -179,7 +192,7 @@ def _collection(deployment: Deployment, name: str) -> DataCollection:
 
 
 def _config(deployment: Deployment) -> SHConfig:
-    from sentinelhub import SHConfig
+    from sentinelhub.config import SHConfig
 
     # Defaults only: no file of the user is read, no credentials are in it.
     return SHConfig(use_defaults=True, sh_base_url=deployment.base_url, sh_token_url=deployment.token_url)

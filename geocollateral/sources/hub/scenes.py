@@ -38,7 +38,7 @@ OVERPASS = dt.timedelta(minutes=10)
 GSD = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B01": 60, "B09": 60}
 SCALE = 1e-4
 OPTICAL_NODATA = 65535
-"""Where ``dataMask`` is 0. Not 0: the service clamps dark pixels to 0 when it takes the offset off, and they are data."""
+"""Where ``dataMask`` is 0. Not 0: the service clamps dark pixels to 0 as it takes the offset off, and they are data."""
 CLOUD_PROBABILITY = "clp"
 FIELDS = "geocollateral:"
 
@@ -80,8 +80,8 @@ def build_items(
         passes[(collection, _platform(feature), _orbit(feature))].append(feature)
     items = []
     for (collection, platform, orbit), members in passes.items():
-        for tiles in _overpasses(members):
-            items.append(_item(collection, platform, orbit, tiles, grid, deployment, cloud_probability))
+        about = (collection, platform, orbit)
+        items += [_item(about, tiles, grid, deployment, cloud_probability) for tiles in _overpasses(members)]
     return sorted(items, key=lambda item: (item.datetime, item.id))
 
 
@@ -174,14 +174,9 @@ def _overpasses(features: Sequence[Feature]) -> list[list[Feature]]:
 
 
 def _item(
-    collection: str,
-    platform: str,
-    orbit: str,
-    tiles: Sequence[Feature],
-    grid: GeoBox,
-    deployment: Deployment,
-    cloud_probability: bool,
+    about: tuple[str, str, str], tiles: Sequence[Feature], grid: GeoBox, deployment: Deployment, cloud_probability: bool
 ) -> pystac.Item:
+    collection, platform, orbit = about
     first, last = _sensed(tiles[0]), _sensed(tiles[-1])
     state, _, relative = orbit.partition("-")
     properties: dict[str, object] = {
@@ -189,9 +184,9 @@ def _item(
         "proj:transform": [float(v) for v in tuple(grid.affine)[:6]],
         "proj:shape": [int(v) for v in grid.shape],
         "constellation": "sentinel-1" if collection == "sentinel-1-grd" else "sentinel-2",
-        "start_datetime": _text(first.replace(microsecond=0)),
-        # The service takes whole seconds; the one after the last holds its fraction.
-        "end_datetime": _text(last.replace(microsecond=0) + dt.timedelta(seconds=1)),
+        # The service takes whole seconds, and the Catalog may have rounded to them: one more on either side.
+        "start_datetime": _text(first.replace(microsecond=0) - dt.timedelta(seconds=1)),
+        "end_datetime": _text(last.replace(microsecond=0) + dt.timedelta(seconds=2)),
         FIELDS + "collection": collection,
         FIELDS + "tiles": [str(tile["id"]) for tile in tiles],
         FIELDS + "version": _version(tiles),
@@ -209,11 +204,11 @@ def _item(
     )
     clp = cloud_probability and deployment.has_cloud_probability
     for band, name in service_bands(collection, cloud_probability=clp).items():
-        item.add_asset(band, _asset(collection, band, name))
+        item.add_asset(band, _asset(collection, name))
     return item
 
 
-def _asset(collection: str, band: str, name: str) -> pystac.Asset:
+def _asset(collection: str, name: str) -> pystac.Asset:
     facts: dict[str, object]
     if collection == "sentinel-1-grd":
         facts = {"gsd": 10, "data_type": "float32", "raster:scale": 1.0, "raster:offset": 0.0, "nodata": "nan"}

@@ -33,7 +33,7 @@ from geocollateral.types import SERIES_COLUMNS, Period, ReadCost
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from shapely.geometry.base import BaseGeometry
+    from shapely import MultiPolygon, Polygon
 
 CLEAR_CLASSES = (4, 5, 6)
 """Scene classes that count as a clear look at the ground: vegetation, not vegetated, water."""
@@ -229,7 +229,7 @@ def _bands(formulas: Mapping[str, str]) -> tuple[str, ...]:
     return (*sorted({band for text in formulas.values() for band in evalscripts.bands_of_formula(text)}), "scl")
 
 
-def _project(geometry: BaseGeometry) -> tuple[BaseGeometry, str]:
+def _project(geometry: Polygon | MultiPolygon) -> tuple[Polygon | MultiPolygon, str]:
     import geopandas as gpd
 
     centre = geometry.centroid
@@ -238,7 +238,7 @@ def _project(geometry: BaseGeometry) -> tuple[BaseGeometry, str]:
     return gpd.GeoSeries([geometry], crs="EPSG:4326").segmentize(0.002).to_crs(code).iloc[0], code
 
 
-def _window(projected: tuple[BaseGeometry, str]) -> GeoBox:
+def _window(projected: tuple[Polygon | MultiPolygon, str]) -> GeoBox:
     from math import ceil, floor
 
     from affine import Affine
