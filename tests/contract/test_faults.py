@@ -143,7 +143,7 @@ def test_no_fault_changes_a_pixel_in_silence(server: FaultServer, clean: dict[st
             lasting = fault in LASTING or (fault, kind) == ("403 token", "token")
             if times == 1 and not lasting:
                 assert outcome == "identical", (fault, kind, seed, outcome)  # one fault is got over
-            if times == 1000 and not (kind == "token" and fault in ("flipped", "zeros", "wrong range")):
+            if times == 1000 and fault != "flipped":  # of several tiles, each may come whole in some try
                 assert outcome != "identical", (fault, kind, seed)  # the fault was there
     assert sum(counts.values()) >= 350
 
@@ -159,8 +159,11 @@ def test_the_harness_sees_a_silent_difference(
 
     monkeypatch.setattr(transport.Transport, "_try", trusting)
     server.order("flipped", 1000, lambda asked: kind_of(asked) == "tile")
-    [read] = read_windows([request_of("none", f"{server.url}/data")], access_to(server), clock=FakeClock())
-    assert outcome_of(read, clean["none"]) == "SILENT"
+    outcomes = set()
+    for _ in range(20):  # a flipped byte may lie outside the window
+        [read] = read_windows([request_of("none", f"{server.url}/data")], access_to(server), clock=FakeClock())
+        outcomes.add(outcome_of(read, clean["none"]))
+    assert "SILENT" in outcomes
 
 
 def test_a_wrong_token_is_renewed_once_and_shown_nowhere(
