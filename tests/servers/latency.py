@@ -1,4 +1,5 @@
-"""A proxy that delays what a client sends: each request of a connection, and the connection itself, takes that much longer.
+"""A proxy that delays what a client sends: each request of a connection, and the connection itself, takes that much
+longer.
 
 It runs as a process of its own, so that it does not share an interpreter with the program it slows:
 ``python latency.py UPSTREAM_PORT MILLISECONDS`` prints the port it listens on.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from geocollateral.sources.raster.address import Address
 from geocollateral.sources.raster.cache import BlockCache, make_key
 from geocollateral.sources.raster.layout import HEADER_BYTES, HEADER_LIMIT, Layout, parse_layout
-from geocollateral.sources.raster.request import ReadFault, WindowRequest
+from geocollateral.sources.raster.request import ReadFault, Undecodable, WindowRequest
 from geocollateral.sources.raster.tiff import Buffer, decode, is_hole
-from geocollateral.sources.raster.transport import Answer, Fetched, Transport, Undecodable
+from geocollateral.sources.raster.transport import Answer, Fetched, Transport
 
 if TYPE_CHECKING:
     import numpy as np

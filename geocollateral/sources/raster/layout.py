@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from geocollateral.sources.raster.request import Expected, ReadFault, Transform
-from geocollateral.sources.raster.transport import Undecodable
+from geocollateral.sources.raster.request import Expected, ReadFault, Transform, Undecodable
 
 if TYPE_CHECKING:
     import numpy as np

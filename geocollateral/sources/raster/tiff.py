@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geocollateral.sources.raster.layout import PLAIN_CODECS, Layout
-from geocollateral.sources.raster.transport import Undecodable
+from geocollateral.sources.raster.request import Undecodable
 
 if TYPE_CHECKING:
     import numpy as np
