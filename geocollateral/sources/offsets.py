@@ -41,13 +41,17 @@ MAX_NEGATIVE = 0.01
 """Largest share of clear land with reflectance below 0."""
 DARKEST = -0.01
 """Smallest first percentile of a dark band over clear land [1]."""
-BRIGHTEST_VEGETATION = 0.09
-"""Largest first percentile of the dark bands over vegetation [1].
+BRIGHTEST_DARK = 0.09
+"""Largest first percentile of blue or red over clear land that rules out an offset left in [1].
 
-An offset of -0.1 that was not applied adds 0.1 to all, so the first percentile is at least 0.1 - 0.01 by `DARKEST`.
-The darkest hundredth of true vegetation stays far below, even under haze in red; both bands must exceed it for a
-verdict.
+An offset of -0.1 that was not applied adds 0.1 to all, so the first percentile is at least 0.1 - 0.01 by `DARKEST`. The
+darkest hundredth of true vegetation stays far below, in red even under haze; where both bands exceed it over
+vegetation, the offset was left in.
 """
+BRIGHTEST_GREY, GREY_RATIO = 0.18, 1.3
+"""What bare land looks like with an offset left in: a first percentile of blue below the former [1], and of red less
+than the latter times that of blue. Soil, gravel and sand are redder (1.3 to 2.2); 0.1 added to both makes them grey.
+Brighter grey, such as salt or concrete, says nothing."""
 
 _BASELINE = re.compile(r"(?:N|^)(\d{2})\.?(\d{2})$")
 _PRODUCT_BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
@@ -176,10 +180,14 @@ def _fits(
         shifted = values + offsets[band]
         if np.mean(shifted < 0) > MAX_NEGATIVE or np.percentile(shifted, 1) < DARKEST:
             return False
-    # Bare land alone says nothing from above: gravel and sand are as bright as soil with an offset too many.
-    if min(values.size for values in green.values()) < MIN_PIXELS:
-        return None
-    return any(np.percentile(green[band] + offsets[band], 1) <= BRIGHTEST_VEGETATION for band in green)
+    bright = [np.percentile(values + offsets[band], 1) for band, values in land.items()]
+    if min(bright) <= BRIGHTEST_DARK:
+        return True
+    if min(values.size for values in green.values()) >= MIN_PIXELS:
+        return any(np.percentile(values + offsets[band], 1) <= BRIGHTEST_DARK for band, values in green.items())
+    if len(bright) == len(DARK_BANDS) and bright[0] <= BRIGHTEST_GREY and bright[1] < GREY_RATIO * bright[0]:
+        return False
+    return None
 
 
 def _clear_land(classes: NDArray[np.generic], valid: NDArray[np.bool_], *wanted: int) -> NDArray[np.bool_]:

@@ -24,7 +24,8 @@ from geocollateral.sources.instants import (
 from geocollateral.types import Period
 
 ZONES = sorted(zoneinfo.available_timezones())
-INSTANTS = st.datetimes(dt.datetime(2014, 1, 1), dt.datetime(2035, 1, 1), timezones=st.just(dt.UTC))
+FIRST, LAST = dt.datetime(2014, 1, 1), dt.datetime(2035, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+INSTANTS = st.datetimes(FIRST, LAST, timezones=st.just(dt.UTC))
 
 
 @given(INSTANTS, st.sampled_from(ZONES))

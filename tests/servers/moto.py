@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 START_SECONDS = 60
 REGION = "us-east-1"
@@ -26,7 +27,7 @@ class Moto:
         self.port = _free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> Moto:
+    def __enter__(self) -> Self:
         program = Path(sys.prefix) / "moto" / "bin" / "python"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

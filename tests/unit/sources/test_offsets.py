@@ -143,13 +143,25 @@ def test_t2_a_lying_flag_is_seen_on_vegetation(
     assert (found.verdict, found.offset) == (verdict, borne_out)
 
 
-def test_t2_subtracted_twice_is_seen_on_bare_land_and_not_applied_is_not_claimed_there() -> None:
-    soil = {"blue": 0.08, "red": 0.16}
-    assert judge(dict.fromkeys(soil, OFFSET), 0, scl=5, reflectance=soil).verdict == "disagrees"
-    # Gravel is as bright as soil with an offset too many: that cannot be told, and is not claimed.
-    desert = {"blue": 0.16, "red": 0.28}
-    assert judge(dict.fromkeys(desert, 0.0), 0, scl=5, reflectance=desert).verdict == "untested"
-    assert judge(dict.fromkeys(soil, 0.0), 1000, scl=5, reflectance=soil).verdict == "untested"
+@pytest.mark.parametrize(
+    ("soil", "stated", "added", "verdict"),
+    [
+        # Winter fields, dark and redder than blue: all four cases are told.
+        ((0.04, 0.06), 0.0, 0, "agrees"),
+        ((0.04, 0.06), OFFSET, 1000, "agrees"),
+        ((0.04, 0.06), OFFSET, 0, "disagrees"),
+        ((0.04, 0.06), 0.0, 1000, "disagrees"),
+        # Gravel and sand are as bright as soil with an offset left in: that cannot be told, and is not claimed.
+        ((0.13, 0.22), 0.0, 0, "untested"),
+        ((0.16, 0.28), 0.0, 0, "untested"),
+        ((0.08, 0.16), 0.0, 1000, "untested"),
+        ((0.30, 0.34), 0.0, 0, "untested"),
+        ((0.08, 0.16), OFFSET, 0, "disagrees"),
+    ],
+)
+def test_t2_bare_land(soil: tuple[float, float], stated: float, added: int, verdict: str) -> None:
+    ground = dict(zip(("blue", "red"), soil, strict=True))
+    assert judge(dict.fromkeys(ground, stated), added, scl=5, reflectance=ground).verdict == verdict
 
 
 def test_t2_haze_that_lightens_blue_is_no_offset() -> None:
