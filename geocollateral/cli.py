@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from geocollateral import __version__
 from geocollateral.errors import GeocollateralError
 
 if TYPE_CHECKING:
+    from geocollateral.config import Settings
     from geocollateral.types import Assessment
 
 EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
@@ -108,12 +110,14 @@ def assess(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="threads, processes, or the address of a Dask scheduler.")
     ] = None,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Keep what services gave, so that it is not fetched twice.")
+    ] = True,
 ) -> None:
     """Due diligence of the parcels of one file: series, dated changes, value and alerts per parcel, with a report."""
     from geocollateral import service
-    from geocollateral.config import load_settings
 
-    knobs = load_settings(settings)
+    knobs = _load_settings(settings, cache=cache)
     asked = {name: value for name, value in (("workers", workers), ("scheduler", scheduler)) if value is not None}
     if asked:
         knobs = service.with_compute(knobs, asked)
@@ -158,11 +162,9 @@ def estimate(
 ) -> None:
     """Scenes, bytes, processing units and minutes of an assessment, before anything is spent."""
     from geocollateral import service
-    from geocollateral.config import load_settings
 
-    found = service.estimate(
-        parcels, source=source, period=(start, None), as_of=as_of, settings=load_settings(settings), datum=datum
-    )
+    knobs = _load_settings(settings, cache=True)
+    found = service.estimate(parcels, source=source, period=(start, None), as_of=as_of, settings=knobs, datum=datum)
     cost = found.cost
     rows = {
         "source": found.source,
@@ -197,6 +199,15 @@ def sources(
     _print_rows(rows)
     if any(row.get("result", "ok") != "ok" for row in rows):
         raise typer.Exit(EXIT_CODES["unavailable"])
+
+
+def _load_settings(path: Path | None, *, cache: bool) -> Settings:
+    """Settings of the file and the environment; the block cache in the user's cache folder where they name none."""
+    from geocollateral.config import load_settings
+    from geocollateral.service import with_cache
+
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geocollateral"
+    return with_cache(load_settings(path), own if cache else None)
 
 
 class _Progress:

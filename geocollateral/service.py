@@ -291,6 +291,12 @@ def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
     return settings.model_copy(update={"compute": compute})
 
 
+def with_cache(settings: Settings, folder: Path | None) -> Settings:
+    """Settings with the block cache in a folder, unless they name one; None: with no cache at all."""
+    chosen = None if folder is None else settings.access.cache_dir or folder
+    return settings.model_copy(update={"access": settings.access.model_copy(update={"cache_dir": chosen})})
+
+
 def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
     """One row of words per parcel, for a terminal."""
     rows = []

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy import ndimage
+from shapely import box
+from shapely.geometry import Polygon
 
 from geocollateral import service
 from geocollateral.config import Settings
@@ -152,3 +156,44 @@ def test_r10_the_clock_of_the_machine_changes_nothing(world: Any, monkeypatch: p
 def test_the_traps_can_spring(world: Any, tmp_path: Path) -> None:
     """The same world with its clearing has an alert: the tests above are not passed by a line that sees nothing."""
     assert [alert.parcel_id for alert in assess(world).alerts] == ["felled"]
+
+
+def radar_only(world: Any, vv: np.ndarray) -> xr.Dataset:
+    """The radar world with one plane of VV on every look, and nothing else."""
+    cube = world.cube.drop_vars("VH")
+    cube["VV"].values[:] = vv
+    return cube
+
+
+def series_of(world: Any, cube: xr.Dataset, outlines: dict[str, tuple[str, Polygon]]) -> pd.DataFrame:
+    placed = replace(world, outlines=outlines)
+    found = service.assess(
+        placed.write_parcels(), source=placed.write_cube("plane.nc", cube), settings=SYNCHRONOUS, with_pictures=False
+    )
+    return found.series
+
+
+@pytest.mark.parametrize("metres", [0.0, 2.0, 4.9, 5.1, 8.9])
+def test_t6_a_ramp_of_easting_is_read_where_it_lies(radar_world: Any, metres: float) -> None:
+    """A raster whose value is its easting: the mean over a parcel is the easting of its middle, to a decimetre."""
+    size = radar_world.cube.sizes["x"]
+    ramp = np.broadcast_to(0.01 + 0.001 * (np.arange(size) + 0.5), (size, size))
+    left = 11 + metres / 10
+    series = series_of(radar_world, radar_only(radar_world, ramp), {"p": ("forestry", box(left, 12, left + 6, 20))})
+    easting = (10 ** (series["mean"] / 10) - 0.01) / 0.001 * 10
+    assert len(series) > 50
+    assert easting.to_numpy() == pytest.approx(10 * (left + 3), abs=0.1)
+
+
+def test_t5_a_constant_with_holes_gives_the_constant(radar_world: Any) -> None:
+    """Nothing is resampled, so nothing bleeds from where there is no data."""
+    size = radar_world.cube.sizes["x"]
+    plane = np.full((size, size), 0.05)
+    plane[np.random.default_rng(5).random(plane.shape) < 0.3] = np.nan
+    plane[:, 30:] = np.nan
+    outlines = {"holes": ("forestry", box(3.3, 4.4, 17.7, 19.2)), "none": ("forestry", box(31, 5, 38, 15))}
+    series = series_of(radar_world, radar_only(radar_world, plane), outlines)
+    assert set(series["parcel_id"]) == {"holes"}
+    for name in ("mean", "p10", "p50", "p90"):
+        assert series[name].to_numpy() == pytest.approx(10 * np.log10(0.05), abs=1e-5)
+    assert ((series["valid_fraction"] > 0.5) & (series["valid_fraction"] < 0.9)).all()

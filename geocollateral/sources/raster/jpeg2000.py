@@ -19,8 +19,15 @@ from urllib.parse import urlsplit
 from geocollateral.sources.raster.address import Address
 from geocollateral.sources.raster.layout import require_expected
 from geocollateral.sources.raster.paste import failed, fill_of, valid_pixels
-from geocollateral.sources.raster.request import Provenance, RasterProfile, RasterRead, ReadFault, WindowRequest
-from geocollateral.sources.raster.transport import Answer, Transport, Undecodable
+from geocollateral.sources.raster.request import (
+    Provenance,
+    RasterProfile,
+    RasterRead,
+    ReadFault,
+    Undecodable,
+    WindowRequest,
+)
+from geocollateral.sources.raster.transport import Answer, Transport
 from geocollateral.types import ReadCost
 
 if TYPE_CHECKING:

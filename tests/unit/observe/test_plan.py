@@ -7,15 +7,17 @@ import itertools
 
 import geopandas as gpd
 import numpy as np
+import pyproj
 import pystac
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pydantic import ValidationError
-from shapely import affinity, box
+from shapely import MultiPolygon, affinity, box
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
+from geocollateral.intake.geometry import geodesic_area
 from geocollateral.observe.plan import Plan, PlanParams, grid_of, plan_blocks
 
 WEST = GeoBox((200, 200), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
@@ -229,3 +231,23 @@ def test_parcels_must_be_parcels() -> None:
 def test_bounds(field: str, value: int) -> None:
     with pytest.raises(ValidationError):
         PlanParams.model_validate({field: value})
+
+
+def test_t21_parcel_across_180_degrees_is_one_piece_on_the_grid() -> None:
+    """Fiji: the two halves of RFC 7946 meet again in UTM zone 1, and in zone 60 where the imagery lies there."""
+    ground = box(-180.01, -17.01, -179.99, -16.99)  # degrees east of 0 run on below -180
+    halves = MultiPolygon([box(179.99, -17.01, 180.0, -16.99), box(-180.0, -17.01, -179.99, -16.99)])
+    frame = gpd.GeoDataFrame({"parcel_id": ["p"]}, geometry=[halves], crs=4326).set_index("parcel_id")
+    for code in (32701, 32760):
+        to_grid = pyproj.Transformer.from_crs(4326, code, always_xy=True)
+        x, y = to_grid.transform([ground.bounds[0], ground.bounds[2]], [-17.0, -17.0])
+        left, top = round(min(x), -1) - 5_000, round(y[0], -1) + 5_000
+        tile = GeoBox((1500, 1500), Affine(10, 0, left, 0, -10, top), f"EPSG:{code}")
+        plan = plan_blocks(frame, [item("s", tile)], PlanParams())
+        [block] = plan.blocks
+        assert plan.visible_fraction["p"] == pytest.approx(1.0)
+        shape = plan.geometries[block.block_id]["p"]
+        west, _, east, _ = shape.bounds
+        assert east - west < 2_500
+        assert shape.area == pytest.approx(geodesic_area(halves), rel=5e-3)  # the grid's own scale apart
+        assert block.geobox.shape.x < 260
