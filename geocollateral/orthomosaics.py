@@ -470,7 +470,8 @@ def _statistics(
     """Share of the parcel that is shown, and its rows of the series."""
     cover = zonal.coverage({task.parcel_id: task.geometry}, grid)
     seen = (share.ravel()[cover.pixels] >= VALID_SHARE)[None]
-    coverage = float(np.clip((cover.fraction @ seen[0]) / cover.whole, 0, 1)[0])
+    # Shares of cells add up to the whole but for rounding.
+    coverage = round(float(np.clip((cover.fraction @ seen[0]) / cover.whole, 0, 1)[0]), 6)
     empty = pd.DataFrame(columns=list(SERIES_COLUMNS))
     if coverage == 0 or not names:
         return coverage, empty
