@@ -30,6 +30,7 @@ from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
+from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
@@ -130,7 +131,7 @@ def assess(
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
     day = _day_of(span, as_of, items, alive=info.revisit_days is not None)
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     _require_indices(tasks, items, info.name)
@@ -202,7 +203,7 @@ def estimate(
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     name = imagery.info.name
     items = _search(imagery, name, area, _period(period, as_of))
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, name)
     tasks = _tasks(area, plan, imagery, settings, dt.date.max)
     _require_indices(tasks, items, name)
@@ -394,6 +395,11 @@ def _extent(items: Sequence[pystac.Item]) -> str:
     west, south = boxes[:, :2].min(axis=0)
     east, north = boxes[:, 2:].max(axis=0)
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+
+
+def _reach_m(settings: Settings) -> float:
+    """How far stages look beyond a parcel [m]."""
+    return max(settings.masks.dilate_m, 10.0 * speckle.REACH_PIXELS)
 
 
 def _require_overlap(plan: Plan, name: str) -> None:

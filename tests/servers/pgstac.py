@@ -76,7 +76,18 @@ class PgStac:
         subprocess.run(_as_user([*init, "--locale=C"]), check=True, capture_output=True, cwd="/")
         self.port = free_port()
         off = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
-        command = [_program("postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(data), *off]
+        command = [
+            _program("postgres"),
+            "-D",
+            str(data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-k",
+            str(data),
+            *off,
+        ]
         self._spawn(_as_user(command), "postgres.log", {}, self.port)
         deadline = time.monotonic() + START_SECONDS
         while subprocess.run(
@@ -106,8 +117,11 @@ class PgStac:
                 load(str(path), Methods.insert)
         with psycopg.connect(place, autocommit=True) as connection:
             for name, value in COUNT.items():
-                connection.execute("INSERT INTO pgstac.pgstac_settings (name, value) VALUES (%s, %s) "
-                                   "ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value))
+                connection.execute(
+                    "INSERT INTO pgstac.pgstac_settings (name, value) VALUES (%s, %s) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (name, value),
+                )
 
     def _start_api(self) -> None:
         port = free_port()
@@ -119,7 +133,17 @@ class PgStac:
             "PGDATABASE": "postgres",
         }
         application = "stac_fastapi.pgstac.app:create_app"
-        command = [sys.executable, "-m", "uvicorn", "--factory", application, "--host", "127.0.0.1", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--factory",
+            application,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         self._spawn([*command, "--log-level", "warning"], "api.log", environment, port)
         self.url = f"http://127.0.0.1:{port}"
         with urllib.request.urlopen(self.url, timeout=30) as answer:  # noqa: S310 - loopback
@@ -127,9 +151,7 @@ class PgStac:
 
     def _spawn(self, command: Sequence[str], log: str, environment: Mapping[str, str], port: int) -> None:
         with (self._folder / log).open("wb") as file:
-            process = subprocess.Popen(
-                command, stdout=file, stderr=file, env={**os.environ, **environment}, cwd="/"
-            )
+            process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **environment}, cwd="/")
         self._processes.append(process)
         wait_for_port(port, process, START_SECONDS)
 
@@ -143,4 +165,8 @@ def _program(name: str) -> str:
 
 
 def _as_user(command: Sequence[str]) -> list[str]:
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command] if os.geteuid() == 0 else list(command)
+    return (
+        ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
+        if os.geteuid() == 0
+        else list(command)
+    )
