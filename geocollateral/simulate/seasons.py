@@ -38,14 +38,22 @@ class Crop:
     """Share of the ground under straw after harvest."""
 
 
+# fmt: off
 CROPS: Mapping[str, Crop] = {
-    "winter_wheat": Crop(material="crop", base_c=0, half_cover=640, growth_width=150, senescence=1960, senescence_width=85, ripe=2130, full_cover=0.93, thirst=0.35, longest_days=262, residue=0.65),
-    "maize": Crop(material="crop", base_c=8, half_cover=400, growth_width=70, senescence=1480, senescence_width=110, ripe=1560, full_cover=0.92, thirst=0.45, longest_days=125, residue=0.45),
-    "spring_maize": Crop(material="crop", base_c=8, half_cover=430, growth_width=75, senescence=1330, senescence_width=100, ripe=1440, full_cover=0.93, thirst=0.45, longest_days=158, residue=0.45),
-    "rice": Crop(material="rice", base_c=10, half_cover=420, growth_width=90, senescence=1330, senescence_width=110, ripe=1440, full_cover=0.94, thirst=0.10, longest_days=135, residue=0.55),
-    "rape": Crop(material="crop", base_c=2, half_cover=700, growth_width=190, senescence=2050, senescence_width=90, ripe=2200, full_cover=0.90, thirst=0.25, longest_days=225, residue=0.4),
-    "vegetable": Crop(material="crop", base_c=5, half_cover=330, growth_width=75, senescence=1500, senescence_width=140, ripe=1000, full_cover=0.80, thirst=0.20, longest_days=95, residue=0.05),
-}  # fmt: skip
+    "winter_wheat": Crop(material="crop", base_c=0, half_cover=640, growth_width=150,
+        senescence=1960, senescence_width=85, ripe=2130, full_cover=0.93, thirst=0.35, longest_days=262, residue=0.65),
+    "maize": Crop(material="crop", base_c=8, half_cover=400, growth_width=70,
+        senescence=1480, senescence_width=110, ripe=1560, full_cover=0.92, thirst=0.45, longest_days=125, residue=0.45),
+    "spring_maize": Crop(material="crop", base_c=8, half_cover=430, growth_width=75,
+        senescence=1330, senescence_width=100, ripe=1440, full_cover=0.93, thirst=0.45, longest_days=158, residue=0.45),
+    "rice": Crop(material="rice", base_c=10, half_cover=420, growth_width=90,
+        senescence=1330, senescence_width=110, ripe=1440, full_cover=0.94, thirst=0.10, longest_days=135, residue=0.55),
+    "rape": Crop(material="crop", base_c=2, half_cover=700, growth_width=190,
+        senescence=2050, senescence_width=90, ripe=2200, full_cover=0.90, thirst=0.25, longest_days=225, residue=0.4),
+    "vegetable": Crop(material="crop", base_c=5, half_cover=330, growth_width=75,
+        senescence=1500, senescence_width=140, ripe=1000, full_cover=0.80, thirst=0.20, longest_days=95, residue=0.05),
+}
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +107,7 @@ def grow(rotation: str, traits: Traits, weather: Weather, husbandry: Husbandry, 
         For the farmer's days; the same generator state gives the same days whatever the husbandry.
     """
     seasons = [_fail(season, husbandry) for season in _plan(rotation, traits, weather, husbandry, rng)]
-    return Field(seasons=tuple(seasons), surface=_draw(seasons, traits, weather, husbandry, rng))
+    return Field(seasons=tuple(seasons), surface=_draw(seasons, traits, weather, husbandry))
 
 
 def green_of(season: Season, traits: Traits, weather: Weather) -> tuple[Days, Days]:
@@ -146,7 +154,7 @@ def _plan(
             if husbandry.abandoned_from is not None and day >= husbandry.abandoned_from:
                 continue
             late = 15 if year == husbandry.late_year and crop != "winter_wheat" else 0
-            season = _season(crop, int(round(day)), weather, late + float(wait))
+            season = _season(crop, round(day), weather, late + float(wait))
             if season.sown < weather.days.size and season.harvested > season.sown + 20:
                 found.append(season)
     return found
@@ -184,8 +192,8 @@ def _season(crop: str, sown: int, weather: Weather, waiting: float) -> Season:
     ripe = int(np.searchsorted(heat, CROPS[crop].ripe))
     if sown < 0:  # sown before the first day known: as ripe as the calendar says
         ripe = CROPS[crop].longest_days + sown
-    end = start + ripe + int(round(waiting))
-    return Season(crop=crop, sown=sown, harvested=min(end, sown + CROPS[crop].longest_days + int(round(waiting))))
+    end = start + ripe + round(waiting)
+    return Season(crop=crop, sown=sown, harvested=min(end, sown + CROPS[crop].longest_days + round(waiting)))
 
 
 def _fail(season: Season, husbandry: Husbandry) -> Season:
@@ -194,9 +202,7 @@ def _fail(season: Season, husbandry: Husbandry) -> Season:
     return replace(season, lost_from=husbandry.failure[0], lost=husbandry.failure[1])
 
 
-def _draw(
-    seasons: list[Season], traits: Traits, weather: Weather, husbandry: Husbandry, rng: np.random.Generator
-) -> Surface:
+def _draw(seasons: list[Season], traits: Traits, weather: Weather, husbandry: Husbandry) -> Surface:
     n = weather.days.size
     parts: dict[str, Days] = {
         name: np.zeros(n) for name in ("crop", "rice", "rape_flower", "straw", "turbid_water", "grass")

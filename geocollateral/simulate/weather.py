@@ -59,12 +59,12 @@ class Weather:
     @property
     def day_of_year(self) -> NDArray[np.int64]:
         """1 on the first of January."""
-        return (self.days - self.days.astype("datetime64[Y]")).astype(np.int64) + 1
+        return np.asarray((self.days - self.days.astype("datetime64[Y]")).astype(np.int64) + 1)
 
     @property
     def month(self) -> NDArray[np.int64]:
         """0 in January."""
-        return self.days.astype("datetime64[M]").astype(np.int64) % 12
+        return np.asarray(self.days.astype("datetime64[M]").astype(np.int64) % 12)
 
     def warmth(self, above_c: float) -> NDArray[np.float64]:
         """Growing degree-days of each day [K d]."""
