@@ -41,8 +41,10 @@ class Material:
 # fmt: off
 _TABLE: tuple[Material, ...] = (
     # ---- living plants, closed canopy
-    Material(name="crop", reflectance=(0.026, 0.056, 0.030, 0.088, 0.29, 0.38, 0.41, 0.43, 0.215, 0.100),
+    Material(name="crop", reflectance=(0.026, 0.056, 0.030, 0.088, 0.29, 0.38, 0.41, 0.43, 0.190, 0.085),
              vv_db=-11.5, vh_db=-17.0, veil=0.70, snow_share=0.9),
+    Material(name="wheat", reflectance=(0.023, 0.050, 0.028, 0.080, 0.30, 0.40, 0.44, 0.455, 0.128, 0.058),
+             vv_db=-13.0, vh_db=-18.5, veil=0.80, snow_share=0.9),
     Material(name="rice", reflectance=(0.024, 0.050, 0.027, 0.080, 0.26, 0.34, 0.37, 0.385, 0.175, 0.075),
              vv_db=-10.0, vh_db=-16.5, veil=0.65, snow_share=0.9),
     Material(name="rape_flower", reflectance=(0.045, 0.135, 0.120, 0.175, 0.32, 0.38, 0.41, 0.43, 0.215, 0.105),
@@ -58,7 +60,7 @@ _TABLE: tuple[Material, ...] = (
     Material(name="shrub", reflectance=(0.028, 0.050, 0.034, 0.085, 0.215, 0.275, 0.300, 0.320, 0.205, 0.105),
              vv_db=-10.2, vh_db=-15.6, veil=0.75, snow_share=0.6),
     # ---- dead and leafless plants
-    Material(name="straw", reflectance=(0.085, 0.125, 0.170, 0.200, 0.225, 0.245, 0.265, 0.285, 0.350, 0.275),
+    Material(name="straw", reflectance=(0.110, 0.160, 0.220, 0.250, 0.275, 0.298, 0.325, 0.345, 0.430, 0.335),
              vv_db=-13.0, vh_db=-19.5, veil=0.12),
     Material(name="litter", reflectance=(0.042, 0.062, 0.085, 0.108, 0.130, 0.148, 0.165, 0.185, 0.255, 0.190),
              vv_db=-14.0, vh_db=-21.5, veil=0.0),
@@ -67,7 +69,7 @@ _TABLE: tuple[Material, ...] = (
     Material(name="char", reflectance=(0.032, 0.037, 0.042, 0.047, 0.054, 0.061, 0.070, 0.080, 0.130, 0.140),
              vv_db=-13.5, vh_db=-20.5, is_ground=True),
     # ---- ground
-    Material(name="soil", reflectance=(0.098, 0.137, 0.180, 0.203, 0.222, 0.240, 0.257, 0.275, 0.340, 0.295),
+    Material(name="soil", reflectance=(0.090, 0.125, 0.164, 0.185, 0.203, 0.219, 0.235, 0.252, 0.312, 0.270),
              vv_db=-15.5, vh_db=-24.0, is_ground=True),
     Material(name="subsoil", reflectance=(0.125, 0.175, 0.235, 0.260, 0.283, 0.302, 0.320, 0.340, 0.410, 0.370),
              vv_db=-14.0, vh_db=-22.0, is_ground=True),
@@ -106,7 +108,7 @@ _TABLE: tuple[Material, ...] = (
 
 MATERIALS: Mapping[str, Material] = {material.name: material for material in _TABLE}
 INDEX: Mapping[str, int] = {material.name: n for n, material in enumerate(_TABLE)}
-PLANTS: tuple[str, ...] = ("crop", "rice", "rape_flower", "grass", "broadleaf", "evergreen", "needle", "shrub")
+PLANTS: tuple[str, ...] = ("crop", "wheat", "rice", "rape_flower", "grass", "broadleaf", "evergreen", "needle", "shrub")
 """Living plants: their sum is the green cover."""
 WATERS: tuple[str, ...] = ("clear_water", "turbid_water", "pond_water")
 SNOW: tuple[float, ...] = (0.78, 0.80, 0.79, 0.785, 0.775, 0.765, 0.755, 0.735, 0.105, 0.090)

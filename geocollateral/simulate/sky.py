@@ -79,7 +79,7 @@ def _clouds(size: int, cover: float, sun: Sun, rng: np.random.Generator) -> tupl
     """Clouds that cover a share of the scene, and their shadows where sun and altitude put them."""
     nothing = np.zeros((size, size), np.float32)
     side = pad_to_fast(size + size // 3)
-    slope, gain = float(rng.uniform(2.9, 3.6)), float(rng.uniform(1.6, 5.0))
+    slope, gain = float(rng.uniform(2.9, 3.6)), float(rng.uniform(0.7, 3.6))
     altitude_m = float(rng.uniform(500, 3200))
     if cover <= 0.002:
         return nothing, nothing
