@@ -22,6 +22,7 @@ from geocollateral.simulate.cog import Georeference, write_cog
 from geocollateral.simulate.grid import PIXEL_M
 from geocollateral.simulate.items import OPTICAL, RADAR, optical_item, radar_item
 from geocollateral.simulate.mixing import REACH, ZoneMap, map_zones
+from geocollateral.simulate.notes import MARK, write_notes
 from geocollateral.simulate.overpasses import (
     OpticalScene,
     RadarScene,
@@ -37,8 +38,8 @@ from geocollateral.simulate.truth import SiteTruth, tell_truth, write_truth
 from geocollateral.simulate.worlds import SiteSpec, WorldSpec, find_world
 
 Progress = Callable[[int, int], None]
-MARK = "simulated-world.json"
-"""File by which a folder of ours is known."""
+UNFINISHED = "unfinished"
+"""Empty file that marks a world while it is built."""
 _NODATA_RADAR = -32768.0
 
 
@@ -111,6 +112,8 @@ def build(
     twice = {name for part in found for name in part.listed_twice}
     write_catalogue(target, spec, [item for item in items for _ in range(1 + (item["id"] in twice))])
     write_truth(target, [part.truth for part in found if part.truth is not None])
+    write_notes(target, spec, seed, items)
+    (target / UNFINISHED).unlink()
     return target
 
 
@@ -132,11 +135,11 @@ def _make_room(folder: Path, *, overwrite: bool) -> Path:
                 raise InvalidInput(
                     f"Expected a new or empty folder, got {folder} with files in it. Overwrite it by --overwrite."
                 )
-            if not (folder / MARK).is_file():
+            if not (folder / MARK).is_file() and not (folder / UNFINISHED).is_file():
                 raise InvalidInput(f"Refused to overwrite {folder}: it holds files and no {MARK}, so it is no world.")
             shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("{}\n", encoding="utf-8")
+    (folder / UNFINISHED).touch()
     return folder
 
 
