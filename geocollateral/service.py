@@ -264,6 +264,37 @@ def source_table(check: str | None = None, settings: Settings | None = None) -> 
     ]
 
 
+def simulate(
+    folder: str | Path,
+    *,
+    world: str,
+    seed: int = 0,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build a simulated world with known truth into a folder; see `geocollateral.simulate.build`."""
+    from geocollateral.simulate import build
+
+    return build(folder, world, seed=seed, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def world_table() -> list[dict[str, str]]:
+    """The simulated worlds there are: name, size and what they are for."""
+    from geocollateral.simulate import WORLDS
+
+    return [
+        {
+            "world": world.name,
+            "sites": str(len(world.sites)),
+            "from": world.start.isoformat(),
+            "to": world.end.isoformat(),
+            "what": world.title,
+        }
+        for world in WORLDS.values()
+    ]
+
+
 def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
     """Settings with some fields of ``compute`` replaced.
 
