@@ -9,14 +9,17 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pystac
 import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.compute import ComputeParams, run_blocks
+from geocollateral.errors import BrokenData
 from geocollateral.observe import cube
-from geocollateral.observe.plan import Plan
+from geocollateral.observe.looks import longitude_of, look_days
+from geocollateral.observe.plan import Plan, is_radar
 from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
 
 Role = Literal["before", "after", "latest"]
@@ -69,17 +72,21 @@ def take_map(
     None where the source has no colours or the area is larger than `MAX_MAP_PIXELS`.
     """
     by_grid: dict[GeoBox, list[Block]] = {}
-    for block in plan.blocks:
+    for block in (b for b in plan.blocks if not all(map(is_radar, b.items))):
         by_grid.setdefault(plan.grids[block.block_id], []).append(block)
+    if not by_grid:
+        return None
     grid, blocks = max(by_grid.items(), key=lambda entry: sum(len(b.parcel_ids) for b in entry[1]))
-    window = _union_window(grid, [plan.geometries[i] for b in blocks for i in b.parcel_ids])
+    window = _union_window(grid, [plan.geometries[b.block_id][i] for b in blocks for i in b.parcel_ids])
     if window.shape.x * window.shape.y > MAX_MAP_PIXELS:
         return None
     members = [i for b in blocks for i in b.parcel_ids]
     day = _best_day(series[series["parcel_id"].isin(members)])
     if day is None:
         return None
-    block = _with_day(Block(block_id="map", geobox=window, parcel_ids=(), items=blocks[0].items), day)
+    every = {item.id: item for b in blocks for item in b.items}.values()
+    items = sorted(every, key=lambda item: (item.datetime, item.id))
+    block = _with_day(Block(block_id="map", geobox=window, parcel_ids=(), items=tuple(items)), day)
     taken = _colours(source, block)
     if taken is None:
         return None
@@ -148,8 +155,10 @@ def _best_day(series: pd.DataFrame) -> dt.date | None:
 
 
 def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
-    home = next(block for block in plan.blocks if parcel_id in block.parcel_ids)
-    window = _union_window(plan.grids[home.block_id], [plan.geometries[parcel_id]])
+    home = plan.optical_home(parcel_id)
+    if home is None:
+        return []
+    window = _union_window(plan.grids[home.block_id], [plan.geometries[home.block_id][parcel_id]])
     block = _with_day(
         Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day
     )
@@ -157,8 +166,16 @@ def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
 
 
 def _with_day(block: Block, day: dt.date) -> Block:
-    items = tuple(item for item in block.items if item.datetime is not None and item.datetime.date() == day)
+    times = np.array([_utc(item) for item in block.items], "datetime64[ns]")
+    at = look_days(times, longitude_of(block.geobox)) == np.datetime64(day)
+    items = tuple(item for item, wanted in zip(block.items, at, strict=True) if wanted)
     return Block(block_id=block.block_id, geobox=block.geobox, parcel_ids=block.parcel_ids, items=items)
+
+
+def _utc(item: pystac.Item) -> np.datetime64:
+    if item.datetime is None:
+        raise BrokenData(f"scene {item.id} has no datetime")
+    return np.datetime64(item.datetime.astimezone(dt.UTC).replace(tzinfo=None), "ns")
 
 
 def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:

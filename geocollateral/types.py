@@ -161,7 +161,7 @@ class Source(Protocol):
         Parameters
         ----------
         bounds
-            West, south, east, north [degrees, WGS 84].
+            West, south, east, north [degrees, WGS 84]; west > east where they cross 180 degrees.
         period
             Nothing acquired after ``period.end`` is returned.
 
@@ -234,6 +234,58 @@ class CostedSource(Source, Protocol):
     def estimate(self, block: Block, bands: Sequence[str]) -> ReadCost:
         """What `read` of the same would take, without fetching any imagery."""
         ...
+
+
+@runtime_checkable
+class ParcelStatistics(Source, Protocol):
+    """A source that can compute series of parcels itself, without handing out pixels: cheap where parcels are few."""
+
+    def parcel_series(
+        self,
+        parcels: gpd.GeoDataFrame,
+        formulas: Mapping[str, str],
+        period: Period,
+        *,
+        clear_classes: Sequence[int] = ...,
+    ) -> pd.DataFrame:
+        """Statistics of each index over the clear part of each parcel, per day.
+
+        Parameters
+        ----------
+        parcels
+            Indexed by ``parcel_id``, EPSG:4326, polygons. Nothing but the geometry leaves the machine.
+        formulas
+            Arithmetic in our names of optical bands, by index, such as ``{"ndvi": "(nir - red) / (nir + red)"}``.
+        clear_classes
+            Scene classes (SCL) that count as a clear look at the ground.
+
+        Returns
+        -------
+        Columns `SERIES_COLUMNS`, one row per parcel, solar day and index with at least one clear pixel.
+
+        Raises
+        ------
+        ServiceUnavailable
+            A part of the series was not given.
+        QuotaExceeded
+            The account or this run has no budget left.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What an assessment would take, before anything is spent."""
+
+    source: str
+    n_parcels: int
+    n_blocks: int
+    first: dt.date | None
+    last: dt.date | None
+    """First and last acquisition found."""
+    cost: ReadCost
+    minutes: float
+    """A rough figure [min]."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyproj
 import xarray as xr
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,43 @@ class Looks:
     """Scenes of each day, joined by ``+``."""
 
 
-def fuse_days(indices: xr.Dataset, clear: NDArray[np.bool_], scene_ids: Sequence[str]) -> Looks:
+def look_days(times: NDArray[np.datetime64], longitude: float) -> NDArray[np.datetime64]:
+    """Day of the look each acquisition belongs to.
+
+    Acquisitions of one solar day are one look, also where midnight UTC parts them (an overpass at 178 degrees east
+    happens at 22:30 UTC). The look is named by the UTC day of its first acquisition, so that no name is later than
+    what was acquired.
+
+    Parameters
+    ----------
+    times
+        Shape (time,), UTC, rising.
+    longitude
+        Of the place [degrees].
+
+    Returns
+    -------
+    Shape (time,), datetime64[D].
+    """
+    hours = (longitude + 180.0) % 360.0 - 180.0
+    shift = np.timedelta64(round(hours / 15.0 * 3600), "s")
+    _, first, member = np.unique((times + shift).astype("datetime64[D]"), return_index=True, return_inverse=True)
+    return np.asarray(times[first].astype("datetime64[D]")[member])
+
+
+def longitude_of(geobox: GeoBox) -> float:
+    """Longitude of the middle of a block [degrees, WGS 84]."""
+    box = geobox.boundingbox
+    to_wgs84 = pyproj.Transformer.from_crs(str(geobox.crs), "EPSG:4326", always_xy=True)
+    return float(to_wgs84.transform((box.left + box.right) / 2, (box.bottom + box.top) / 2)[0])
+
+
+def fuse_days(
+    indices: xr.Dataset,
+    clear: NDArray[np.bool_],
+    scene_ids: Sequence[str],
+    days: NDArray[np.datetime64] | None = None,
+) -> Looks:
     """Join the scenes of each day; where several saw a pixel clearly, their mean counts as one look.
 
     Parameters
@@ -33,8 +71,10 @@ def fuse_days(indices: xr.Dataset, clear: NDArray[np.bool_], scene_ids: Sequence
         Shape (time, pixel), True = clear.
     scene_ids
         One per time.
+    days
+        Day of the look of each time (`look_days`); None: the UTC day.
     """
-    days = indices["time"].values.astype("datetime64[D]")
+    days = indices["time"].values.astype("datetime64[D]") if days is None else days
     unique, inverse = np.unique(days, return_inverse=True)
     names = ["+".join(sorted(scene_ids[int(i)] for i in np.flatnonzero(inverse == n))) for n in range(len(unique))]
     any_clear = np.zeros((len(unique), clear.shape[1]), bool)

@@ -1,0 +1,123 @@
+"""Our evalscripts (V3): JavaScript that the service runs on every pixel.
+
+They hold names of bands, formulas and classes, nothing of a parcel, a loan or a borrower.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+
+from geocollateral.errors import InvalidInput
+
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.USub, ast.UAdd)
+
+
+def bands_script(bands: Sequence[str], *, sample_type: str, units: str | None) -> str:
+    """Raw numbers of bands and ``dataMask`` last, one output, nothing computed.
+
+    Parameters
+    ----------
+    bands
+        Names of the service, such as ``B04``.
+    sample_type
+        ``UINT16`` or ``FLOAT32``.
+    units
+        Of all bands, such as ``DN``; None for the service's own choice (linear power for radar).
+    """
+    names = [*bands, "dataMask"]
+    source: dict[str, object] = {"bands": names} | ({"units": units} if units else {})
+    setup = {
+        "input": [source],
+        "output": {"id": "default", "bands": len(names), "sampleType": sample_type},
+        "mosaicking": "SIMPLE",
+    }
+    values = ", ".join(f"s.{name}" for name in names)
+    return _script(setup, f"function evaluatePixel(s) {{\n  return [{values}];\n}}")
+
+
+def statistics_script(
+    formulas: Mapping[str, str], names: Mapping[str, str], clear_classes: Sequence[int] | None
+) -> str:
+    """Indices of each pixel seen clearly, one output each, and the mask that says which pixels count.
+
+    Parameters
+    ----------
+    formulas
+        Arithmetic in our band names, by the name of its index.
+    names
+        Our band name to that of the service.
+    clear_classes
+        Scene classes that count as a clear look; None leaves the classification out.
+
+    Raises
+    ------
+    InvalidInput
+        A formula is more than arithmetic in known bands.
+    """
+    used = sorted({band for formula in formulas.values() for band in bands_of_formula(formula)})
+    unknown = sorted(set(used) - set(names))
+    if unknown:
+        raise InvalidInput(f"Statistics know no band {', '.join(unknown)}; known: {', '.join(sorted(names))}.")
+    bands = [names[band] for band in used]
+    units = ["REFLECTANCE"] * len(bands)
+    if clear_classes is not None:
+        bands, units = [*bands, "SCL"], [*units, "DN"]
+    outputs = [{"id": index, "bands": 1, "sampleType": "FLOAT32"} for index in formulas]
+    setup = {
+        "input": [{"bands": [*bands, "dataMask"], "units": [*units, "DN"]}],
+        "output": [*outputs, {"id": "dataMask", "bands": 1}],
+        "mosaicking": "SIMPLE",
+    }
+    lines = [f"  const {band} = s.{names[band]};" for band in used]
+    lines += [f"  const i{n} = {_javascript(formula)};" for n, formula in enumerate(formulas.values())]
+    seen = ["s.dataMask === 1", *(f"isFinite(i{n})" for n in range(len(formulas)))]
+    if clear_classes is not None:
+        seen.append(f"{json.dumps(sorted(clear_classes))}.indexOf(s.SCL) >= 0")
+    lines.append(f"  const seen = {' && '.join(seen)};")
+    given = [f"{json.dumps(index)}: [seen ? i{n} : 0]" for n, index in enumerate(formulas)]
+    lines.append(f"  return {{{', '.join(given)}, dataMask: [seen ? 1 : 0]}};")
+    return _script(setup, "function evaluatePixel(s) {\n" + "\n".join(lines) + "\n}")
+
+
+def bands_of_formula(formula: str) -> tuple[str, ...]:
+    """Band names in a formula, sorted."""
+    return tuple(sorted({node.id for node in ast.walk(_parse(formula)) if isinstance(node, ast.Name)}))
+
+
+def _javascript(formula: str) -> str:
+    # JavaScript refuses -a ** b, so every operation gets its brackets.
+    def text(node: ast.expr) -> str:
+        match node:
+            case ast.Constant():
+                return repr(float(node.value))  # type: ignore[arg-type]
+            case ast.Name():
+                return node.id
+            case ast.UnaryOp():
+                return f"({'-' if isinstance(node.op, ast.USub) else '+'}{text(node.operand)})"
+            case ast.BinOp(op=ast.Pow()):
+                return f"Math.pow({text(node.left)}, {text(node.right)})"
+            case ast.BinOp():
+                sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}[type(node.op)]
+                return f"({text(node.left)} {sign} {text(node.right)})"
+        raise InvalidInput(f"Formula {formula!r} holds more than arithmetic.")
+
+    return text(_parse(formula).body)
+
+
+def _parse(formula: str) -> ast.Expression:
+    try:
+        tree = ast.parse(formula, mode="eval")
+    except SyntaxError as error:
+        raise InvalidInput(f"Formula {formula!r} is no arithmetic: {error.msg}.") from error
+    for node in ast.walk(tree):
+        number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        shape = isinstance(node, ast.Expression | ast.BinOp | ast.UnaryOp | ast.Name | ast.Load)
+        if not (number or shape or isinstance(node, OPERATORS)):
+            raise InvalidInput(f"Formula {formula!r} holds more than arithmetic in bands: {type(node).__name__}.")
+    return tree
+
+
+def _script(setup: Mapping[str, object], evaluate: str) -> str:
+    return f"//VERSION=3\nfunction setup() {{\n  return {json.dumps(setup, sort_keys=True)};\n}}\n{evaluate}\n"
