@@ -39,6 +39,9 @@ from geocollateral.sources.duplicates import SUPERSEDES
 from geocollateral.sources.stac import StacSource
 from geocollateral.types import OPTICAL_BANDS, READ_STATUSES, Block, Period
 
+# rasterio 1.4 multiplies affines the old way where the simulated world is drawn.
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning:rasterio")
+
 EVERYWHERE = (-180.0, -90.0, 180.0, 90.0)
 EVER = Period(start=None, end=dt.date(2100, 1, 1))
 DAY = "2023-05-11T03:05:00"
