@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,25 @@ from servers.catalogue import (
     SIZE,
     Layout,
     Scene,
+    lonlat_bounds,
     sentinel1_item,
     sentinel2_item,
     truth,
     write_catalogue,
     write_tiff,
 )
+from servers.faults import Asked, FaultServer, Reply, folder_upstream
+from servers.pages import Pages
 
 from geocollateral.errors import BrokenData, IncompleteSearch, InvalidInput, MissingInput
 from geocollateral.simulate import build
 from geocollateral.sources import check_source, open_source
 from geocollateral.sources.borders import NOISE_PIXELS
+from geocollateral.sources.catalogs import SERVICES
 from geocollateral.sources.duplicates import SUPERSEDES
+from geocollateral.sources.schemes import SourceRequest
 from geocollateral.sources.stac import StacSource
+from geocollateral.sources.stac_open import open_service
 from geocollateral.types import OPTICAL_BANDS, READ_STATUSES, Block, Period
 
 # rasterio 1.4 multiplies affines the old way where the simulated world is drawn.
@@ -383,6 +390,36 @@ def test_options_choose_scenes(tmp_path: Path) -> None:
     assert ids(collections=("sentinel-1-rtc",)) == ["r"]
     with pytest.raises(InvalidInput, match="no option"):
         open_source(str(tmp_path), cloud=3)
+
+
+def test_addresses_are_signed_at_the_read_and_kept_unsigned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service in the manner of Planetary Computer: signed addresses in its items have expired, others are refused."""
+    files = folder_upstream(tmp_path)
+    tokens: list[str] = []
+
+    def answer(asked: Asked) -> Reply:
+        if asked.path.startswith("/token/"):
+            tokens.append(f"sig=fresh{len(tokens)}")
+            document = {"token": tokens[-1], "msft:expiry": "2100-01-01T00:00:00Z"}
+            return Reply(200, json.dumps(document).encode())
+        if asked.path.startswith("/files/") and asked.query not in tokens:
+            return Reply(403, b"AuthenticationFailed")
+        return files(asked) if asked.path.startswith("/files/") else pages(asked)
+
+    with FaultServer(answer) as server:
+        feature = sentinel2_item(tmp_path, Scene(day=DAY), "planetary-computer", assets_at=server.url)
+        for asset in feature["assets"].values():
+            asset["href"] += "?sig=EXPIRED"
+        pages = Pages([feature])
+        monkeypatch.setenv("PC_SDK_SAS_URL", f"{server.url}/token")
+        service = replace(SERVICES["planetary-computer"], url=server.url, radar=())
+        source = open_service(service, SourceRequest(what=""))
+        items = source.search(lonlat_bounds(), EVER)
+        numbers = source.read(Block(block_id="b", geobox=GRID, parcel_ids=("p",), items=tuple(items)), ["red", "scl"])
+    assert (numbers["status"] == "ok").all()
+    assert tokens
+    for text in (json.dumps([i.to_dict() for i in items]), repr(numbers.attrs), repr(numbers["reason"].values)):
+        assert "sig=" not in text
 
 
 # ---- catalogues that are broken or hostile
