@@ -180,7 +180,7 @@ def estimate(deployment: Deployment, access: AccessParams, block: Block, bands: 
         cost += ReadCost(scenes=1)
         for part in plan.parts:
             pixels = int(part.geobox.shape.y) * int(part.geobox.shape.x)
-            size = math.ceil(pixels * (len(part.bands) + 1) * np.dtype(part.dtype).itemsize * COMPRESSED)
+            size = math.ceil(pixels * (len(part.bands) + 2) * np.dtype(part.dtype).itemsize * COMPRESSED)
             kept = cache is not None and part.request.key(part.version) in cache
             cost += ReadCost(
                 requests=0 if kept else 1,
@@ -215,7 +215,7 @@ def _parts(
 
 
 def _parse(body: bytes, part: Part) -> PartAnswer:
-    planes, mask = split_planes(parse_image(body, part.geobox, len(part.bands) + 1, part.dtype), part.bands)
+    planes, mask = split_planes(parse_image(body, part.geobox, len(part.bands) + 2, part.dtype), part.bands)
     for band, most in (("scl", 11), ("clp", 255)):
         if band in planes and (planes[band][mask].astype(np.int64) > most).any():
             raise BrokenAnswer(f"{band} holds values above {most}")

@@ -157,9 +157,12 @@ class TestEvalscripts:
     def test_bands_as_they_are(self) -> None:
         script = evalscripts.bands_script(["B04", "SCL"], sample_type="UINT16", units="DN")
         assert script.startswith("//VERSION=3\n")
-        assert run(script, {"B04": 1234, "SCL": 4, "dataMask": 1}) == [1234, 4, 1]
+        assert run(script, {"B04": 1234, "SCL": 4, "dataMask": 1}) == [1234, 4, 1, 1 + 1234 + 2 * 4 + 3]
+        assert run(script, {"B04": -5.2, "SCL": 4, "dataMask": 1})[0] == 0
+        assert run(script, {"B04": 70000, "SCL": 4, "dataMask": 1})[0] == 65535
+        assert run(script, {"B04": 1234, "SCL": 4, "dataMask": 0}) == [0, 0, 0, 1]
         setup = json.loads(engine_setup(script))
-        assert setup["output"] == {"id": "default", "bands": 3, "sampleType": "UINT16"}
+        assert setup["output"] == {"id": "default", "bands": 4, "sampleType": "UINT16"}
         assert setup["input"] == [{"bands": ["B04", "SCL", "dataMask"], "units": "DN"}]
 
     def test_statistics_of_what_is_seen(self) -> None:

@@ -10,18 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pystac
 import pytest
-import shapely
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from servers.fake_clock import FakeClock
-from servers.hub_blocks import EVER, QUICK, Opener, block, optical, window
+from servers.hub_blocks import EVER, QUICK, Opener, block, optical, parcels_of, window
 from servers.sentinelhub import SentinelHubServer
-from servers.small_catalogue import EPSG, bounds_of_tiles
+from servers.small_catalogue import bounds_of_tiles
 
 from geocollateral.errors import BrokenData, IncompleteSearch, InvalidInput, QuotaExceeded
 from geocollateral.observe.cube import to_physical
@@ -33,19 +31,6 @@ from geocollateral.types import READ_STATUSES, CostedSource, ParcelStatistics, P
 BANDS = ["blue", "red", "nir", "swir16", "scl"]
 Small = tuple[Path, dict[str, Any]]
 """Folder of the catalogue, and the numbers in its files by item and asset."""
-
-
-def parcels_of(*boxes: tuple[int, int, int, int]) -> gpd.GeoDataFrame:
-    """Parcels by left, top, right, bottom in pixels of the window."""
-    a = window().affine
-    shapes = []
-    for left, top, right, bottom in boxes:
-        (x0, y0), (x1, y1) = a @ (left, top), a @ (right, bottom)
-        shapes.append(shapely.box(x0, y1, x1, y0))
-    frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries(shapes, crs=EPSG).to_crs(4326))
-    frame.index = [f"loan-{n}-of-borrower" for n in range(len(boxes))]
-    frame.index.name = "parcel_id"
-    return frame
 
 
 class TestSearch:
