@@ -10,11 +10,11 @@ import pystac
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from servers.small_catalogue import EPSG, LEFT, ROWS, TOP
 
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.sentinelhub import SentinelHubSource
 from geocollateral.types import Block, Period
+from servers.small_catalogue import EPSG, LEFT, ROWS, TOP
 
 EVER = Period(start=None, end=dt.date(2100, 1, 1))
 QUICK = AccessParams(read_seconds=20.0, connect_seconds=5.0, attempts=3, wait_seconds=60.0)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyproj
 import quickjs
 import rasterio
@@ -146,16 +147,19 @@ class Archive:
     catalogue
         Folder; every ``*.json`` below it that is a STAC item counts.
     carries_offset
-        Item id -> whether its digital numbers carry the offset of +1000, where the item's own flag lies.
+        Item id -> whether its digital numbers carry the offset of +1000, where the item's own flag lies. Default: what
+        the truth of a simulated world says, if there is one; the service has the product and needs no flag.
     """
 
     def __init__(self, catalogue: Path, carries_offset: Mapping[str, bool] | None = None) -> None:
+        known = offsets_by_truth(catalogue) if carries_offset is None else carries_offset
         newest: dict[tuple[Any, ...], Tile] = {}
         for path in sorted(Path(catalogue).rglob("*.json")):
             item = json.loads(path.read_text(encoding="utf-8"))
             if item.get("type") == "Feature" and "assets" in item:
-                tile = _tile(path, item, carries_offset or {})
-                place = tile.properties.get("grid:code") or shapely.geometry.shape(tile.geometry).wkt
+                tile = _tile(path, item, known)
+                # Parts of a tile from two datastrips share all but their outline, and are no twins.
+                place = shapely.geometry.shape(tile.geometry).wkt
                 key = (tile.collection, tile.properties.get("platform"), tile.sensed, place)
                 if key not in newest or tile.made > newest[key].made:
                     newest[key] = tile
@@ -212,6 +216,16 @@ def pixels(tiles: list[Tile], window: Window, script: Script, *, harmonise: bool
             columns[band] = columns[band] / 10_000
     flat = {band: values.ravel() for band, values in columns.items()}
     return {band: mask.ravel().astype(int) if band == "dataMask" else flat[band] for band in script.bands}
+
+
+def offsets_by_truth(catalogue: Path) -> dict[str, bool]:
+    """Items of a simulated world whose flag lies about the offset, and whether their numbers carry it."""
+    path = Path(catalogue) / "truth" / "flaws.parquet"
+    if not path.is_file():
+        return {}
+    flaws = pd.read_parquet(path)
+    lies = flaws[flaws["flaw"].isin(["flag_lies_applied", "flag_lies_not_applied"])]
+    return dict(zip(lies["item_id"], lies["flaw"] == "flag_lies_applied", strict=True))
 
 
 def encode_tiff(values: NDArray[np.float64], window: Window, sample_type: str) -> bytes:
