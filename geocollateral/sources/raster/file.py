@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from geocollateral.sources.raster.address import Address
 from geocollateral.sources.raster.cache import BlockCache, make_key
 from geocollateral.sources.raster.layout import HEADER_BYTES, HEADER_LIMIT, Layout, parse_layout
-from geocollateral.sources.raster.request import ReadFault, WindowRequest
-from geocollateral.sources.raster.tiff import decode, is_hole
-from geocollateral.sources.raster.transport import Answer, Fetched, Transport, Undecodable
+from geocollateral.sources.raster.request import ReadFault, Undecodable, WindowRequest
+from geocollateral.sources.raster.tiff import Buffer, decode, is_hole
+from geocollateral.sources.raster.transport import Answer, Fetched, Transport
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ class Tiles:
     """What was had of some tiles."""
 
     pixels: dict[int, NDArray[np.generic]] = field(default_factory=dict)
-    stored: dict[int, bytes] = field(default_factory=dict)
+    stored: dict[int, Buffer] = field(default_factory=dict)
     """Compressed, as the file holds them."""
     faults: dict[int, ReadFault] = field(default_factory=dict)
 
@@ -177,7 +177,7 @@ class TiffReader:
 
     def _fetch_run(self, layout: Layout, run: Run, tiles: Tiles) -> None:
         pixels: dict[int, NDArray[np.generic]] = {}
-        stored: dict[int, bytes] = {}
+        stored: dict[int, Buffer] = {}
 
         def accept(answer: Answer) -> None:
             if (answer.total, answer.etag) != (layout.total, layout.etag):
@@ -185,7 +185,7 @@ class TiffReader:
             for index in run.tiles:
                 if index not in pixels:
                     at = layout.offsets[index] - run.start
-                    data = answer.body[at : at + layout.counts[index]]
+                    data = memoryview(answer.body)[at : at + layout.counts[index]]
                     pixels[index] = decode(layout, index, data)
                     stored[index] = data
 
@@ -198,7 +198,7 @@ class TiffReader:
         tiles.stored.update(stored)
         if self.cache is not None:
             for index, data in stored.items():
-                self.cache.put(self._tile_key(layout, index), data)
+                self.cache.put(self._tile_key(layout, index), bytes(data))
 
 
 def plan_runs(layout: Layout, wanted: Iterable[int], faults: dict[int, ReadFault]) -> list[Run]:

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from geocollateral.sources.raster.request import Expected, ReadFault, Transform
-from geocollateral.sources.raster.transport import Undecodable
+from geocollateral.sources.raster.request import Expected, ReadFault, Transform, Undecodable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -295,11 +294,14 @@ def _crs_of_keys(page: Any) -> str | None:
     import tifffile
     from rasterio.io import MemoryFile  # type: ignore[import-untyped]
 
-    extra = [
-        (code, kind, len(value), value)
-        for code, kind in ((34735, 3), (34736, 12), (34737, 2))
-        if (value := page.tags.valueof(code)) is not None
+    extra: list[tuple[int, int, int, object]] = [  # with a place, or GDAL warns that there is none
+        (33550, 12, 3, (1.0, 1.0, 0.0)),
+        (33922, 12, 6, (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
     ]
+    for code, kind in ((34735, 3), (34736, 12), (34737, 2)):
+        value = page.tags.valueof(code)
+        if value is not None:
+            extra.append((code, kind, len(value), value))
     buffer = io.BytesIO()
     tifffile.imwrite(
         buffer, np.zeros((1, 1), np.uint8), photometric="minisblack", metadata=None, extratags=cast(Any, extra)

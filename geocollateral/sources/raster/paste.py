@@ -2,8 +2,9 @@
 them.
 
 A sparse tile (one the file does not hold) makes the read ``missing`` and its pixels invalid, whatever nodata the file
-declares: a writer that was killed leaves the same. An uncompressed tile of nothing but zero bytes is taken for one too,
-unless 0 is nodata and its pixels are invalid anyway. The other pixels of the window are good and the mask says so.
+declares: a writer that was killed leaves the same. A tile of nothing but zero bytes is taken for one too where its
+codec has no checksum, unless 0 is nodata (its pixels are invalid anyway) and the way to the file protects its bytes.
+The other pixels of the window are good and the mask says so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from geocollateral.sources.raster.address import redact
 from geocollateral.sources.raster.file import TiffReader, Tiles, bands_of, tiles_of
 from geocollateral.sources.raster.layout import Layout
 from geocollateral.sources.raster.request import Provenance, RasterRead, ReadFault, WindowRequest
-from geocollateral.sources.raster.tiff import is_hole
+from geocollateral.sources.raster.tiff import Buffer, is_hole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +67,8 @@ def assemble(
     fill = fill_of(layout.dtype, nodata)
     array = np.full(request.shape, fill, layout.dtype.newbyteorder("="))
     mask = np.zeros(request.shape, np.bool_)
-    holes = {i for i in need if is_hole(layout, i) or _is_blank(layout, nodata, tiles.stored.get(i))}
+    trusted = nodata == 0 and reader.address.vouched_by(reader.transport.access)
+    holes = {i for i in need if is_hole(layout, i) or (not trusted and _is_blank(layout, tiles.stored.get(i)))}
     for row, col in tiles_of(layout, request):
         indices = [layout.segment(row, col, band) for band in bands_of(layout, request)]
         if holes.isdisjoint(indices) and all(i in tiles.pixels for i in indices):
@@ -121,8 +123,11 @@ def _fits(dtype: np.dtype[Any], value: float) -> bool:
     return value == int(value) and limits.min <= value <= limits.max if np.isfinite(value) else False
 
 
-def _is_blank(layout: Layout, nodata: float | None, stored: bytes | None) -> bool:
-    return layout.compression == 1 and stored is not None and nodata != 0 and not any(stored)
+def _is_blank(layout: Layout, stored: Buffer | None) -> bool:
+    """Nothing but zero bytes where no checksum tells them from a tile that was never written, or lost on the way."""
+    import numpy as np
+
+    return stored is not None and not layout.checked and not np.frombuffer(stored, np.uint8).any()
 
 
 def _paste(

@@ -122,6 +122,10 @@ class RasterProfile:
     """Rows, columns of each reduced image. Empty where the header alone does not show them."""
 
 
+class Undecodable(Exception):
+    """Bytes are not what they must be. Whoever asked for them asks again."""
+
+
 class ReadFault(Exception):
     """A file or a part of it cannot be read; becomes the status of the reads that need it. Never leaves the module
     but by `read_profile`, which names its file to the user.

@@ -12,16 +12,24 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from geocollateral.registry import Registry
 from geocollateral.sources.raster.clock import Clock
-from geocollateral.sources.raster.request import ReadFault
+from geocollateral.sources.raster.request import Undecodable
 from geocollateral.sources.raster.retry import parse_http_date
 
-Ask = Callable[[str, Mapping[str, str]], tuple[bytes, Mapping[str, str]]]
-"""Fetches a small document (address, headers) -> (body, headers), by the transport's own rules."""
+T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Fetches a small document by the transport's own rules."""
+
+    def __call__(self, url: str, headers: Mapping[str, str], accept: Callable[[bytes, Mapping[str, str]], T]) -> T:
+        """What `accept` makes of body and headers; where it raises `Undecodable`, the document is asked for again."""
+        ...
 
 
 class Signer(Protocol):
@@ -96,17 +104,22 @@ class PlanetaryComputerSigner:
     def _fetch(self, place: str, ask: Ask, clock: Clock) -> _Token:
         asked_at = clock.monotonic()
         headers = {"Ocp-Apim-Subscription-Key": self.subscription_key} if self.subscription_key else {}
-        body, answer = ask(f"{self.endpoint}/{place}", headers)
-        try:
-            document = json.loads(body)
-            value = str(document["token"])
-            expiry = dt.datetime.fromisoformat(str(document["msft:expiry"]).replace("Z", "+00:00"))
-            life = (expiry - (parse_http_date(answer.get("Date")) or clock.now())).total_seconds()
-        except (ValueError, KeyError, TypeError) as exc:
-            raise ReadFault("missing", f"no token: {self.endpoint} answered what is none", transient=True) from exc
-        if not value or life <= 0:
-            raise ReadFault("missing", f"no token: {self.endpoint} gave one that had expired", transient=True)
+        value, life = ask(f"{self.endpoint}/{place}", headers, partial(_read_token, now=clock.now()))
         return _Token(value, asked_at + max(0.0, life - self.spare_seconds))
+
+
+def _read_token(body: bytes, headers: Mapping[str, str], *, now: dt.datetime) -> tuple[str, float]:
+    """A token and the seconds it has to live."""
+    try:
+        document = json.loads(body)
+        value = str(document["token"])
+        expiry = dt.datetime.fromisoformat(str(document["msft:expiry"]).replace("Z", "+00:00"))
+        life = (expiry - (parse_http_date(headers.get("Date")) or now)).total_seconds()
+    except (ValueError, KeyError, TypeError) as exc:
+        raise Undecodable("no token: the service answered what is none") from exc
+    if not value or life <= 0:
+        raise Undecodable("no token: the service gave one that had expired")
+    return value, life
 
 
 @SIGNERS.register("planetary-computer")

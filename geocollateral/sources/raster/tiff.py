@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geocollateral.sources.raster.layout import PLAIN_CODECS, Layout
-from geocollateral.sources.raster.transport import Undecodable
+from geocollateral.sources.raster.request import Undecodable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Buffer = bytes | memoryview
 
 
 def is_hole(layout: Layout, index: int) -> bool:
@@ -26,7 +28,7 @@ def segment_shape(layout: Layout, index: int) -> tuple[int, int, int]:
     return rows, cols, 1 if layout.planar else layout.samples
 
 
-def decode(layout: Layout, index: int, data: bytes) -> NDArray[np.generic]:
+def decode(layout: Layout, index: int, data: Buffer) -> NDArray[np.generic]:
     """Pixels of a tile or strip, shape (rows, cols, samples).
 
     Raises
@@ -46,7 +48,7 @@ def decode(layout: Layout, index: int, data: bytes) -> NDArray[np.generic]:
         raise Undecodable(f"tile {index} cannot be decoded: {str(exc).splitlines()[:1] or type(exc).__name__}") from exc
 
 
-def _decode_plain(layout: Layout, data: bytes, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+def _decode_plain(layout: Layout, data: Buffer, shape: tuple[int, int, int]) -> NDArray[np.generic]:
     """As tifffile does it, but a tile that is a byte short is an error, not padded with zeros."""
     import numpy as np
     import tifffile
@@ -70,13 +72,13 @@ def _decode_plain(layout: Layout, data: bytes, shape: tuple[int, int, int]) -> N
     return np.asarray(tifffile.TIFF.UNPREDICTORS[2](pixels, axis=-2))
 
 
-def _decode_other(layout: Layout, index: int, data: bytes, shape: tuple[int, int, int]) -> NDArray[np.generic]:
+def _decode_other(layout: Layout, index: int, data: Buffer, shape: tuple[int, int, int]) -> NDArray[np.generic]:
     import numpy as np
 
     more: dict[str, Any] = {}
     if layout.compression == 7:
         more = {"jpegtables": layout.page.jpegtables, "jpegheader": layout.page.jpegheader}
-    decoded, _, _ = layout.page.decode(data, index, **more)
+    decoded, _, _ = layout.page.decode(bytes(data), index, **more)
     if decoded is None:
         raise Undecodable(f"tile {index} holds nothing")
     pixels = np.asarray(decoded)[0]

@@ -9,6 +9,7 @@ and whoever asks has no checksum of them, a range is fetched twice, over two con
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import random
 import threading
@@ -24,7 +25,7 @@ from geocollateral.sources.raster import s3
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import Address, RefusedAddress, redact, resolve
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
-from geocollateral.sources.raster.request import ReadFault
+from geocollateral.sources.raster.request import ReadFault, Undecodable
 from geocollateral.sources.raster.retry import Patience, is_quota, is_retried, parse_http_date, parse_retry_after
 from geocollateral.sources.raster.signing import SIGNERS, Signer
 
@@ -41,7 +42,7 @@ ranges.
 DOCUMENT_BYTES = 1 << 20
 """Largest token document."""
 REDIRECTS = 3
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +70,6 @@ class Fetched(Generic[T]):
     requests: int
 
 
-class Undecodable(Exception):
-    """Raised by whoever accepts an answer: its bytes are not what they must be."""
-
-
 class _Again(Exception):
     """A try failed; another may not."""
 
@@ -84,6 +81,19 @@ class _Again(Exception):
 
 class _Forbidden(Exception):
     """403 without a word about a quota."""
+
+
+class _HideQueries(logging.Filter):
+    """Cuts the query, where signatures are, from the addresses that urllib3 logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(a.partition("?")[0] if isinstance(a, str) else a for a in record.args)
+        return True
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_HideQueries())
 
 
 class Transport:
@@ -170,13 +180,16 @@ class Transport:
                 patience, wait = left
                 self.clock.sleep(wait)
 
-    def ask(self, url: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
-        """A small document, by the same rules, unsigned: for signers."""
+    def ask(self, url: str, headers: Mapping[str, str], accept: Callable[[bytes, Mapping[str, str]], T]) -> T:
+        """A small document as `accept` understands it, by the same rules, unsigned: for signers."""
         address = self.resolve(url)
         patience = Patience(attempts=self.access.params.attempts, wait_seconds=self.access.params.wait_seconds)
         while True:
             try:
-                return self._ask_once(address, headers)
+                try:
+                    return accept(*self._ask_once(address, headers))
+                except Undecodable as exc:
+                    raise _Again(str(exc)) from exc
             except _Forbidden as exc:
                 raise ReadFault("missing", str(exc)) from exc
             except _Again as fault:
@@ -358,6 +371,8 @@ class _Reader:
         status, headers = self.response.status, self.response.headers
         if status in wanted:
             return
+        if status // 100 == 2:
+            raise _Again(f"HTTP {status} where {wanted[-1]} was due", corrupt=True)
         if is_retried(status):
             server_now = parse_http_date(headers.get("Date")) or self.clock.now()
             raise _Again(f"HTTP {status}", asked=parse_retry_after(headers.get("Retry-After"), server_now))
@@ -381,9 +396,9 @@ class _Reader:
         size = 0
         try:
             while True:
-                part = self.response.read(min(CHUNK, limit + 1 - size))
+                part = self.response.read(min(CHUNK, limit + 1 - size), decode_content=False)
                 if not part:
-                    return b"".join(parts)
+                    return parts[0] if len(parts) == 1 else b"".join(parts)
                 parts.append(part)
                 size += len(part)
                 self.meter.add(len(part))
