@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 VENV=${VENV:-.venv}
 PYTHON=${PYTHON:-}
-core=requirements.lock all=requirements-dev.lock sample=requirements-sample.lock
+core=requirements.lock all=requirements-dev.lock sample=requirements-sample.lock s3=requirements-moto.lock
 network="Check the network, and that pip can reach its package index; then run the same command again."
 marks=$VENV/.installed
 python=$VENV/bin/python
@@ -77,6 +77,17 @@ install_lock() {
   cp "$1" "$marks/"
 }
 
+# moto's server of S3 has needs that contradict ours, so it lives in an environment of its own, inside ours.
+install_s3_server() {
+  in_step "$s3" && [[ -x $VENV/moto/bin/moto_server ]] && return
+  say "Installing $(grep -c '==' "$s3") packages of $s3 into $VENV/moto (about 20 seconds)"
+  rm -f "$marks/$s3"
+  "$python" -m venv --clear "$VENV/moto"
+  "$VENV/moto/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-deps --require-hashes \
+    --only-binary :all: --no-compile -r "$s3" || fail "could not install from $s3." "$network"
+  cp "$s3" "$marks/"
+}
+
 install_project() {
   local mark=$marks/project
   # The folder is part of it: a copied or moved clone must not import the code of the old place.
@@ -91,7 +102,7 @@ make_venv
 case ${1:-} in
   # The test lock holds the same versions and more (tests/architecture/test_locks.py).
   demo) in_step "$all" || install_lock "$core" "1 minute" ;;
-  test) install_lock "$all" "2 minutes" ;;
+  test) install_lock "$all" "2 minutes"; install_s3_server ;;
   *) fail "usage: .ci/install.sh demo | test" ;;
 esac
 install_lock "$sample" "5 seconds"

@@ -1,11 +1,12 @@
-"""Write requirements.lock and requirements-dev.lock from pyproject.toml, for every Python it allows, with hashes.
+"""Write the locks from pyproject.toml and requirements-moto.in, for every Python allowed, with hashes.
 
     python .ci/lock.py                 add what is new in pyproject.toml, keep every version already locked
     python .ci/lock.py --upgrade       take the newest versions that pyproject.toml allows
     python .ci/lock.py --upgrade NAME  let only these packages move
 
 Needs `uv` on the PATH, and the network. All extras are solved together, so that any two of them fit one environment.
-uv's own lock names hosts for every file and so cannot be committed; what is exported from it names none.
+uv's own lock names hosts for every file and so cannot be committed; what is exported from it names none. The S3 server
+of the tests is solved apart, into requirements-moto.lock: its needs contradict ours.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {"requirements.lock": [], "requirements-dev.lock": ["--extra", "dev"]}
+S3_SERVER = ("requirements-moto.in", "requirements-moto.lock")
 PIN = re.compile(r"^(?P<name>[a-z0-9._-]+)(?:\[[^]]*])?==(?P<version>\S+)(?P<marker> ; .+?)? \\$", re.MULTILINE)
 
 
@@ -51,6 +53,18 @@ def solve(work: Path, pins: list[str], uv: str) -> None:
         subprocess.run(command, check=True, env=env)
 
 
+def solve_s3_server(work: Path, uv: str, *, keep: bool) -> None:
+    """Compile the lock of the environment that moto's server has for itself; `keep` holds the versions locked."""
+    source, name = S3_SERVER
+    if keep and (ROOT / name).exists():
+        shutil.copy(ROOT / name, work / name)  # uv prefers what the output file holds
+    oldest = re.search(r"\d+\.\d+", requires_python())
+    command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-emit-index-url"]
+    command += ["--no-annotate", "--no-header", "--python-version", oldest[0] if oldest else "3.11"]
+    env = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    subprocess.run([*command, str(ROOT / source), "-o", str(work / name)], check=True, env=env)
+
+
 def main() -> None:
     """Solve, then replace both locks together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -64,11 +78,12 @@ def main() -> None:
         work = Path(folder)
         try:
             solve(work, pins, uv)
+            solve_s3_server(work, uv, keep=options.upgrade is None)
         except subprocess.CalledProcessError as error:
             sys.exit(
                 f"uv ended with code {error.returncode}. If a locked version is in the way: make lock UPGRADE=NAME"
             )
-        for name in LOCKS:
+        for name in (*LOCKS, S3_SERVER[1]):
             text = (work / name).read_text(encoding="utf-8")
             if "://" in text:
                 sys.exit(f"{name} would name a host; it was not written")

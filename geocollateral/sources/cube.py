@@ -30,6 +30,7 @@ from shapely import box
 from shapely.geometry import Polygon
 
 from geocollateral.errors import BrokenData
+from geocollateral.sources.assembly import BandStack, SceneAxis, assemble
 from geocollateral.sources.declared import BackscatterUnits, BandVariable, Declaration
 from geocollateral.sources.files import READ_FAULTS, ChunkMap, hash_files, map_chunks, open_dataset
 from geocollateral.sources.grid import Window, footprint, replication, window_of
@@ -281,32 +282,16 @@ def _assemble(
     scenes: Scenes,
     read: Mapping[str, tuple[BandVariable, NDArray[np.generic], NDArray[np.str_]]],
 ) -> xr.Dataset:
-    shape = (scenes.time.size, len(bands))
-    status = np.full(shape, "missing", dtype="<U11")
-    scale, offset = np.full(shape, np.nan), np.full(shape, np.nan)
-    variables = {}
-    for n, band in enumerate(bands):
-        if band in read:
-            facts, values, status[:, n] = read[band]
-            scale[:, n], offset[:, n] = facts.scale, facts.offset
-            attrs = {"nodata": facts.nodata, "units": facts.units}
-            variables[band] = xr.DataArray(values, dims=("time", "y", "x"), attrs=attrs)
-    a, (height, width) = block.geobox.affine, block.geobox.shape
-    return xr.Dataset(
-        {
-            **variables,
-            "scale": (("time", "band"), scale),
-            "offset": (("time", "band"), offset),
-            "status": (("time", "band"), status),
-        },
-        coords={
-            "time": scenes.time,
-            "y": a.f + a.e * (np.arange(height) + 0.5),
-            "x": a.c + a.a * (np.arange(width) + 0.5),
-            "band": np.array(list(bands), dtype=np.str_),
-            "scene_id": ("time", np.array(scenes.scene_id, dtype=np.str_)),
-            "platform": ("time", np.array(scenes.platform, dtype=np.str_)),
-            "orbit": ("time", np.array(scenes.orbit, dtype=np.str_)),
-        },
-        attrs={"crs": str(block.geobox.crs), "transform": tuple(float(v) for v in tuple(a)[:6])},
-    )
+    axis = SceneAxis(time=scenes.time, scene_id=scenes.scene_id, platform=scenes.platform, orbit=scenes.orbit)
+    stacks = {
+        band: BandStack(
+            values=values,
+            nodata=facts.nodata,
+            units=facts.units,
+            scale=facts.scale,
+            offset=facts.offset,
+            status=status,
+        )
+        for band, (facts, values, status) in read.items()
+    }
+    return assemble(block, bands, axis, stacks)

@@ -55,8 +55,13 @@ def declared(extras: tuple[str, ...]) -> Iterator[Requirement]:
         yield from map(Requirement, project["optional-dependencies"][extra])
 
 
-def test_all_three_locks_are_here() -> None:
-    assert [p.name for p in LOCKS] == ["requirements-dev.lock", "requirements-sample.lock", "requirements.lock"]
+def test_all_locks_are_here() -> None:
+    assert [p.name for p in LOCKS] == [
+        "requirements-dev.lock",
+        "requirements-moto.lock",
+        "requirements-sample.lock",
+        "requirements.lock",
+    ]
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
@@ -76,6 +81,16 @@ def test_lock_admits_what_is_declared(lock: str, extras: tuple[str, ...], python
         name = canonicalize_name(requirement.name)
         assert name in locked, f"{lock} lacks {requirement}: make lock"
         assert requirement.specifier.contains(locked[name]), f"{lock} has {name} {locked[name]}, asked {requirement}"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_lock_of_the_s3_server_admits_what_is_asked_for(python: str) -> None:
+    locked = pins("requirements-moto.lock", python)
+    lines = (ROOT / "requirements-moto.in").read_text(encoding="utf-8").splitlines()
+    asked = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert asked
+    for requirement in asked:
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
 
 
 @pytest.mark.parametrize("python", PYTHONS)
