@@ -23,12 +23,13 @@ import xarray as xr
 from shapely import box
 
 from geocollateral.errors import GeocollateralError
+from geocollateral.sources.bounds import split_bounds
 from geocollateral.sources.hub import catalogue, reading, statistics
 from geocollateral.sources.hub.budget import Budget
 from geocollateral.sources.hub.client import HubClient, HubFault
 from geocollateral.sources.hub.credentials import read_credentials
 from geocollateral.sources.hub.deployments import Deployment, Mode, SentinelHubOptions, resolve_deployment
-from geocollateral.sources.hub.scenes import build_items, lattice, split_bounds
+from geocollateral.sources.hub.scenes import build_items, lattice
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
 from geocollateral.sources.schemes import CHECKS, SOURCES, SourceRequest, parse_options
@@ -94,7 +95,7 @@ class SentinelHubSource:
         parts = [part for scene in plan for part in scene.parts]
         cache = reading.open_cache(self.access)
         if not parts:
-            return reading.assemble(block, bands, plan, [])
+            return reading.gather(block, bands, plan, [])
         client = self._client()
         with ThreadPoolExecutor(min(self.access.concurrency, MOST_THREADS)) as pool:
             try:
@@ -102,7 +103,7 @@ class SentinelHubSource:
             except GeocollateralError:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return reading.assemble(block, bands, plan, answers)
+        return reading.gather(block, bands, plan, answers)
 
     def estimate(self, block: Block, bands: Sequence[str]) -> ReadCost:
         """What `read` of the same would take; nothing is asked of the service."""

@@ -339,15 +339,6 @@ class TestGrid:
     def test_t21_area_across_180_degrees(self) -> None:
         grid = scenes.lattice((179.95, -17.0, -179.95, -16.9))
         assert grid.shape.x * 10 < 20_000
-        assert scenes.split_bounds((179.95, -17.0, -179.95, -16.9)) == [
-            (179.95, -17.0, 180.0, -16.9),
-            (-180.0, -17.0, -179.95, -16.9),
-        ]
-        assert scenes.split_bounds((179.9, 0, 180.1, 1)) == [
-            (179.9, 0, 180.0, 1),
-            (-180.0, 0, pytest.approx(-179.9), 1),
-        ]
-        assert scenes.split_bounds((-180.0, -90.0, 180.0, 90.0)) == [(-180.0, -90.0, 180.0, 90.0)]
 
     @pytest.mark.parametrize("shape", [(1, 1), (2500, 2500), (2501, 100), (100, 7777)])
     def test_windows_are_split_at_the_limit(self, shape: tuple[int, int]) -> None:

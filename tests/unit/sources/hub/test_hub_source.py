@@ -204,7 +204,8 @@ class TestRead:
         full = opened().read(block(items), ["red", "vv"])
         monkeypatch.setattr("geocollateral.sources.hub.requests.split_window.__defaults__", (50,))
         hub.log.clear()
-        assert opened().read(block(items), ["red", "vv"]).equals(full)
+        parts = opened().read(block(items), ["red", "vv"])
+        assert parts.drop_vars("sha256").equals(full.drop_vars("sha256"))
         assert len(hub.requests("process")) == 8 * 2 * 3
 
     def test_scene_that_does_not_reach_the_window(self, opened: Opener, items: list[pystac.Item]) -> None:
