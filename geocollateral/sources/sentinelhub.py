@@ -68,7 +68,7 @@ class SentinelHubSource:
 
         All scenes share one lattice of 10 m in the UTM zone of the area's centre. Tiles of one overpass are one scene.
         """
-        client = self._client()
+        client = self.client()
         features = []
         for part in split_bounds(bounds):
             for collection in self.options.collections:
@@ -96,7 +96,7 @@ class SentinelHubSource:
         cache = reading.open_cache(self.access)
         if not parts:
             return reading.gather(block, bands, plan, [])
-        client = self._client()
+        client = self.client()
         with ThreadPoolExecutor(min(self.access.concurrency, MOST_THREADS)) as pool:
             try:
                 answers = list(pool.map(lambda part: reading.fetch_part(client, cache, part), parts))
@@ -121,7 +121,7 @@ class SentinelHubSource:
         found = self.search(tuple(parcels.total_bounds), period)
         scenes = [item for item in found if item.properties["constellation"] == "sentinel-2"]
         return statistics.parcel_series(
-            self._client(), reading.open_cache(self.access), parcels, formulas, period, scenes, tuple(clear_classes)
+            self.client(), reading.open_cache(self.access), parcels, formulas, period, scenes, tuple(clear_classes)
         )
 
     def choose_mode(
@@ -145,7 +145,14 @@ class SentinelHubSource:
         series = statistics.estimate(parcels, formulas, len(scenes))
         return "statistical" if series.processing_units < pixels.processing_units else "process"
 
-    def _client(self) -> HubClient:
+    def client(self) -> HubClient:
+        """The way to the service, with the credentials of this machine; for one call, never kept.
+
+        Raises
+        ------
+        InvalidInput
+            There are no credentials.
+        """
         return HubClient(
             deployment=self.deployment,
             credentials=read_credentials(self.options.profile),
@@ -177,7 +184,7 @@ def check_sentinelhub(request: SourceRequest) -> list[SourceCheck]:
     try:
         source = open_sentinelhub(request)
         assert isinstance(source, SentinelHubSource)  # noqa: S101 - what the opener makes
-        client = source._client()  # noqa: SLF001 - of our own source
+        client = source.client()
     except GeocollateralError as error:
         return [SourceCheck(name="credentials", ok=False, detail=str(error))]
     try:

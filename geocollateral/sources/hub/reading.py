@@ -30,7 +30,7 @@ LATTICE_TOLERANCE = 1e-6
 """Largest departure of a block from the lattice [pixels]."""
 DIGEST_DIGITS = 16
 COMPRESSED = 0.6
-"""Bytes of an answer per byte of its pixels, measured on simulated scenes; for estimates only."""
+"""Bytes of an answer per byte of its pixels, for estimates only: 0.5 with DEFLATE on simulated scenes, rounded up."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ def test_r1_no_silent_difference(hub: SentinelHubServer, opened: Opener, one: An
             if endpoint == "search" or (endpoint == "token" and number % 3 == 0):
                 assert [item.id for item in source.search(bounds_of_tiles(), EVER)] == scenes
             elif endpoint == "statistics":
-                got = parcel_series(source._client(), None, parcels, FORMULAS, EVER, optical(found))
+                got = parcel_series(source.client(), None, parcels, FORMULAS, EVER, optical(found))
                 assert got.equals(series)
             else:
                 outcomes.update(same(source.read(one, ["red", "scl"]), clean))
