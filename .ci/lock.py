@@ -5,8 +5,8 @@
     python .ci/lock.py --upgrade NAME  let only these packages move
 
 Needs `uv` on the PATH, and the network. All extras are solved together, so that any two of them fit one environment.
-uv's own lock names hosts for every file and so cannot be committed; what is exported from it names none. The S3 server of
-the tests is solved apart, into requirements-moto.lock: its needs contradict ours.
+uv's own lock names hosts for every file and so cannot be committed; what is exported from it names none. The S3 server
+of the tests is solved apart, into requirements-moto.lock: its needs contradict ours.
 """
 
 from __future__ import annotations

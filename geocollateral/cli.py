@@ -201,6 +201,35 @@ def sources(
         raise typer.Exit(EXIT_CODES["unavailable"])
 
 
+@app.command()
+def simulate(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="New folder of the world.")] = None,
+    world: Annotated[str | None, typer.Option("--world", metavar="NAME", help="Which world; see --list.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same files.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a world that is already there.")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the worlds and exit.")] = False,
+) -> None:
+    """Build a simulated world: a catalogue of scenes over a landscape whose truth is known (docs/simulated-world.md)."""
+    from geocollateral import service
+
+    if show_list:
+        _print_rows(service.world_table())
+        return
+    if folder is None or world is None:
+        raise typer.BadParameter("expected a folder and --world NAME; --list prints the names")
+    with _Progress("sites") as progress:
+        built = service.simulate(
+            folder,
+            world=world,
+            seed=seed,
+            overwrite=overwrite,
+            workers=workers or os.cpu_count() or 1,
+            progress=progress,
+        )
+    typer.echo(f"World: {built / 'README.md'}")
+
+
 def _load_settings(path: Path | None, *, cache: bool) -> Settings:
     """Settings of the file and the environment; the block cache in the user's cache folder where they name none."""
     from geocollateral.config import load_settings

@@ -30,6 +30,7 @@ from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
+from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
@@ -135,7 +136,7 @@ def assess(
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
     day = _day_of(span, as_of, items, alive=info.revisit_days is not None)
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     _require_indices(tasks, items, info.name)
@@ -213,7 +214,7 @@ def estimate(
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     name = imagery.info.name
     items = _search(imagery, name, area, _period(period, as_of))
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, name)
     tasks = _tasks(area, plan, imagery, settings, dt.date.max)
     _require_indices(tasks, items, name)
@@ -271,6 +272,37 @@ def source_table(check: str | None = None, settings: Settings | None = None) -> 
     return [
         {"check": found.name, "result": "ok" if found.ok else "NOT OK", "detail": found.detail}
         for found in check_source(check, access)
+    ]
+
+
+def simulate(
+    folder: str | Path,
+    *,
+    world: str,
+    seed: int = 0,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build a simulated world with known truth into a folder; see `geocollateral.simulate.build`."""
+    from geocollateral.simulate import build
+
+    return build(folder, world, seed=seed, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def world_table() -> list[dict[str, str]]:
+    """The simulated worlds there are: name, size and what they are for."""
+    from geocollateral.simulate import WORLDS
+
+    return [
+        {
+            "world": world.name,
+            "sites": str(len(world.sites)),
+            "from": world.start.isoformat(),
+            "to": world.end.isoformat(),
+            "what": world.title,
+        }
+        for world in WORLDS.values()
     ]
 
 
@@ -405,6 +437,11 @@ def _extent(items: Sequence[pystac.Item]) -> str:
     west, south = boxes[:, :2].min(axis=0)
     east, north = boxes[:, 2:].max(axis=0)
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+
+
+def _reach_m(settings: Settings) -> float:
+    """How far stages look beyond a parcel [m]."""
+    return max(settings.masks.dilate_m, 10.0 * speckle.REACH_PIXELS)
 
 
 def _require_overlap(plan: Plan, name: str) -> None:

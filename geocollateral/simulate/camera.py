@@ -24,7 +24,8 @@ _HAZE = np.array([0.60, 0.50, 0.42, 0.38, 0.34, 0.32, 0.30, 0.29, 0.12, 0.08], n
 _SHADE = np.array([0.58, 0.63, 0.68, 0.71, 0.74, 0.75, 0.76, 0.77, 0.82, 0.84], np.float32)
 """Share of reflectance lost in full cloud shadow: the sky still lights the blue."""
 _VIEW = np.array([0.026, 0.029, 0.035, 0.036, 0.040, 0.043, 0.046, 0.047, 0.052, 0.055], np.float32)
-"""Half the difference between an orbit that sees the lit side and one that sees the shaded side (doi:10.1016/j.rse.2017.06.019)."""
+"""Half the difference between an orbit that sees the lit side and one that sees the shaded side, relative: less than
+Roy et al. found at the scan's edges (doi:10.1016/j.rse.2017.06.019)."""
 _PLATFORM = {"sentinel-2a": 0.0, "sentinel-2b": -0.006, "sentinel-2c": 0.004, "sentinel-2d": 0.003}
 
 
@@ -150,8 +151,8 @@ def classify(
 ) -> NDArray[np.uint8]:
     """Scene classification of 20 m with the errors that the real one makes.
 
-    It is drawn from what is truly there, and errs by fields of luck: thin cloud is missed, edges are fuzzy, bright roofs
-    and plastic are taken for cloud, shadow is mixed up with water and dark ground, and snow with cloud.
+    It is drawn from what is truly there, and errs by fields of luck: thin cloud is missed, edges are fuzzy, bright
+    roofs and plastic are taken for cloud, shadow is mixed up with water and dark ground, and snow with cloud.
     """
     half = zones.size // 2
     day = shot.day

@@ -20,7 +20,7 @@ _TITLES = {
 
 def write_item(folder: Path, item: Mapping[str, Any]) -> Path:
     """Write one item into its own folder, ``COLLECTION/ID/ID.json``, and say where."""
-    path = folder / item["collection"] / item["id"] / f"{item['id']}.json"
+    path: Path = folder / item["collection"] / item["id"] / f"{item['id']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(item, indent=1), encoding="utf-8")
     return path

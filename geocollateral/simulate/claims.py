@@ -64,7 +64,7 @@ def claim(
         claimed = actual * float(rng.uniform(1.4, 2.2)) if lies[1] else actual * float(rng.uniform(0.96, 1.04))
         state("claim_capacity_mw", round(claimed, 3), round(actual, 3), not lies[1])
     if number % 3 != 2:
-        stated |= _loan(parcel, scenario, number)
+        stated |= _loan(scenario, number)
     return stated, judged
 
 
@@ -86,7 +86,7 @@ def _state_stage(zones: Sequence[Zone], scenario: Scenario, is_lie: bool, rng: n
     state("claim_stage", str(rng.choice(ahead)) if is_lie else actual, actual, not is_lie)
 
 
-def _loan(parcel: Parcel, scenario: Scenario, number: int) -> dict[str, Any]:
+def _loan(scenario: Scenario, number: int) -> dict[str, Any]:
     """Loans of one or two neighbouring parcels; outstanding by a rule, so that parcels of one loan agree."""
     loan = number // 3
     return {

@@ -1,6 +1,7 @@
-"""What happens to parcels: events that a lender must hear of, and traps, in which nothing has happened.
+"""What happens to parcels: events that a lender must hear of, and traps, where nothing has happened.
 
-A happening turns a parcel into zones with histories, and says what is true of it. Each kind is one entry of `HAPPENINGS`.
+A happening turns a parcel into zones with histories, and says what is true of it. Each kind is one entry of
+`HAPPENINGS`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from shapely import Polygon
 from shapely.affinity import rotate, translate
 from shapely.geometry import Point, box
+from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from geocollateral.simulate.land import Parcel, cut, polygons
@@ -50,7 +52,7 @@ class Fact:
     """Last day of the change itself; what it left behind may last."""
     severity: float
     """Share of the cover that is gone at the end, 0-1."""
-    outline: Polygon
+    outline: BaseGeometry
     is_trap: bool = False
     note: str = ""
 
@@ -111,8 +113,8 @@ def blob_of(outline: Polygon, share: float, rng: np.random.Generator) -> Polygon
     return max(polygons(outline.intersection(_union(wobble, high))), key=lambda p: p.area, default=outline)
 
 
-def _union(points: Sequence[Point], radius: float) -> Polygon:
-    return unary_union([point.buffer(radius * (0.75 + 0.1 * n), quad_segs=6) for n, point in enumerate(points)])  # type: ignore[no-any-return]
+def _union(points: Sequence[Point], radius: float) -> BaseGeometry:
+    return unary_union([point.buffer(radius * (0.75 + 0.1 * n), quad_segs=6) for n, point in enumerate(points)])
 
 
 def _day(setting: Setting, rng: np.random.Generator, latest: int | None = None) -> int:
@@ -151,7 +153,15 @@ def _crop_failure(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.G
     season, at = found[int(rng.integers(len(found)))]
     lost = float(rng.uniform(0.6, 0.97))
     changed = replace(zone, husbandry=replace(zone.husbandry, failure=(at, lost)))
-    fact = Fact(parcel_id=parcel.parcel_id, kind="crop_failure", start=at, end=season.harvested, severity=lost, outline=parcel.outline, note=season.crop)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id,
+        kind="crop_failure",
+        start=at,
+        end=season.harvested,
+        severity=lost,
+        outline=parcel.outline,
+        note=season.crop,
+    )
     return [changed], [fact]
 
 
@@ -163,7 +173,14 @@ def _abandonment(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Ge
         return None
     first = missing[int(rng.integers(len(missing)))]
     changed = replace(zone, husbandry=replace(zone.husbandry, abandoned_from=first.sown - 1))
-    fact = Fact(parcel_id=parcel.parcel_id, kind="abandonment", start=first.sown, end=setting.end, severity=1.0, outline=parcel.outline)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id,
+        kind="abandonment",
+        start=first.sown,
+        end=setting.end,
+        severity=1.0,
+        outline=parcel.outline,
+    )
     return [changed], [fact]
 
 
@@ -191,7 +208,9 @@ def _land_preparation(zone: Zone, parcel: Parcel, setting: Setting, rng: np.rand
     at, takes = _day(setting, rng), int(rng.integers(4, 25))
     outline = piece_of(parcel.outline, float(rng.uniform(0.4, 1.0)), rng)
     stripped = _part(zone, outline, Phase(cover="cleared", day=at, ramp_days=takes, share=0.97))
-    fact = Fact(parcel_id=parcel.parcel_id, kind="land_preparation", start=at, end=at + takes, severity=0.97, outline=outline)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id, kind="land_preparation", start=at, end=at + takes, severity=0.97, outline=outline
+    )
     return [zone, stripped], [fact]
 
 
@@ -206,7 +225,9 @@ def _encroachment(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.G
         Phase(cover="cleared", day=at, ramp_days=8),
         Phase(cover="roofed", day=at + builds, ramp_days=20, share=0.9),
     )
-    fact = Fact(parcel_id=parcel.parcel_id, kind="encroachment", start=at, end=at + builds + 20, severity=1.0, outline=outline)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id, kind="encroachment", start=at, end=at + builds + 20, severity=1.0, outline=outline
+    )
     return [zone, built], [fact]
 
 
@@ -233,7 +254,14 @@ def _on_stand(
         part = float(rng.uniform(*extent))
         outline = blob_of(parcel.outline, part, rng) if rounded else piece_of(parcel.outline, part, rng)
         changed = _part(zone, outline, Phase(cover=cover, day=at, ramp_days=takes, share=lost))
-        fact = Fact(parcel_id=parcel.parcel_id, kind=kind, start=at, end=min(at + takes, setting.end), severity=lost, outline=outline)  # fmt: skip
+        fact = Fact(
+            parcel_id=parcel.parcel_id,
+            kind=kind,
+            start=at,
+            end=min(at + takes, setting.end),
+            severity=lost,
+            outline=outline,
+        )
         return [zone, changed], [fact]
 
     return make
@@ -287,10 +315,22 @@ def _construction(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.G
         zones.append(_part(zone, house, *phases, name=f"building-{n + 1}"))
     last = setting.end if finish is None else min(finish, setting.end)
     pace = "stalled" if stalled else "planned"
-    facts = [Fact(parcel_id=parcel.parcel_id, kind="construction", start=at, end=last, severity=1.0, outline=parcel.outline, note=pace)]  # fmt: skip
+    facts = [
+        Fact(
+            parcel_id=parcel.parcel_id,
+            kind="construction",
+            start=at,
+            end=last,
+            severity=1.0,
+            outline=parcel.outline,
+            note=pace,
+        )
+    ]
     if stalled and stops < setting.end:
         until = setting.end if resumes is None else min(resumes, setting.end)
-        facts.append(Fact(parcel_id=parcel.parcel_id, kind="stall", start=stops, end=until, severity=1.0, outline=parcel.outline))  # fmt: skip
+        facts.append(
+            Fact(parcel_id=parcel.parcel_id, kind="stall", start=stops, end=until, severity=1.0, outline=parcel.outline)
+        )
     return zones, facts
 
 
@@ -322,7 +362,14 @@ def _pv_build(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Gener
             Phase(cover="solar", day=ready, ramp_days=15),
         )
         zones.append(_part(zone, section, *phases, name=f"section-{n + 1}"))
-    fact = Fact(parcel_id=parcel.parcel_id, kind="pv_build", start=at, end=min(at + 40 + takes, setting.end), severity=1.0, outline=parcel.outline)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id,
+        kind="pv_build",
+        start=at,
+        end=min(at + 40 + takes, setting.end),
+        severity=1.0,
+        outline=parcel.outline,
+    )
     return zones, [fact]
 
 
@@ -331,10 +378,8 @@ def _wind_build(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Gen
     at, takes = _day(setting, rng), int(rng.integers(30, 90))
     centre = parcel.outline.representative_point()
     pad = centre.buffer(float(rng.uniform(19, 27)), quad_segs=4)
-    west, south, east, north = parcel.outline.bounds
-    track = box(centre.x - 3.5, centre.y, centre.x + 3.5, north + 1)
+    track = box(centre.x - 3.5, centre.y, centre.x + 3.5, parcel.outline.bounds[3] + 1)
     works = max(polygons(unary_union([pad, track]).intersection(parcel.outline)), key=lambda p: p.area)
-    del west, south, east
     built = _part(
         zone, works, Phase(cover="cleared", day=at, ramp_days=8), Phase(cover="pad", day=at + takes, ramp_days=10)
     )
@@ -347,7 +392,9 @@ def _wind_build(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Gen
 def _pond_drained(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Generator) -> Outcome | None:
     at = _day(setting, rng)
     changed = replace(zone, phases=(Phase(cover="drained_pond", day=at, ramp_days=7),))
-    fact = Fact(parcel_id=parcel.parcel_id, kind="pond_drained", start=at, end=at + 7, severity=1.0, outline=parcel.outline)  # fmt: skip
+    fact = Fact(
+        parcel_id=parcel.parcel_id, kind="pond_drained", start=at, end=at + 7, severity=1.0, outline=parcel.outline
+    )
     return [changed], [fact]
 
 
@@ -393,7 +440,9 @@ def _recover(
 
 
 def _trap(kind: str, parcel: Parcel, start: int, end: int) -> Fact:
-    return Fact(parcel_id=parcel.parcel_id, kind=kind, start=start, end=end, severity=0.0, outline=parcel.outline, is_trap=True)  # fmt: skip
+    return Fact(
+        parcel_id=parcel.parcel_id, kind=kind, start=start, end=end, severity=0.0, outline=parcel.outline, is_trap=True
+    )
 
 
 _FOREST = frozenset({"poplar", "deciduous", "evergreen", "needle"})

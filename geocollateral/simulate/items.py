@@ -31,7 +31,18 @@ ASSET_NAMES: Mapping[str, str] = {
 }
 """Keys of assets in Earth Search."""
 _COMMON = {"rededge1": "rededge", "rededge2": "rededge", "rededge3": "rededge"}
-_CENTRES = {"B02": 0.49, "B03": 0.56, "B04": 0.665, "B05": 0.704, "B06": 0.74, "B07": 0.783, "B08": 0.842, "B8A": 0.865, "B11": 1.61, "B12": 2.19}  # fmt: skip
+_CENTRES = {
+    "B02": 0.49,
+    "B03": 0.56,
+    "B04": 0.665,
+    "B05": 0.704,
+    "B06": 0.74,
+    "B07": 0.783,
+    "B08": 0.842,
+    "B8A": 0.865,
+    "B11": 1.61,
+    "B12": 2.19,
+}
 _TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
 _EXTENSIONS = (
     "eo/v1.1.0",
@@ -82,7 +93,7 @@ def optical_item(
         "s2:generation_time": _text(scene.generation, milliseconds=True),
         "s2:datatake_id": f"GS{item_id[:3]}_{scene.time:%Y%m%dT%H%M%S}_{40_000 + scene.number:06d}_N{scene.baseline}",
         "s2:datastrip_id": f"S2_OPER_MSI_L2A_DS_{item_id[:3]}_{scene.generation:%Y%m%dT%H%M%S}_D{scene.datastrip}",
-        "s2:product_uri": f"{item_id[:3]}_MSIL2A_{scene.time:%Y%m%dT%H%M%S}_N{scene.baseline.replace('.', '')}_R{scene.orbit:03d}_T{tile}_{scene.generation:%Y%m%dT%H%M%S}.SAFE",
+        "s2:product_uri": _product_uri(scene, tile),
         "s2:sequence": str(int(scene.item_id.endswith("_1_L2A"))),
         "earthsearch:boa_offset_applied": scene.applied,
     }
@@ -92,6 +103,11 @@ def optical_item(
         key: _optical_asset(band, key, grid, offset) for band, key in ASSET_NAMES.items() if band != scene.missing_band
     }
     return _item(item_id, OPTICAL, properties, assets, grid, rows or (0, site.size, 0, site.size), _EXTENSIONS)
+
+
+def _product_uri(scene: OpticalScene, tile: str) -> str:
+    processed = f"N{scene.baseline.replace('.', '')}_R{scene.orbit:03d}_T{tile}_{scene.generation:%Y%m%dT%H%M%S}"
+    return f"{scene.item_id[:3]}_MSIL2A_{scene.time:%Y%m%dT%H%M%S}_{processed}.SAFE"
 
 
 def radar_item(scene: RadarScene, site: SiteSpec) -> dict[str, Any]:
@@ -147,13 +163,28 @@ def radar_item(scene: RadarScene, site: SiteSpec) -> dict[str, Any]:
         }
         for name in ("vv", "vh")
     }
-    return _item(scene.item_id, RADAR, properties, assets, grid, scene.extent, ("sar/v1.0.0", "sat/v1.0.0", "projection/v1.0.0", "raster/v1.1.0"))  # fmt: skip
+    return _item(
+        scene.item_id,
+        RADAR,
+        properties,
+        assets,
+        grid,
+        scene.extent,
+        ("sar/v1.0.0", "sat/v1.0.0", "projection/v1.0.0", "raster/v1.1.0"),
+    )
 
 
 def _optical_asset(band: str, key: str, grid: SiteGrid, offset: float) -> dict[str, Any]:
     pixel = 10 if band in ("B02", "B03", "B04", "B08") else 20
     side = int(grid.extent_m) // pixel
-    facts: dict[str, Any] = {"nodata": 0, "data_type": "uint16", "bits_per_sample": 15, "spatial_resolution": pixel, "scale": 0.0001, "offset": offset}  # fmt: skip
+    facts: dict[str, Any] = {
+        "nodata": 0,
+        "data_type": "uint16",
+        "bits_per_sample": 15,
+        "spatial_resolution": pixel,
+        "scale": 0.0001,
+        "offset": offset,
+    }
     if band == "SCL":
         facts = {"nodata": 0, "data_type": "uint8", "spatial_resolution": pixel}
     asset: dict[str, Any] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely import Polygon, make_valid
 from shapely.affinity import rotate
-from shapely.geometry import LineString, MultiPolygon, box
+from shapely.geometry import GeometryCollection, LineString, MultiPolygon, box
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as split_by_line
 
@@ -156,7 +156,7 @@ def cut(
 def polygons(shape: BaseGeometry) -> Iterator[Polygon]:
     """The polygons of a geometry, without slivers and scraps."""
     valid = shape if shape.is_valid else make_valid(shape)
-    parts = valid.geoms if isinstance(valid, MultiPolygon) or valid.geom_type == "GeometryCollection" else [valid]
+    parts = valid.geoms if isinstance(valid, MultiPolygon | GeometryCollection) else [valid]
     for part in parts:
         if isinstance(part, Polygon) and part.area > 50:
             yield part
@@ -184,7 +184,7 @@ def _blocks(ground: BaseGeometry, site: SiteSpec, angle: float, rng: np.random.G
     kinds = list(site.land)
     wanted = {kind: site.land[kind] * total for kind in kinds}
     waiting = cut(ground, max(KINDS[k].block_ha for k in kinds) * 1e4, angle, rng)
-    rng.shuffle(waiting)  # type: ignore[arg-type]
+    rng.shuffle(waiting)
     found: list[tuple[str, Polygon]] = []
     while waiting:
         block = waiting.pop()

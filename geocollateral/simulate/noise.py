@@ -30,7 +30,7 @@ def fractal(size: int, slope: float, rng: np.random.Generator, longest: float | 
     spectrum = (amplitude.astype(np.float32) * strength) * np.exp(1j * phase)
     found = irfft2(spectrum.astype(np.complex64), s=(size, size))
     found -= found.mean()
-    return (found / max(float(found.std()), 1e-12)).astype(np.float32)
+    return np.asarray(found / max(float(found.std()), 1e-12), dtype=np.float32)
 
 
 def gust(size: int, rng: np.random.Generator, nodes: int = 4) -> NDArray[np.float32]:

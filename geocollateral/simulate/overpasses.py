@@ -84,15 +84,15 @@ def optical_scenes(world: WorldSpec, site: SiteSpec, seeds: Seeds) -> list[Optic
     found: list[OpticalScene] = []
     for number, (day, orbit, odd) in enumerate(_passes(world, site, seeds)):
         rng = seeds.stream("optical scene", site.tile, number)
-        found.extend(_with_flaws(_ordinary(site, day, orbit, odd, number, world, rng), world.flaws, site, rng))
+        found.extend(_with_flaws(_ordinary(site, day, orbit, odd, number, rng), world.flaws, site, rng))
     return found
 
 
 def _passes(world: WorldSpec, site: SiteSpec, seeds: Seeds) -> list[tuple[dt.date, int, bool]]:
     """Days, relative orbits and which of the two satellites.
 
-    Both satellites pass on each of two orbits every ten days; which of the passes are in the archive is chance, about one
-    in `optical_days` days.
+    Both satellites pass on each of two orbits every ten days; which of the passes are in the archive is chance, about
+    one in `optical_days` days.
     """
     rng = seeds.stream("passes", site.tile)
     chosen, spare = [], 0.0
@@ -107,7 +107,7 @@ def _passes(world: WorldSpec, site: SiteSpec, seeds: Seeds) -> list[tuple[dt.dat
 
 
 def _ordinary(
-    site: SiteSpec, day: dt.date, orbit: int, odd: bool, number: int, world: WorldSpec, rng: np.random.Generator
+    site: SiteSpec, day: dt.date, orbit: int, odd: bool, number: int, rng: np.random.Generator
 ) -> OpticalScene:
     longitude, _ = site.grid.centre()
     solar = 10.55 + 0.13 * (1 if orbit == site.optical_orbits[0] else -1)
@@ -255,7 +255,8 @@ def _radar_items(
     absolute = (
         33_000 + int((time.date() - dt.date(2020, 6, 1)).days * 14.6) + (0 if platform == "sentinel-1a" else 9_000)
     )
-    stem = f"S{platform[9:].upper()}_IW_GRDH_1SDV_{time:%Y%m%dT%H%M%S}_{time + dt.timedelta(seconds=25):%Y%m%dT%H%M%S}_{absolute:06d}_{int(rng.integers(16**5, 16**6)):06X}"  # fmt: skip
+    sensed = f"{time:%Y%m%dT%H%M%S}_{time + dt.timedelta(seconds=25):%Y%m%dT%H%M%S}"
+    stem = f"{_short(platform)}_IW_GRDH_1SDV_{sensed}_{absolute:06d}_{int(rng.integers(16**5, 16**6)):06X}"
     scene = RadarScene(
         item_id=f"{stem}_{int(rng.integers(16**4)):04X}",
         number=number,

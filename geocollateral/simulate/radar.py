@@ -11,7 +11,7 @@ from geocollateral.simulate.mixing import ZoneMap
 
 Field = NDArray[np.float32]
 LOOKS = 4.4
-"""Equivalent number of looks of a ground-range detected product at 10 m (Sentinel-1 product specification: 4.4 for IW GRDH)."""
+"""Equivalent number of looks of ground-range detected products of 10 m, by the product specification of Sentinel-1."""
 _KERNEL = np.array([0.22, 0.56, 0.22])
 """Neighbouring pixels of 10 m share a part of their speckle: they are closer than the resolution of 20 m by 22 m."""
 _GAIN_DB = {"sentinel-1a": 0.0, "sentinel-1b": 0.12, "sentinel-1c": -0.22, "sentinel-1d": -0.1}

@@ -87,7 +87,15 @@ def _ground(land: Land) -> list[Zone]:
     """What lies under all parcels: roads and verges, and the river."""
     from shapely.geometry import box
 
-    zones = [Zone(name="verge", parcel_id=None, outline=box(-50, -50, land.extent_m + 50, land.extent_m + 50), cover="verge", traits=Traits(mottle=0.15, patchiness=0.1))]  # fmt: skip
+    zones = [
+        Zone(
+            name="verge",
+            parcel_id=None,
+            outline=box(-50, -50, land.extent_m + 50, land.extent_m + 50),
+            cover="verge",
+            traits=Traits(mottle=0.15, patchiness=0.1),
+        )
+    ]
     if land.river is not None:
         zones.append(Zone(name="river", parcel_id=None, outline=land.river, cover="river", traits=Traits(patchiness=0)))
     return zones
@@ -137,7 +145,7 @@ def _let_happen(
             and p.area_m2 >= kind.min_ha * 1e4
             and p.parcel_id not in happened
         ]
-        rng.shuffle(suitable)  # type: ignore[arg-type]
+        rng.shuffle(suitable)
         done = 0
         for parcel in suitable:
             if done == wanted:
@@ -160,7 +168,7 @@ def _pledge(
     candidates = [p for p in land.parcels if p.asset_class is not None]
     chosen = {p.parcel_id for p in candidates if p.parcel_id in happened}
     rest = [p for p in candidates if p.parcel_id not in chosen]
-    rng.shuffle(rest)  # type: ignore[arg-type]
+    rng.shuffle(rest)
     kinds = sorted({p.kind for p in rest})
     wanted = max(world.pledged - len(chosen), 0)
     by_kind = {kind: [p for p in rest if p.kind == kind] for kind in kinds}

@@ -17,35 +17,55 @@ Days = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """How a crop grows. Thermal time counts degree-days above `base_c` from sowing [K d]."""
+    """How a crop grows: by thermal time, the sum of degrees above `base_c` since sowing.
+
+    Farmers choose varieties that suit their climate: one that is ripe after `days` in an ordinary year. Stages are shares
+    of the thermal time to ripeness.
+    """
 
     material: str
     base_c: float
+    sown_on: int
+    """Day of the year on which it is sown in an ordinary year."""
+    days: int
+    """From sowing to ripeness in an ordinary year."""
     half_cover: float
-    """Thermal time at which half the full cover is reached."""
+    """Stage at which half the full cover is reached."""
     growth_width: float
     senescence: float
-    """Thermal time at which half the green is gone."""
+    """Stage at which half the green is gone."""
     senescence_width: float
-    ripe: float
-    """Thermal time from which it is harvested."""
     full_cover: float
     thirst: float
     """Share of cover lost where the soil stays dry."""
-    longest_days: int
-    """It is harvested after this long, ripe or not."""
     residue: float = 0.5
     """Share of the ground under straw after harvest."""
 
+    def heat_to_ripeness(self, weather: Weather) -> float:
+        """Thermal time that a variety of this climate needs [K d]."""
+        days = (self.sown_on - 1 + np.arange(self.days)) % 365
+        return float(np.maximum(weather.normal_c[days] - self.base_c, 0).sum())
 
+
+WAIT_DAYS = 22
+"""A crop that does not ripen is harvested so many days after its ordinary day."""
+
+# fmt: off
 CROPS: Mapping[str, Crop] = {
-    "winter_wheat": Crop(material="crop", base_c=0, half_cover=640, growth_width=150, senescence=1960, senescence_width=85, ripe=2130, full_cover=0.93, thirst=0.35, longest_days=262, residue=0.65),
-    "maize": Crop(material="crop", base_c=8, half_cover=400, growth_width=70, senescence=1480, senescence_width=110, ripe=1560, full_cover=0.92, thirst=0.45, longest_days=125, residue=0.45),
-    "spring_maize": Crop(material="crop", base_c=8, half_cover=430, growth_width=75, senescence=1330, senescence_width=100, ripe=1440, full_cover=0.93, thirst=0.45, longest_days=158, residue=0.45),
-    "rice": Crop(material="rice", base_c=10, half_cover=420, growth_width=90, senescence=1330, senescence_width=110, ripe=1440, full_cover=0.94, thirst=0.10, longest_days=135, residue=0.55),
-    "rape": Crop(material="crop", base_c=2, half_cover=700, growth_width=190, senescence=2050, senescence_width=90, ripe=2200, full_cover=0.90, thirst=0.25, longest_days=225, residue=0.4),
-    "vegetable": Crop(material="crop", base_c=5, half_cover=330, growth_width=75, senescence=1500, senescence_width=140, ripe=1000, full_cover=0.80, thirst=0.20, longest_days=95, residue=0.05),
-}  # fmt: skip
+    "winter_wheat": Crop(material="wheat", base_c=0, sown_on=284, days=234, half_cover=0.245, growth_width=0.060,
+                         senescence=0.925, senescence_width=0.032, full_cover=0.93, thirst=0.35, residue=0.65),
+    "maize": Crop(material="crop", base_c=8, sown_on=160, days=104, half_cover=0.225, growth_width=0.045,
+                  senescence=0.945, senescence_width=0.055, full_cover=0.92, thirst=0.45, residue=0.45),
+    "spring_maize": Crop(material="crop", base_c=8, sown_on=124, days=142, half_cover=0.27, growth_width=0.050,
+                         senescence=0.925, senescence_width=0.060, full_cover=0.93, thirst=0.45, residue=0.45),
+    "rice": Crop(material="rice", base_c=10, sown_on=156, days=120, half_cover=0.28, growth_width=0.055,
+                 senescence=0.93, senescence_width=0.065, full_cover=0.94, thirst=0.10, residue=0.55),
+    "rape": Crop(material="crop", base_c=2, sown_on=290, days=216, half_cover=0.33, growth_width=0.085,
+                 senescence=0.935, senescence_width=0.040, full_cover=0.90, thirst=0.25, residue=0.40),
+    "vegetable": Crop(material="crop", base_c=5, sown_on=140, days=68, half_cover=0.34, growth_width=0.075,
+                      senescence=1.40, senescence_width=0.140, full_cover=0.80, thirst=0.20, residue=0.05),
+}
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +119,7 @@ def grow(rotation: str, traits: Traits, weather: Weather, husbandry: Husbandry, 
         For the farmer's days; the same generator state gives the same days whatever the husbandry.
     """
     seasons = [_fail(season, husbandry) for season in _plan(rotation, traits, weather, husbandry, rng)]
-    return Field(seasons=tuple(seasons), surface=_draw(seasons, traits, weather, husbandry, rng))
+    return Field(seasons=tuple(seasons), surface=_draw(seasons, traits, weather, husbandry))
 
 
 def green_of(season: Season, traits: Traits, weather: Weather) -> tuple[Days, Days]:
@@ -110,9 +130,9 @@ def green_of(season: Season, traits: Traits, weather: Weather) -> tuple[Days, Da
     green, brown = np.zeros(n), np.zeros(n)
     if span.start >= span.stop:
         return green, brown
-    heat = np.cumsum(weather.warmth(crop.base_c)[span])
-    grown = _rise((heat - crop.half_cover) / crop.growth_width) - _rise(-crop.half_cover / crop.growth_width)
-    withered = _rise((heat - crop.senescence) / crop.senescence_width)
+    stage = np.cumsum(weather.warmth(crop.base_c)[span]) / crop.heat_to_ripeness(weather)
+    grown = _rise((stage - crop.half_cover) / crop.growth_width) - _rise(-crop.half_cover / crop.growth_width)
+    withered = _rise((stage - crop.senescence) / crop.senescence_width)
     want = np.clip(0.55 - smooth(weather.moisture, 35)[span], 0, 0.55) / 0.55
     cover = crop.full_cover * traits.vigour * (1 - crop.thirst * want * (1 - traits.irrigation))
     canopy = np.clip(grown * cover, 0, 0.985)
@@ -146,7 +166,7 @@ def _plan(
             if husbandry.abandoned_from is not None and day >= husbandry.abandoned_from:
                 continue
             late = 15 if year == husbandry.late_year and crop != "winter_wheat" else 0
-            season = _season(crop, int(round(day)), weather, late + float(wait))
+            season = _season(crop, round(day), weather, late + float(wait))
             if season.sown < weather.days.size and season.harvested > season.sown + 20:
                 found.append(season)
     return found
@@ -162,7 +182,7 @@ def _sowings(
         return max(day, free + gap)
 
     if rotation == "wheat_maize":  # maize after the wheat of last autumn, wheat after the maize of this summer
-        maize = after(first + 158 + delay + jitter[0], 4)
+        maize = after(first + 156 + delay + jitter[0], 3)
         return [("maize", maize), ("winter_wheat", max(first + 282 + delay + jitter[1], maize + 118))]
     if rotation == "maize":
         return [("spring_maize", after(first + 124 + delay + jitter[0], 20))]
@@ -177,15 +197,17 @@ def _sowings(
     raise KeyError(rotation)
 
 
-def _season(crop: str, sown: int, weather: Weather, waiting: float) -> Season:
-    """Harvest when ripe and the farmer has come round; crops never wait beyond their time."""
-    start = max(sown, 0)
-    heat = np.cumsum(weather.warmth(CROPS[crop].base_c)[start : sown + CROPS[crop].longest_days])
-    ripe = int(np.searchsorted(heat, CROPS[crop].ripe))
+def _season(name: str, sown: int, weather: Weather, waiting: float) -> Season:
+    """Harvest when ripe and the farmer has come round; crops do not wait much beyond their time."""
+    crop = CROPS[name]
+    longest = crop.days + WAIT_DAYS
     if sown < 0:  # sown before the first day known: as ripe as the calendar says
-        ripe = CROPS[crop].longest_days + sown
-    end = start + ripe + int(round(waiting))
-    return Season(crop=crop, sown=sown, harvested=min(end, sown + CROPS[crop].longest_days + int(round(waiting))))
+        return Season(crop=name, sown=sown, harvested=sown + crop.days + round(waiting))
+    heat = np.cumsum(weather.warmth(crop.base_c)[sown : sown + longest])
+    ripe = int(np.searchsorted(heat, crop.heat_to_ripeness(weather)))
+    if heat.size < longest and ripe == heat.size:  # the world ends first
+        ripe = longest
+    return Season(crop=name, sown=sown, harvested=sown + ripe + round(waiting))
 
 
 def _fail(season: Season, husbandry: Husbandry) -> Season:
@@ -194,12 +216,10 @@ def _fail(season: Season, husbandry: Husbandry) -> Season:
     return replace(season, lost_from=husbandry.failure[0], lost=husbandry.failure[1])
 
 
-def _draw(
-    seasons: list[Season], traits: Traits, weather: Weather, husbandry: Husbandry, rng: np.random.Generator
-) -> Surface:
+def _draw(seasons: list[Season], traits: Traits, weather: Weather, husbandry: Husbandry) -> Surface:
     n = weather.days.size
     parts: dict[str, Days] = {
-        name: np.zeros(n) for name in ("crop", "rice", "rape_flower", "straw", "turbid_water", "grass")
+        name: np.zeros(n) for name in ("crop", "wheat", "rice", "rape_flower", "straw", "turbid_water", "grass")
     }
     rough = np.full(n, 0.25)
     day = np.arange(n)
@@ -224,9 +244,10 @@ def _draw(
 
 def _flower(parts: dict[str, Days], season: Season, weather: Weather) -> None:
     start = max(season.sown, 0)
-    heat = np.cumsum(weather.warmth(CROPS["rape"].base_c)[start : season.harvested])
+    rape = CROPS["rape"]
+    stage = np.cumsum(weather.warmth(rape.base_c)[start : season.harvested]) / rape.heat_to_ripeness(weather)
     bloom = np.zeros(weather.days.size)
-    bloom[start : start + heat.size] = np.exp(-(((heat - 1330) / 150) ** 2))
+    bloom[start : start + stage.size] = np.exp(-(((stage - 0.56) / 0.065) ** 2))
     parts["rape_flower"] += parts["crop"] * 0.75 * bloom
     parts["crop"] *= 1 - 0.75 * bloom
 

@@ -79,7 +79,7 @@ def _clouds(size: int, cover: float, sun: Sun, rng: np.random.Generator) -> tupl
     """Clouds that cover a share of the scene, and their shadows where sun and altitude put them."""
     nothing = np.zeros((size, size), np.float32)
     side = pad_to_fast(size + size // 3)
-    slope, gain = float(rng.uniform(2.9, 3.6)), float(rng.uniform(1.6, 5.0))
+    slope, gain = float(rng.uniform(2.9, 3.6)), float(rng.uniform(0.7, 3.6))
     altitude_m = float(rng.uniform(500, 3200))
     if cover <= 0.002:
         return nothing, nothing
@@ -88,8 +88,8 @@ def _clouds(size: int, cover: float, sun: Sun, rng: np.random.Generator) -> tupl
     everywhere = (gain * np.maximum(shape - level, 0)).astype(np.float32)
     away = altitude_m / math.tan(math.radians(max(sun.elevation_deg, 12))) / PIXEL_M
     # The shadow lies on the far side of the sun; rows count southward.
-    rows = int(round(away * math.cos(math.radians(sun.azimuth_deg))))
-    columns = int(round(-away * math.sin(math.radians(sun.azimuth_deg))))
+    rows = round(away * math.cos(math.radians(sun.azimuth_deg)))
+    columns = round(-away * math.sin(math.radians(sun.azimuth_deg)))
     moved = np.roll(everywhere, (rows, columns), axis=(0, 1))[:size, :size]
     thickness = everywhere[:size, :size]
     # Below a cloud the ground is dark too, which the cloud itself mostly hides.

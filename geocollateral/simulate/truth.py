@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from shapely import Polygon
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from geocollateral.simulate.appearance import Appearance
 from geocollateral.simulate.claims import claim
@@ -21,6 +22,7 @@ from geocollateral.simulate.scenario import Scenario
 from geocollateral.simulate.weather import SPIN_UP_DAYS
 from geocollateral.simulate.zones import Zone
 
+Index = NDArray[np.int64]
 STAGE_DAYS = 10
 """Days between two rows of the table of stages."""
 
@@ -161,10 +163,10 @@ def _events(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(rows, columns=columns), pd.concat([empty, *pixels], ignore_index=True)
 
 
-def _pixels(outline: Polygon, grid: SiteGrid) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:  # type: ignore[type-arg]
+def _pixels(outline: BaseGeometry, grid: SiteGrid) -> tuple[tuple[Index, Index], NDArray[np.float64]]:
     """Rows, columns and shares of the site's pixels that an outline covers, to a hundredth of a pixel."""
-    from rasterio.features import rasterize
-    from rasterio.transform import from_origin
+    from rasterio.features import rasterize  # type: ignore[import-untyped]
+    from rasterio.transform import from_origin  # type: ignore[import-untyped]
 
     fine = 10
     west, south, east, north = outline.bounds
@@ -205,7 +207,7 @@ def _visible_areas(zones: Sequence[Zone]) -> list[float]:
     """Share of the parcel that each zone covers and no later one lies over."""
     found = []
     for n, zone in enumerate(zones):
-        left = zone.outline
+        left: BaseGeometry = zone.outline
         for later in zones[n + 1 :]:
             left = left.difference(later.outline)
         found.append(float(left.area))
@@ -253,7 +255,7 @@ def _seasons(scenario: Scenario, appearance: Appearance) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _day_or_none(scenario: Scenario, day: int) -> pd.Timestamp:
+def _day_or_none(scenario: Scenario, day: int) -> Any:
     """NaT for days outside the weather: a crop that is still standing at the end has no day of harvest."""
     return pd.Timestamp(scenario.weather.days[day]) if 0 <= day < scenario.weather.days.size else pd.NaT
 
@@ -268,10 +270,11 @@ def _phenology(scenario: Scenario, appearance: Appearance) -> pd.DataFrame:
 
 
 def _flaws(scenario: Scenario, optical: Sequence[OpticalScene], radar: Sequence[RadarScene]) -> pd.DataFrame:
+    flaws = [(s.item_id, s.flaws) for s in optical] + [(s.item_id, s.flaws) for s in radar]
     rows = [
-        {"item_id": scene.item_id, "site": scenario.site.tile, "flaw": flaw, "detail": detail}
-        for scene in (*optical, *radar)
-        for flaw, detail in scene.flaws
+        {"item_id": item_id, "site": scenario.site.tile, "flaw": flaw, "detail": detail}
+        for item_id, found in flaws
+        for flaw, detail in found
     ]
     return pd.DataFrame(rows, columns=["item_id", "site", "flaw", "detail"])
 
@@ -293,7 +296,8 @@ def _weather(scenario: Scenario) -> pd.DataFrame:
 def _portfolio(scenario: Scenario, seeds: Seeds) -> tuple[list[Mapping[str, Any]], pd.DataFrame]:
     """GeoJSON features with claims and loans, and the table that says which claims are true."""
     grid, own = scenario.site.grid, _zones_of(scenario)
-    features, rows = [], []
+    features: list[Mapping[str, Any]] = []
+    rows = []
     for n, parcel in enumerate(scenario.pledged):
         rng = seeds.stream("claim", parcel.parcel_id)
         stated, judged = claim(parcel, own[parcel.parcel_id], scenario, n, rng)

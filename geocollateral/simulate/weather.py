@@ -42,6 +42,8 @@ class Weather:
 
     days: NDArray[np.datetime64]
     """datetime64[D], with `SPIN_UP_DAYS` before the world's first day."""
+    normal_c: NDArray[np.float64]
+    """Shape (365,): ordinary temperature by day of the year."""
     temperature_c: NDArray[np.float64]
     rain_mm: NDArray[np.float64]
     moisture: NDArray[np.float64]
@@ -59,12 +61,12 @@ class Weather:
     @property
     def day_of_year(self) -> NDArray[np.int64]:
         """1 on the first of January."""
-        return (self.days - self.days.astype("datetime64[Y]")).astype(np.int64) + 1
+        return np.asarray((self.days - self.days.astype("datetime64[Y]")).astype(np.int64) + 1)
 
     @property
     def month(self) -> NDArray[np.int64]:
         """0 in January."""
-        return self.days.astype("datetime64[M]").astype(np.int64) % 12
+        return np.asarray(self.days.astype("datetime64[M]").astype(np.int64) % 12)
 
     def warmth(self, above_c: float) -> NDArray[np.float64]:
         """Growing degree-days of each day [K d]."""
@@ -92,7 +94,8 @@ def simulate_weather(
     year = days.astype("datetime64[Y]").astype(np.int64) + 1970
     month = days.astype("datetime64[M]").astype(np.int64) % 12
     day_of_year = (days - days.astype("datetime64[Y]")).astype(np.int64) + 1
-    temperature = climate.mean_c - climate.amplitude_c * np.cos(2 * np.pi * (day_of_year - 18) / 365.25)
+    normal = climate.mean_c - climate.amplitude_c * np.cos(2 * np.pi * (np.arange(1, 366) - 18) / 365)
+    temperature = normal[np.minimum(day_of_year, 365) - 1]
     temperature += _autoregressive(days.size, 0.78, 3.0, rng)
     temperature += np.interp(np.arange(days.size), np.arange(0, days.size + 90, 90), _anomalies(days.size, rng))
     dry = (year == years.drought) & (month >= 2) & (month <= 8)
@@ -101,7 +104,13 @@ def simulate_weather(
     rain = _rain(np.asarray(climate.rain_mm)[month] * np.where(dry, 0.3, 1.0), rng)
     moisture, snow = _soil_and_snow(temperature, rain)
     return Weather(
-        days=days, temperature_c=temperature, rain_mm=rain, moisture=moisture, snow=snow, frost_day=frost_day
+        days=days,
+        normal_c=normal,
+        temperature_c=temperature,
+        rain_mm=rain,
+        moisture=moisture,
+        snow=snow,
+        frost_day=frost_day,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from shapely import Polygon
 
-from geocollateral.simulate.covers import ALWAYS, COVERS, Stage
+from geocollateral.simulate.covers import ALWAYS, COVERS, Place, Stage
 from geocollateral.simulate.land import Traits
 from geocollateral.simulate.randomness import Seeds
 from geocollateral.simulate.seasons import ORDINARY, Field, Husbandry, grow
@@ -70,15 +71,18 @@ def field_of(zone: Zone, weather: Weather, seeds: Seeds) -> Field | None:
 
 def surface_of(zone: Zone, weather: Weather, field: Field | None) -> Surface:
     """Daily surface of a zone, through all its phases."""
-    now = field.surface if field is not None else COVERS[zone.cover].draw(weather, zone.traits, zone.since)
+    now = (
+        field.surface
+        if field is not None
+        else COVERS[zone.cover].draw(Place(weather=weather, traits=zone.traits, since=zone.since))
+    )
     days = np.arange(weather.days.size)
     for phase in zone.phases:
-        now = blend(now, COVERS[phase.cover].draw(weather, zone.traits, phase.day), _weight(phase, days))
+        place = Place(weather=weather, traits=zone.traits, since=phase.day)
+        now = blend(now, COVERS[phase.cover].draw(place), _weight(phase, days))
     return now
 
 
-def _weight(
-    phase: Phase, days: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _weight(phase: Phase, days: NDArray[np.int64]) -> NDArray[np.float64]:
     weight = phase.share * np.clip((days - phase.day + 1) / max(phase.ramp_days, 1.0), 0.0, 1.0)
     return np.where(days >= phase.until, 0.0, weight) if phase.until is not None else weight

@@ -1,4 +1,8 @@
-"""JSON documents of catalogues: asked for with patience, from allowed places only, and never followed elsewhere."""
+"""JSON documents of catalogues: asked for with patience, from allowed places only, and never followed elsewhere.
+
+JSON has no checksum: a flipped byte can be another date. TLS vouches for what comes over it. Over plain http a
+document is asked for twice, and both must agree.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +50,15 @@ class DocumentClient:
         self.clock = clock
         self._rng = rng or random.SystemRandom()
 
-    def ask(self, url: str, body: Mapping[str, Any] | None = None, *, attempts: int | None = None) -> dict[str, Any]:
+    def ask(
+        self, url: str, body: Mapping[str, Any] | None = None, *, tries_if_too_much: int | None = None
+    ) -> dict[str, Any]:
         """A JSON object by GET, or by POST where there is a body (a search changes nothing, so it may be repeated).
 
         Parameters
         ----------
-        attempts
-            Fewer tries than `access` allows, where another way is open after them.
+        tries_if_too_much
+            Where the caller can ask for less: tries before an answer of the kind `NoAnswer.too_much` is taken as final.
 
         Raises
         ------
@@ -64,14 +70,20 @@ class DocumentClient:
         except RefusedAddress as exc:
             raise NoAnswer(str(exc)) from exc
         params = self.access.params
-        tries = min(attempts or params.attempts, params.attempts)
-        patience = Patience(attempts=tries, wait_seconds=params.wait_seconds)
+        patience = Patience(attempts=params.attempts, wait_seconds=params.wait_seconds)
+        too_much = 0
         while True:
             try:
-                return self._ask_once(address.url, body)
+                document = self._ask_once(address.url, body)
+                if not address.vouched_by(self.access) and _content(self._ask_once(address.url, body)) != _content(
+                    document
+                ):
+                    raise _Later("two answers to one request differ")
+                return document
             except _Later as fault:
+                too_much += fault.too_much
                 left = patience.after(fault.asked, self._rng)
-                if left is None:
+                if left is None or (fault.too_much and too_much == tries_if_too_much):
                     times = f" ({patience.tried + 1} tries)" if patience.tried else ""
                     raise NoAnswer(
                         f"{redact(url)}: {fault}{times}", status=fault.status, too_much=fault.too_much
@@ -121,6 +133,8 @@ class DocumentClient:
             now = parse_http_date(headers.get("Date")) or self.clock.now()
             asked = parse_retry_after(headers.get("Retry-After"), now)
             raise _Later(f"HTTP {status}", status=status, asked=asked, too_much=status in TOO_MUCH)
+        if 200 <= status < 300:
+            raise _Later(f"HTTP {status} with no document")
         said = " ".join(data[:300].decode("utf-8", "replace").split())
         if 300 <= status < 400:
             said = f"redirects to {redact(headers.get('Location', ''))}; name that address instead"
@@ -154,6 +168,11 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BrokenData(f"{name} must hold a JSON object, got {type(found).__name__}")
     return found
+
+
+def _content(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document without the instant at which it was made."""
+    return {key: value for key, value in document.items() if key.lower() != "timestamp"}
 
 
 def _parse(url: str, data: bytes) -> dict[str, Any]:

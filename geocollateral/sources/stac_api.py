@@ -24,7 +24,7 @@ from geocollateral.types import Period
 
 PAGE_SIZES = (200, 50, 10)
 """Items asked for on a page; the next size where a service gives up gathering one."""
-SIZE_ATTEMPTS = 2
+TRIES_OF_A_SIZE = 2
 """Tries of a page before a smaller one is asked for."""
 LISTINGS = 2
 """How often a listing that does not add up is made anew: pages shift while a catalogue takes in scenes."""
@@ -154,7 +154,7 @@ def _list_shrinking(
         listed = 0
         found: list[dict[str, Any]] = []
         try:
-            pages = _Pages(endpoint, method, {**question, "limit": size}, client, None if last else SIZE_ATTEMPTS)
+            pages = _Pages(endpoint, method, {**question, "limit": size}, client, None if last else TRIES_OF_A_SIZE)
             for page in pages:
                 listed += 1
                 found += page
@@ -175,11 +175,11 @@ class _Pages:
     """Pages of one listing, each a list of items."""
 
     def __init__(
-        self, endpoint: str, method: str, question: dict[str, Any], client: DocumentClient, attempts: int | None
+        self, endpoint: str, method: str, question: dict[str, Any], client: DocumentClient, tries: int | None
     ) -> None:
         self.matched: int | None = None
         self._client = client
-        self._attempts = attempts
+        self._tries = tries
         self._next: tuple[str, dict[str, Any] | None] | None = (
             (endpoint, question) if method == "POST" else (f"{endpoint}?{urlencode(_as_query(question))}", None)
         )
@@ -196,7 +196,7 @@ class _Pages:
         if mark in self._seen or len(self._seen) >= MAX_PAGES:
             raise NoAnswer(f"{redact(url)}: its pages lead in a circle")
         self._seen.add(mark)
-        page = self._client.ask(url, body, attempts=self._attempts)
+        page = self._client.ask(url, body, tries_if_too_much=self._tries)
         features = page.get("features")
         if not isinstance(features, list):
             raise NoAnswer(f"{redact(url)}: a page without a list of features")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import pickle
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pystac
@@ -17,11 +20,17 @@ import pytest
 import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from servers.catalogue import COMMON, Scene, collection, lonlat_bounds, sentinel2_item, write_catalogue, write_parquet
+from servers.moto import Moto
+from servers.nginx import Nginx
+from servers.pgstac import PgStac
+from servers.sentinelhub import SentinelHubServer
 from zarr.errors import UnstableSpecificationWarning
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources import open_source
-from geocollateral.types import READ_STATUSES, Block, Period, Source
+from geocollateral.sources.raster.access import AccessParams
+from geocollateral.types import OPTICAL_BANDS, READ_STATUSES, Block, Period, Source
 
 EVERYWHERE = (-180.0, -90.0, 180.0, 90.0)
 EVER = Period(start=None, end=dt.date(2100, 1, 1))
@@ -43,6 +52,16 @@ class Case:
     n_scenes: int
     scale: Mapping[str, tuple[float, float]]
     """Scale and offset by band."""
+    serve: Callable[[Path, ExitStack], Source] | None = None
+    """Opens a source that needs servers, which run until the stack is closed; in place of `open`."""
+    bounds: tuple[float, float, float, float] = EVERYWHERE
+    """What to search: a service refuses to list the world."""
+    has_digests: bool = True
+    """Its catalogue is a file."""
+    may_reach_past: bool = False
+    """A block may reach past the scenes' grid, on their lattice."""
+    padded: bool = False
+    """The grid reaches beyond the scenes."""
 
 
 def optical_cube() -> xr.Dataset:
@@ -106,6 +125,92 @@ def open_zip(folder: Path) -> Source:
     return open_source(f"cube:{folder / 'radar.zarr.zip'}")
 
 
+def written(folder: Path, assets_at: str | None = None) -> Path:
+    """A static catalogue of four scenes, two of them on one day; its first document."""
+    days = ("2021-03-01T03:00:00", "2020-01-05T02:30:00", "2020-06-01T02:30:00", "2020-06-01T02:31:00")
+    scenes = [
+        Scene(day=day, platform=f"sentinel-2{unit}", baseline="05.00") for day, unit in zip(days, "abab", strict=True)
+    ]
+    items = [sentinel2_item(folder, scene, "earth-search-c1", assets_at=assets_at) for scene in scenes]
+    return write_catalogue(folder, items)
+
+
+def items_below(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((folder / "items").glob("*.json"))]
+
+
+def open_parquet(folder: Path) -> Source:
+    written(folder)
+    return open_source(str(write_parquet(folder / "list.parquet", items_below(folder))))
+
+
+def serve_nginx(folder: Path, stack: ExitStack) -> Source:
+    """A static catalogue on a web server."""
+    written(folder / "www")
+    server = stack.enter_context(Nginx(folder / "www", folder / "nginx"))
+    return open_source(f"stac:{server.url}/catalog.json")
+
+
+def serve_api(folder: Path, stack: ExitStack) -> Source:
+    """A STAC API that knows of files on a web server."""
+    server = stack.enter_context(Nginx(folder / "www", folder / "nginx"))
+    written(folder / "www", assets_at=server.url)
+    name = "sentinel-2-c1-l2a"
+    api = stack.enter_context(PgStac(folder / "pgstac", [collection(name)], items_below(folder / "www")))
+    return open_source(f"stac:{api.url}#{name}", AccessParams(origins=(server.url,)))
+
+
+def serve_s3(folder: Path, stack: ExitStack) -> Source:
+    """A static catalogue in a private bucket of an S3 server."""
+    written(folder / "bucket")
+    server = stack.enter_context(Moto(folder / "moto.log"))
+    server.put_folder("scenes", folder / "bucket")
+    environment = stack.enter_context(pytest.MonkeyPatch.context())
+    environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "not a secret")
+    return open_source("stac:s3://scenes/catalog.json", AccessParams(s3_endpoint=server.endpoint))
+
+
+def serve_hub(folder: Path, stack: ExitStack) -> Source:
+    """A Sentinel Hub that runs our evalscripts over the files; answers are kept, so that each is computed once."""
+    written(folder / "archive")
+    server = stack.enter_context(SentinelHubServer(folder / "archive"))
+    environment = stack.enter_context(pytest.MonkeyPatch.context())
+    environment.setenv("SH_CLIENT_ID", server.client_id)
+    environment.setenv("SH_CLIENT_SECRET", server.client_secret)
+    return open_source(f"sentinelhub:{server.base_url}", AccessParams(cache_dir=folder / "cache"))
+
+
+def hub_case() -> Case:
+    """The four scenes of `written` as Sentinel Hub gives them: all bands, the offset taken off."""
+    return Case(
+        open=open_netcdf,
+        serve=serve_hub,
+        bands={**dict.fromkeys(OPTICAL_BANDS, "uint16"), "scl": "uint8"},
+        absent="vv",
+        n_scenes=4,
+        scale={**dict.fromkeys(OPTICAL_BANDS, (1e-4, 0.0)), "scl": (1.0, 0.0)},
+        bounds=lonlat_bounds(),
+        has_digests=False,
+        may_reach_past=True,
+        padded=True,
+    )
+
+
+def stac_case(open: Callable[[Path], Source] = open_netcdf, **facts: Any) -> Case:  # noqa: A002
+    """The four scenes of `written`, however they are reached."""
+    optical = [band for band in COMMON if band != "scl"]
+    return Case(
+        open=open,
+        bands={**dict.fromkeys(optical, "uint16"), "scl": "uint8"},
+        absent="coastal",
+        n_scenes=4,
+        scale={**dict.fromkeys(optical, REFLECTANCE), "scl": (1.0, 0.0)},
+        may_reach_past=True,
+        **facts,
+    )
+
+
 REFLECTANCE = (1e-4, -0.1)
 OPTICAL = Case(
     open=open_netcdf,
@@ -151,6 +256,16 @@ CASES = [
         id="zarr3",
     ),
     pytest.param(RADAR, id="zarr-zip"),
+    pytest.param(stac_case(open=lambda folder: open_source(str(written(folder).parent))), id="stac-folder"),
+    pytest.param(stac_case(open=open_parquet), id="stac-parquet"),
+    pytest.param(stac_case(serve=serve_nginx), id="stac-nginx", marks=pytest.mark.nginx),
+    pytest.param(
+        stac_case(serve=serve_api, bounds=lonlat_bounds(), has_digests=False),
+        id="stac-api-nginx",
+        marks=[pytest.mark.postgis, pytest.mark.nginx],
+    ),
+    pytest.param(stac_case(serve=serve_s3), id="stac-s3", marks=pytest.mark.s3),
+    pytest.param(hub_case(), id="sentinelhub"),
 ]
 
 
@@ -164,6 +279,11 @@ def crop(grid: GeoBox, rows: tuple[int, int], columns: tuple[int, int]) -> GeoBo
     return GeoBox((rows[1] - rows[0], columns[1] - columns[0]), corner, grid.crs)
 
 
+def pixels_of(numbers: xr.Dataset) -> xr.Dataset:
+    """Without what says where the pixels came from, which differs from window to window."""
+    return numbers.drop_attrs().drop_vars(["sha256", "offset_evidence"], errors="ignore")
+
+
 def block_of(geobox: GeoBox, items: list[pystac.Item]) -> Block:
     return Block(block_id="b", geobox=geobox, parcel_ids=("p",), items=tuple(items))
 
@@ -175,13 +295,15 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture(scope="module")
-def source(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return case.open(tmp_path_factory.mktemp("source"))
+def source(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    folder = tmp_path_factory.mktemp("source")
+    with ExitStack() as stack:
+        yield case.serve(folder, stack) if case.serve else case.open(folder)
 
 
 @pytest.fixture(scope="module")
-def items(source: Source) -> list[pystac.Item]:
-    return source.search(EVERYWHERE, EVER)
+def items(case: Case, source: Source) -> list[pystac.Item]:
+    return source.search(case.bounds, EVER)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +316,7 @@ class TestSource:
         assert isinstance(source, Source)
         assert source.info.licence
         assert all(len(digest) == 64 for digest in source.info.sha256.values())
-        assert source.info.sha256
+        assert bool(source.info.sha256) == case.has_digests
 
     def test_items_are_ordered_unique_and_complete(self, case: Case, items: list[pystac.Item]) -> None:
         keys = [(item.datetime, item.id) for item in items]
@@ -208,15 +330,17 @@ class TestSource:
             assert all(asset.extra_fields["gsd"] >= 10 for asset in item.assets.values())
             pystac.Item.from_dict(item.to_dict())
 
-    def test_period_has_both_its_ends_and_never_looks_ahead(self, source: Source, items: list[pystac.Item]) -> None:
+    def test_period_has_both_its_ends_and_never_looks_ahead(
+        self, case: Case, source: Source, items: list[pystac.Item]
+    ) -> None:
         days = [item.datetime.date() for item in items if item.datetime]
         for start, end in [(None, days[0]), (days[0], days[-1]), (days[1], days[2]), (days[-1], days[-1])]:
-            found = source.search(EVERYWHERE, Period(start=start, end=end))
+            found = source.search(case.bounds, Period(start=start, end=end))
             wanted = [
                 i.id for i, day in zip(items, days, strict=True) if day <= end and (start is None or day >= start)
             ]
             assert [item.id for item in found] == wanted
-        assert source.search(EVERYWHERE, Period(start=None, end=days[0] - dt.timedelta(days=1))) == []
+        assert source.search(case.bounds, Period(start=None, end=days[0] - dt.timedelta(days=1))) == []
 
     def test_bounds_elsewhere_find_nothing(self, source: Source, items: list[pystac.Item]) -> None:
         west, south, east, north = items[0].bbox or []
@@ -259,8 +383,10 @@ class TestSource:
         rows: tuple[int, int],
         columns: tuple[int, int],
     ) -> None:
+        if case.padded:  # to where there are scenes
+            rows, columns = ((span[0] + 140, span[1] + 140) for span in (rows, columns))
         got = source.read(block_of(crop(grid_of(items[0]), rows, columns), items), list(case.bands))
-        assert got.drop_attrs().equals(full.isel(y=slice(*rows), x=slice(*columns)).drop_attrs())
+        assert pixels_of(got).equals(pixels_of(full.isel(y=slice(*rows), x=slice(*columns))))
 
     def test_some_scenes_in_any_order(
         self, case: Case, source: Source, items: list[pystac.Item], full: xr.Dataset
@@ -286,8 +412,15 @@ class TestSource:
 
     def test_block_off_the_grid_is_refused(self, case: Case, source: Source, items: list[pystac.Item]) -> None:
         grid = grid_of(items[0])
+        past = crop(grid, (-1, 4), (0, 4))
+        if case.may_reach_past:
+            got = source.read(block_of(past, items), ["red"])
+            assert (got["red"][:, 0] == got["red"].attrs["nodata"]).all()
+            if not case.padded:
+                assert (got["red"][:, 1:] != got["red"].attrs["nodata"]).all()
+            assert (got["status"] == ("outside" if case.padded else "ok")).all()
         for wrong in (
-            crop(grid, (-1, 4), (0, 4)),
+            *(() if case.may_reach_past else (past,)),
             GeoBox(grid.shape, grid.affine @ Affine.translation(0.5, 0), grid.crs),
         ):
             with pytest.raises(BrokenData, match="A block must lie"):

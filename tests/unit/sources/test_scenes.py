@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.catalogue import COMMON, SIZE, Layout, Scene, sentinel2_item
 
 from geocollateral.sources.orbits import KNOWN_PLATFORMS, orbit_label, relative_orbit_of, tile_of
 from geocollateral.sources.scenes import (
@@ -19,7 +20,6 @@ from geocollateral.sources.scenes import (
     ground_of,
     lacks_grid,
 )
-from servers.catalogue import COMMON, SIZE, Layout, Scene, sentinel2_item
 
 GRID = [10.0, 0.0, 500000.0, 0.0, -10.0, 4400020.0]
 
