@@ -46,7 +46,7 @@ class ShiftParams(Params):
     max_rival: float = Field(
         0.75, gt=0, le=1, description="A second peak elsewhere as high as this share of the first makes it ambiguous."
     )
-    max_sigma_m: float = Field(1.25, gt=0, le=20, description="Largest standard error of a shift that is told [m].")
+    max_sigma_m: float = Field(1.0, gt=0, le=20, description="Largest standard error of a shift that is told [m].")
     min_texture: float = Field(
         0.02, ge=0, le=1, description="Least spread of the coarse picture, as a share of its mean: below, it is flat."
     )
@@ -316,7 +316,7 @@ def _jackknife(bands: list[_Band], row: int, col: int, pad: int) -> float:
     Infinite where a part decides whether there is a peak at all.
     """
     height, width = bands[0].coarse.shape
-    per_side = 3 if min(height, width) >= 24 else 2
+    per_side = 3
     parts = np.add.outer(np.arange(height) * per_side // height * per_side, np.arange(width) * per_side // width)
     peaks = []
     for part in range(per_side**2):

@@ -331,6 +331,24 @@ def test_a_broken_tile_is_told_and_left_out(tmp_path):
     assert (read.share > 0.99).any()
 
 
+def test_t39_tiles_that_were_never_written_are_no_ground(tmp_path):
+    """A sparse file without nodata reads as zeros elsewhere; here what was not written is not seen."""
+    path = tmp_path / "a.tif"
+    planes = picture(size=256)
+    planes[0] = 0  # black in red is a colour, and must not be what tells
+    profile = {"width": 256, "height": 256, "count": 3, "dtype": "uint8", "crs": CRS, "transform": PLACE}
+    with rasterio.open(
+        path, "w", driver="GTiff", tiled=True, blockxsize=64, blockysize=64, compress="deflate", SPARSE_OK=True, **profile
+    ) as file:
+        for band in (1, 2, 3):
+            file.write(planes[band - 1, :128], band, window=((0, 128), (0, 256)))
+    mosaic = open_orthomosaic(f"{path}@2024-05-01,bands=red+green+blue")
+    read = read_area(mosaic, GeoBox((8, 8), Affine(16, 0, 500_000, 0, -16, 5_000_000), CRS), ["red"])
+    assert (read.share[:4] == 1).all()
+    assert (read.share[4:] == 0).all()
+    assert np.isnan(read.values["red"][4:]).all()
+
+
 def test_outside_of_the_file_there_is_nothing(tmp_path):
     path = write_ortho(tmp_path / "a.tif", picture(), transform=PLACE, crs=CRS, colours=COLOURS)
     far = GeoBox((3, 3), Affine(10, 0, 600_000, 0, -10, 5_000_000), CRS)
