@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from rasterio.enums import Resampling
 
@@ -193,6 +194,33 @@ def test_t39_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: P
     there[:48, :64] = True
     np.testing.assert_array_equal(found.mask, there[WINDOW] & (values[0][WINDOW] != nodata))
     assert read(path, (slice(0, 48), slice(0, 64))).status == "ok"
+
+
+@pytest.mark.parametrize(("bands", "driver"), [(1, "GTiff"), (3, "GTiff"), (3, "COG")])
+def test_a_mask_inside_the_file_is_not_passed_over(tmp_path: Path, bands: int, driver: str) -> None:
+    """A drone's picture with a mask of its own is refused with advice, never read as if all of it were ground."""
+    values = ints(bands, "uint8")
+    mask = np.full((ROWS, COLS), 255, np.uint8)
+    mask[:60] = 0
+    plain, path = tmp_path / "plain.tif", tmp_path / "a.tif"
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            plain, "w", driver="GTiff", width=COLS, height=ROWS, count=bands, dtype="uint8", transform=TRANSFORM,
+            crs="EPSG:32633", compress="DEFLATE",
+        ) as dataset,
+    ):  # fmt: skip
+        dataset.write(values)
+        dataset.write_mask(mask)
+    if driver == "COG":
+        rasterio.shutil.copy(plain, path, driver="COG", compress="JPEG")
+    else:
+        plain.rename(path)
+    with rasterio.open(path) as dataset:
+        assert (dataset.read_masks(1)[:60] == 0).mean() > 0.9  # GDAL sees the mask
+    found = read(path)
+    assert found.status == "missing"
+    assert "mask of its own" in found.reason
 
 
 @pytest.mark.parametrize("compress", ["NONE", "DEFLATE"])
