@@ -7,7 +7,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from geocollateral.sources.raster.request import Expected, ReadFault, Transform, Undecodable
@@ -60,7 +60,7 @@ class Layout:
     """Size of the file [bytes]."""
     etag: str
     overviews: tuple[tuple[int, int], ...]
-    """Rows, columns of the reduced images that the header shows. Never read: averages are other numbers."""
+    """Rows, columns of the reduced images; empty unless asked for. Never read: averages are other numbers."""
     page: TiffPage
 
     @property
@@ -131,8 +131,12 @@ class HeaderBytes(io.RawIOBase):
         return len(found)
 
 
-def parse_layout(parts: Mapping[int, bytes], total: int | None, etag: str) -> Layout | tuple[int, int]:
+def parse_layout(
+    parts: Mapping[int, bytes], total: int | None, etag: str, *, overviews: bool = False
+) -> Layout | tuple[int, int]:
     """Layout of a file of which some parts were fetched (by offset), or the range that is lacking still.
+
+    Reduced images are looked for only where `overviews` asks for them: no pixel of theirs is ever read.
 
     Raises
     ------
@@ -149,6 +153,9 @@ def parse_layout(parts: Mapping[int, bytes], total: int | None, etag: str) -> La
             layout = _describe(tiff.pages.first, total, etag)
             if file.lacking is None and _has_mask(tiff, file, look_further=layout.samples >= 3):
                 raise ReadFault("missing", MASKED)
+            if overviews:
+                reduced = [page for page in cast(Any, tiff.pages) if int(page.subfiletype) & 5 == 1]
+                layout = replace(layout, overviews=tuple((int(p.imagelength), int(p.imagewidth)) for p in reduced))
     except (ReadFault, Undecodable):
         if file.lacking is None:
             raise

@@ -151,6 +151,8 @@ def test_t38_overviews_are_never_read(tmp_path: Path) -> None:
         path = write(tmp_path / f"{overviews}.tif", np.tile(values, (1, 4, 4)), driver="COG", overviews=overviews,
                      compress="DEFLATE", blocksize=128, overview_resampling=Resampling.average)  # fmt: skip
         np.testing.assert_array_equal(read(path).array, values[0][WINDOW])
+        profile = read_profile(str(path), "", Access(folders=(tmp_path,)))
+        assert profile.overviews == (() if overviews == "NONE" else ((300, 340), (150, 170), (75, 85)))
 
 
 @pytest.mark.parametrize(
