@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from geocollateral.assets import ASSETS, Asset
 from geocollateral.change import default_params, monitor
 from geocollateral.config import Settings
-from geocollateral.observe import cube, indices, looks, masks, zonal
+from geocollateral.observe import cube, indices, looks, masks, speckle, zonal
 from geocollateral.types import (
     CHANGE_COLUMNS,
     CHANGE_STATUSES,
@@ -56,6 +56,8 @@ class BlockTask:
     attributes: Mapping[str, Mapping[str, Any]]
     asset_classes: frozenset[str]
     """Of the whole project, so that every block reads the same bands and the count of observations adds up."""
+    offered: frozenset[str]
+    """Bands that any scene of this kind has in the whole project, for the same reason."""
     visible_fraction: Mapping[str, float]
     source: Source
     settings: Settings
@@ -81,33 +83,35 @@ class BlockResult:
 def assess_block(task: BlockTask) -> BlockResult:
     """Read a block once and judge every parcel in it."""
     settings = task.settings
-    offered = {band for item in task.block.items for band in item.assets}
-    wanted = _indices(task, offered)
-    numbers = task.source.read(task.block, _bands(wanted, offered))
+    wanted = wanted_indices(task.asset_classes, task.offered)
+    numbers = task.source.read(task.block, wanted_bands(wanted, task.offered))
     cover = zonal.coverage(task.geometries, task.block.geobox)
     physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
+    scene_ids = numbers["scene_id"].values.tolist()
+    days = looks.look_days(numbers["time"].values, looks.longitude_of(task.block.geobox))
     clear = _clear(numbers, physical, cover, settings)
-    scenes = _account(numbers, physical, clear, cover, sorted(offered & set(numbers["band"].values)))
+    bands = physical[[name for name in OPTICAL_BANDS if name in physical]].assign_coords(time=physical["time"])
+    # One look per day before anything is compared in time: parts and twins of one overpass are one witness.
+    seen = looks.fuse_days(bands, clear, scene_ids, days)
+    hidden = _hidden(seen, settings)
+    for look, members in enumerate(seen.scenes_of):
+        clear[members] &= ~hidden[look]
+    scenes = _account(numbers, physical, clear, cover, sorted(task.offered & set(numbers["band"].values)))
 
     optical = [name for name in wanted if name not in RADAR_BANDS]
     radar = [name for name in wanted if name in RADAR_BANDS]
-    scene_ids = numbers["scene_id"].values.tolist()
     tables = []
-    seen: looks.Looks | None = None
+    visible = seen.clear & ~hidden
+    found = indices.compute_indices(seen.values, optical)
     statistics: xr.Dataset | None = None
     if optical:
-        seen = looks.fuse_days(indices.compute_indices(physical, optical), clear, scene_ids)
-        statistics = zonal.zonal_statistics(seen.indices, seen.clear, cover)
+        statistics = zonal.zonal_statistics(found, visible, cover)
         tables.append(zonal.series_table(statistics, seen.scene_ids, "sentinel-2"))
     if radar:
-        power = indices.compute_indices(physical, radar)
-        ground = looks.fuse_days(power, np.ones((power.sizes["time"], power.sizes["pixel"]), bool), scene_ids)
-        # Averaged as power, shown in dB: the mean of decibels is not the decibel of the mean.
-        decibel = zonal.to_decibel(zonal.zonal_statistics(ground.indices, ground.clear, cover))
-        tables.append(zonal.series_table(decibel, ground.scene_ids, "sentinel-1"))
+        tables += _radar_tables(numbers, radar, cover, days)
 
     judged = _judged_classes(task, optical)
-    pixels = {name: _pixel_changes(seen, ASSETS[name], settings) for name in judged if seen is not None}
+    pixels = {name: _pixel_changes(found, visible, ASSETS[name], settings) for name in judged}
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     changes, baselines = ([], []) if statistics is None else _parcel_changes(statistics, classes, settings)
     judgements: dict[str, Judgement] = {}
@@ -138,12 +142,47 @@ def assess_block(task: BlockTask) -> BlockResult:
     )
 
 
-def _indices(task: BlockTask, offered: set[str]) -> list[str]:
-    """Indices of all asset classes of the project, and the general ones, that the source's bands allow."""
-    wanted = [name for c in sorted(task.asset_classes & set(ASSETS)) for name in ASSETS[c].indices]
+def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> list[str]:
+    """Indices of the asset classes of a project, and the general ones, that the bands offered allow."""
+    wanted = [name for c in sorted(set(asset_classes) & set(ASSETS)) for name in ASSETS[c].indices]
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
-    return [name for name in unique if set(indices.bands_of(name, offered)) <= offered]
+    return [name for name in unique if set(indices.bands_of(name, offered)) <= set(offered)]
+
+
+def wanted_bands(wanted: Sequence[str], offered: Collection[str]) -> list[str]:
+    """Bands the indices need, and those the masks look at."""
+    bands = {band for name in wanted for band in indices.bands_of(name, offered)}
+    masks_need = {"scl", "blue", "red"} & set(offered) if bands - set(RADAR_BANDS) else set()
+    return sorted(bands | masks_need)
+
+
+def _radar_tables(
+    numbers: xr.Dataset, bands: Sequence[str], cover: zonal.Coverage, days: NDArray[np.datetime64]
+) -> list[pd.DataFrame]:
+    """Series of backscatter, one sensor per relative orbit: seen from two sides the same ground is not the same.
+
+    The mean is that of the power as measured [dB of the mean, not mean of dB]; the quantiles are of the power with its
+    speckle smoothed in time, or they would tell of speckle only.
+    """
+    tables = []
+    orbits = numbers["orbit"].values
+    held = np.logical_or.reduce([(numbers["status"].sel(band=band) == "ok").values for band in bands])
+    for orbit in sorted(set(orbits[held].tolist())):
+        at = np.flatnonzero(held & (orbits == orbit))
+        plane = cube.to_physical(numbers[[*bands, "status", "scale", "offset"]].isel(time=at))
+        raw = indices.compute_indices(cube.take_pixels(plane, cover.pixels), bands)
+        calm = plane.copy(data={band: speckle.smooth_in_time(plane[band].values) for band in bands})
+        smooth = indices.compute_indices(cube.take_pixels(calm, cover.pixels), bands)
+        scene_ids = numbers["scene_id"].values[at].tolist()
+        every = np.ones((len(at), len(cover.pixels)), bool)
+        measured, quiet = (looks.fuse_days(power, every, scene_ids, days[at]) for power in (raw, smooth))
+        statistics = zonal.zonal_statistics(measured.values, measured.clear, cover)
+        spread = zonal.zonal_statistics(quiet.values, quiet.clear, cover)
+        statistics = statistics.assign({name: spread[name] for name in ("p10", "p50", "p90")})
+        sensor = f"sentinel-1 {orbit}" if orbit else "sentinel-1"
+        tables.append(zonal.series_table(zonal.to_decibel(statistics), measured.scene_ids, sensor))
+    return tables
 
 
 def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
@@ -152,13 +191,8 @@ def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
     return [name for name in sorted(classes & set(ASSETS)) if set(ASSETS[name].indices) <= set(optical)]
 
 
-def _bands(wanted: Sequence[str], offered: set[str]) -> list[str]:
-    bands = {band for name in wanted for band in indices.bands_of(name, offered)}
-    return sorted(bands | (offered & {"scl", "blue", "red"}))
-
-
 def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel), True = clear for optical bands: data, then classification, then the screens in time.
+    """Shape (time, pixel), True = each optical scene has data there and its classification calls it clear.
 
     A band that was not read for a scene takes nothing from the others: what it lacks is no cloud.
     """
@@ -172,12 +206,21 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
         plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
         classified = masks.classification_mask(plane, settings.masks).values
         clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
-    hazy = np.zeros(clear.shape, bool)
-    if {"blue", "red"} <= set(bands):
-        hazy |= masks.haze_screen(physical, clear, settings.masks)
-    if {"red", "nir"} <= set(bands):
-        hazy |= masks.shadow_screen(physical, clear, settings.masks)
-    return np.asarray(clear & ~hazy)
+    return np.asarray(clear)
+
+
+def _hidden(seen: looks.Looks, settings: Settings) -> NDArray[np.bool_]:
+    """Shape (time, pixel) of the looks, True = snow, haze or shadow that the classification missed."""
+    bands = set(map(str, seen.values.data_vars))
+    hidden = np.zeros(seen.clear.shape, bool)
+    if {"red", "swir16"} <= bands:
+        hidden |= masks.snow_screen(seen.values, settings.masks)
+    clear = seen.clear & ~hidden
+    if {"blue", "red"} <= bands:
+        hidden |= masks.haze_screen(seen.values, clear, settings.masks)
+    if {"red", "nir"} <= bands:
+        hidden |= masks.shadow_screen(seen.values, clear, settings.masks)
+    return hidden
 
 
 def _account(
@@ -197,6 +240,7 @@ def _account(
     rows = []
     for n, scene_id in enumerate(numbers["scene_id"].values.tolist()):
         read = {band: str(status.sel(band=band).values[n]) for band in bands}
+        why = _reasons(numbers, n, bands)
         count: Counter[str] = Counter()
         for band, found in read.items():
             if found == "ok":
@@ -209,13 +253,30 @@ def _account(
                 "scene_id": scene_id,
                 "datetime": pd.Timestamp(numbers["time"].values[n]).isoformat() + "Z",
                 "platform": str(numbers["platform"].values[n]),
+                "orbit": str(numbers["orbit"].values[n]),
                 "bands": read,
+                **why,
                 "n_parcels": len(cover.parcel_ids),
                 "observations": {name: count[name] for name in OBSERVATION_STATUSES},
                 "clear_parcels": [cover.parcel_ids[p] for p in np.flatnonzero(any_clear[:, n])],
             }
         )
     return tuple(rows)
+
+
+def _reasons(numbers: xr.Dataset, n: int, bands: Sequence[str]) -> dict[str, Any]:
+    """Of one scene: why bands are not there, which a later run may get, and the offsets used."""
+    out: dict[str, Any] = {}
+    if "reason" in numbers:
+        said = {band: str(numbers["reason"].sel(band=band).values[n]) for band in bands}
+        out["reasons"] = {band: text for band, text in said.items() if text}
+    if "transient" in numbers:
+        out["transient"] = [band for band in bands if bool(numbers["transient"].sel(band=band).values[n])]
+    offsets = {band: float(numbers["offset"].sel(band=band).values[n]) for band in bands if band in OPTICAL_BANDS}
+    out["offsets"] = {band: value for band, value in offsets.items() if np.isfinite(value)}
+    if "offset_evidence" in numbers.coords:
+        out["offset_evidence"] = str(numbers["offset_evidence"].values[n])
+    return out
 
 
 def _parcel_changes(
@@ -282,10 +343,12 @@ def _evidence(
     )
 
 
-def _pixel_changes(seen: looks.Looks, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+def _pixel_changes(
+    found: xr.Dataset, visible: NDArray[np.bool_], asset: Asset, settings: Settings
+) -> dict[str, PixelChange]:
     """What the monitor finds on every pixel of the block, for each index of an asset class."""
-    clear = xr.DataArray(seen.clear, dims=("time", "pixel"))
-    return {name: _pixel_change(seen.indices[name].where(clear), asset, settings) for name in asset.indices}
+    clear = xr.DataArray(visible, dims=("time", "pixel"))
+    return {name: _pixel_change(found[name].where(clear), asset, settings) for name in asset.indices}
 
 
 def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:

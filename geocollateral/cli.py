@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
@@ -12,6 +14,7 @@ from geocollateral import __version__
 from geocollateral.errors import GeocollateralError
 
 if TYPE_CHECKING:
+    from geocollateral.config import Settings
     from geocollateral.types import Assessment
 
 EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
@@ -50,7 +53,10 @@ def _top(
 def assess(
     parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
     source: Annotated[
-        str, typer.Option("--source", metavar="S", help="Imagery: sample:romania or cube:FILE (NetCDF or Zarr).")
+        str,
+        typer.Option(
+            "--source", metavar="S", help="Imagery, see `geocollateral sources`: earth-search, cube:FILE, a folder ..."
+        ),
     ],
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")
@@ -58,7 +64,9 @@ def assess(
     as_of: Annotated[
         str | None,
         typer.Option(
-            "--as-of", metavar="DATE", help="Judge as on this day, from imagery up to it; default: newest scene."
+            "--as-of",
+            metavar="DATE",
+            help="Judge as on this day, from imagery up to it; default: today, for archives the newest scene.",
         ),
     ] = None,
     datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
@@ -68,6 +76,15 @@ def assess(
             "--unit-values",
             metavar="CSV",
             help="What a ha or mu of each asset class is worth (columns in aoi/README.md); without it no value.",
+        ),
+    ] = None,
+    ortho: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ortho",
+            metavar="FILE@DATE",
+            help="Orthomosaic (GeoTIFF) and the day it was flown; may be repeated. Options after commas, such as "
+            ",bands=red+green+blue+nir ,scale=0.0001 ,sensor=NAME.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder.")] = Path("results/assessment"),
@@ -93,12 +110,14 @@ def assess(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="threads, processes, or the address of a Dask scheduler.")
     ] = None,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Keep what services gave, so that it is not fetched twice.")
+    ] = True,
 ) -> None:
     """Due diligence of the parcels of one file: series, dated changes, value and alerts per parcel, with a report."""
     from geocollateral import service
-    from geocollateral.config import load_settings
 
-    knobs = load_settings(settings)
+    knobs = _load_settings(settings, cache=cache)
     asked = {name: value for name, value in (("workers", workers), ("scheduler", scheduler)) if value is not None}
     if asked:
         knobs = service.with_compute(knobs, asked)
@@ -112,6 +131,7 @@ def assess(
             datum=datum,
             unit_values=unit_values,
             source_options={"scale": scale, "offset": offset, "backscatter": backscatter, "crs": crs},
+            orthos=ortho or (),
             out=out,
             overwrite=overwrite,
             lang=lang,
@@ -119,6 +139,104 @@ def assess(
         )
     _print_table(result)
     typer.echo(f"\nReport: {out / 'report.html'}")
+    if result.run["state"] != "complete":
+        typer.echo(
+            "geocollateral: the run is incomplete, a service did not give all bands; run the same command again.",
+            err=True,
+        )
+        raise typer.Exit(EXIT_CODES["unavailable"])
+
+
+@app.command()
+def estimate(
+    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    source: Annotated[str, typer.Option("--source", metavar="S", help="Imagery, see `geocollateral sources`.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Last day of imagery.")] = None,
+    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
+    ] = None,
+) -> None:
+    """Scenes, bytes, processing units and minutes of an assessment, before anything is spent."""
+    from geocollateral import service
+
+    knobs = _load_settings(settings, cache=True)
+    found = service.estimate(parcels, source=source, period=(start, None), as_of=as_of, settings=knobs, datum=datum)
+    cost = found.cost
+    rows = {
+        "source": found.source,
+        "parcels": f"{found.n_parcels:,} in {found.n_blocks:,} blocks",
+        "scenes": f"{cost.scenes:,} from {found.first} to {found.last}",
+        "requests": f"{cost.requests:,}",
+        "to transfer": f"{cost.bytes / 1e6:,.1f} MB",
+        "in the cache": f"{cost.cached_bytes / 1e6:,.1f} MB",
+        "processing units": f"{cost.processing_units:,.1f}",
+        "minutes, roughly": f"{max(found.minutes, 0.1):,.1f}",
+    }
+    _print_rows([{"": name, "estimate": value} for name, value in rows.items()])
+
+
+@app.command()
+def sources(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SOURCE]", help="Check this source; without it, list the known ones.")
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
+    ] = None,
+) -> None:
+    """List the sources of imagery, or check one: reachable, credentials, collections. A fault ends with code 5."""
+    from geocollateral import service
+    from geocollateral.config import load_settings
+
+    rows = service.source_table(name, load_settings(settings))
+    if name is not None and not rows:
+        typer.echo(f"{name} reads local files: there is no service to check.")
+        return
+    _print_rows(rows)
+    if any(row.get("result", "ok") != "ok" for row in rows):
+        raise typer.Exit(EXIT_CODES["unavailable"])
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="New folder of the world.")] = None,
+    world: Annotated[str | None, typer.Option("--world", metavar="NAME", help="Which world; see --list.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same files.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a world that is already there.")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the worlds and exit.")] = False,
+) -> None:
+    """Build a simulated world: a catalogue of scenes over a landscape whose truth is known (docs/simulated-world.md)."""
+    from geocollateral import service
+
+    if show_list:
+        _print_rows(service.world_table())
+        return
+    if folder is None or world is None:
+        raise typer.BadParameter("expected a folder and --world NAME; --list prints the names")
+    with _Progress("sites") as progress:
+        built = service.simulate(
+            folder,
+            world=world,
+            seed=seed,
+            overwrite=overwrite,
+            workers=workers or os.cpu_count() or 1,
+            progress=progress,
+        )
+    typer.echo(f"World: {built / 'README.md'}")
+
+
+def _load_settings(path: Path | None, *, cache: bool) -> Settings:
+    """Settings of the file and the environment; the block cache in the user's cache folder where they name none."""
+    from geocollateral.config import load_settings
+    from geocollateral.service import with_cache
+
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geocollateral"
+    return with_cache(load_settings(path), own if cache else None)
 
 
 class _Progress:
@@ -153,17 +271,20 @@ class _Progress:
 
 
 def _print_table(result: Assessment) -> None:
+    from geocollateral.service import summary_rows
+
+    _print_rows(summary_rows(result), f"As of {result.as_of}, run {result.run_id}")
+
+
+def _print_rows(rows: Sequence[Mapping[str, str]], title: str | None = None) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from geocollateral.service import summary_rows
-
-    table = Table(title=f"As of {result.as_of}, run {result.run_id}", title_justify="left")
-    rows = summary_rows(result)
+    table = Table(title=title, title_justify="left")
     for name in rows[0]:
         table.add_column(
-            name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value"} else "left"
+            name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value", "estimate"} else "left"
         )
     for row in rows:
         table.add_row(*map(Text, row.values()))  # as it stands: a name in brackets is no markup

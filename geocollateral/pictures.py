@@ -9,14 +9,17 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pystac
 import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.compute import ComputeParams, run_blocks
+from geocollateral.errors import BrokenData
 from geocollateral.observe import cube
-from geocollateral.observe.plan import Plan
+from geocollateral.observe.looks import longitude_of, look_days
+from geocollateral.observe.plan import Plan, is_radar
 from geocollateral.types import Block, Chip, Judgement, MapPicture, Source
 
 Role = Literal["before", "after", "latest"]
@@ -69,17 +72,21 @@ def take_map(
     None where the source has no colours or the area is larger than `MAX_MAP_PIXELS`.
     """
     by_grid: dict[GeoBox, list[Block]] = {}
-    for block in plan.blocks:
+    for block in (b for b in plan.blocks if not all(map(is_radar, b.items))):
         by_grid.setdefault(plan.grids[block.block_id], []).append(block)
+    if not by_grid:
+        return None
     grid, blocks = max(by_grid.items(), key=lambda entry: sum(len(b.parcel_ids) for b in entry[1]))
-    window = _union_window(grid, [plan.geometries[i] for b in blocks for i in b.parcel_ids])
+    window = window_around(grid, [plan.geometries[b.block_id][i] for b in blocks for i in b.parcel_ids])
     if window.shape.x * window.shape.y > MAX_MAP_PIXELS:
         return None
     members = [i for b in blocks for i in b.parcel_ids]
     day = _best_day(series[series["parcel_id"].isin(members)])
     if day is None:
         return None
-    block = _with_day(Block(block_id="map", geobox=window, parcel_ids=(), items=blocks[0].items), day)
+    every = {item.id: item for b in blocks for item in b.items}.values()
+    items = sorted(every, key=lambda item: (item.datetime, item.id))
+    block = of_day(Block(block_id="map", geobox=window, parcel_ids=(), items=tuple(items)), day)
     taken = _colours(source, block)
     if taken is None:
         return None
@@ -92,7 +99,7 @@ def take_map(
         rgb=rgb,
         acquired=day,
         scene_id=scene_id,
-        transform=_six(window),
+        transform=six(window),
         crs=str(window.crs),
         disturbed_year=years,
     )
@@ -148,20 +155,30 @@ def _best_day(series: pd.DataFrame) -> dt.date | None:
 
 
 def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
-    home = next(block for block in plan.blocks if parcel_id in block.parcel_ids)
-    window = _union_window(plan.grids[home.block_id], [plan.geometries[parcel_id]])
-    block = _with_day(
-        Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day
-    )
+    home = plan.optical_home(parcel_id)
+    if home is None:
+        return []
+    window = window_around(plan.grids[home.block_id], [plan.geometries[home.block_id][parcel_id]])
+    block = of_day(Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day)
     return [block] if block.items else []
 
 
-def _with_day(block: Block, day: dt.date) -> Block:
-    items = tuple(item for item in block.items if item.datetime is not None and item.datetime.date() == day)
+def of_day(block: Block, day: dt.date) -> Block:
+    """The same window with the scenes of one look only."""
+    times = np.array([_utc(item) for item in block.items], "datetime64[ns]")
+    at = look_days(times, longitude_of(block.geobox)) == np.datetime64(day)
+    items = tuple(item for item, wanted in zip(block.items, at, strict=True) if wanted)
     return Block(block_id=block.block_id, geobox=block.geobox, parcel_ids=block.parcel_ids, items=items)
 
 
-def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
+def _utc(item: pystac.Item) -> np.datetime64:
+    if item.datetime is None:
+        raise BrokenData(f"scene {item.id} has no datetime")
+    return np.datetime64(item.datetime.astimezone(dt.UTC).replace(tzinfo=None), "ns")
+
+
+def window_around(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
+    """The part of a grid that a picture of geometries in its CRS shows."""
     west, south, east, north = shapely.total_bounds(geometries)
     left, top = ~grid.affine @ (west, north)
     right, bottom = ~grid.affine @ (east, south)
@@ -185,7 +202,7 @@ def _take(task: _ChipTask) -> Chip | None:
         sensor=sensor,
         scene_id=scene_id,
         clear_fraction=task.clear_fraction,
-        transform=_six(task.block.geobox),
+        transform=six(task.block.geobox),
         crs=str(task.block.geobox.crs),
     )
 
@@ -196,20 +213,26 @@ def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str]
         return None
     numbers = source.read(block, RGB)
     reflectance = cube.to_physical(numbers)
-    planes = np.stack([_mean(reflectance[band].values) for band in RGB], axis=-1)
-    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
-    rgb = np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
+    planes = np.stack([mean_of_seen(reflectance[band].values) for band in RGB], axis=-1)
+    rgb = stretch(planes)
     platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
     return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
 
 
-def _mean(stack: NDArray[np.floating]) -> NDArray[np.float64]:
+def stretch(planes: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Picture of reflectance, shape (height, width, 3); grey where there is none."""
+    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
+    return np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
+
+
+def mean_of_seen(stack: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean over the first axis of what is finite; NaN where nothing is."""
     seen = np.isfinite(stack)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(seen, stack, 0.0).sum(axis=0, dtype=np.float64) / seen.sum(axis=0))
 
 
-def _six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
+def six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
+    """Row-major affine of a grid."""
     a, b, c, d, e, f = tuple(geobox.affine)[:6]
     return a, b, c, d, e, f

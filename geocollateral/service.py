@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,29 +23,32 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, pictures
+from geocollateral import __version__, exports, ledger, orthomosaics, pictures
 from geocollateral.assets import ASSETS, judge_area
-from geocollateral.block import BlockResult, BlockTask, assess_block
+from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_bands, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
-from geocollateral.observe.plan import Plan, plan_blocks
+from geocollateral.observe import speckle
+from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.risk import loan_to_value, raise_alerts
-from geocollateral.sources import open_source
+from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import require_writable, write_result_folder
 from geocollateral.types import (
     MU_M2,
-    OBSERVATION_STATUSES,
     OPTICAL_BANDS,
     PARCEL_COLUMNS,
     Alert,
     AreaOfInterest,
     Assessment,
+    CostedSource,
+    Estimate,
     IntakeNote,
     Judgement,
     ParcelEvidence,
     Period,
+    ReadCost,
     Source,
     SourceInfo,
 )
@@ -72,6 +77,7 @@ def assess(
     datum: str = "wgs84",
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     source_options: Mapping[str, Any] | None = None,
+    orthos: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
     with_pictures: bool = True,
@@ -89,7 +95,8 @@ def assess(
     period
         First and last day of acquisition; None for all there is.
     as_of
-        Day the result speaks for: nothing acquired later is read. None: the day of the newest scene found.
+        Day the result speaks for: nothing acquired later is read. None: today for a living feed, the day of the newest
+        scene found for an archive.
     settings
         Knobs of the stages.
     datum
@@ -98,6 +105,9 @@ def assess(
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     source_options
         Options of the source, such as ``scale``, ``offset`` and ``crs`` of ``cube``.
+    orthos
+        Orthomosaics to show beside the satellite's imagery, each as ``FILE@YYYY-MM-DD`` with options; see
+        docs/orthomosaics.md.
     out
         Folder to write the result to; None writes nothing.
     overwrite
@@ -119,24 +129,30 @@ def assess(
     if out is not None:
         require_writable(out, overwrite=overwrite)
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
-    day = span.end if as_of is not None else max(item.datetime for item in items if item.datetime).date()
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    day = _day_of(span, as_of, items, alive=info.revisit_days is not None)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
+    _require_indices(tasks, items, info.name)
     results = run_blocks(assess_block, tasks, settings.compute, progress)
-    _require_looks(results, items, info.name)
+    _require_looks(results, items)
 
-    judgements = _all_judgements(area, results, settings, day)
+    feed = ledger.feed_state(info, results, area.parcels.index, day)
+    judgements = _all_judgements(area, results, feed, settings, day)
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units, settings.forestry.min_look_fraction)
-    scenes = _scenes(results, area, items)
+    scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
+    looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
+    if mosaics:
+        scenes |= {"orthomosaics": orthomosaics.scene_rows(looked.records)}
     lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=True)}
     identity = _identity(
         area,
@@ -146,26 +162,148 @@ def assess(
         day,
         settings,
         units,
-    )
+    ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
         parcels=table,
         alerts=alerts,
-        series=series,
+        series=_join([series, looked.series], ["parcel_id", "sensor", "index", "time"]),
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
         scenes=scenes,
-        chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute) if with_pictures else (),
+        chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
+        if with_pictures
+        else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items)),
-        run=_run(identity, _name_of(parcels), results, started),
+        notes=(*area.notes, *_cautions(items), *ledger.gaps(scenes), *looked.notes),
+        orthos=looked.records,
+        run=_run(identity, _name_of(parcels), results, scenes, started),
     )
     if out is not None:
         write_result_folder(exports.render(assessment, lang), out, run=assessment.run, overwrite=overwrite)
     return assessment
+
+
+def estimate(
+    parcels: str | Path | AreaOfInterest,
+    *,
+    source: str | Source,
+    period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
+    as_of: dt.date | str | None = None,
+    settings: Settings | None = None,
+    datum: str = "wgs84",
+    source_options: Mapping[str, Any] | None = None,
+) -> Estimate:
+    """What an assessment of the same would take. Catalogues are searched, headers of files may be read, no imagery is.
+
+    Parameters
+    ----------
+    parcels, source, period, as_of, settings, datum, source_options
+        As for `assess`.
+
+    Raises
+    ------
+    InvalidInput, MissingInput, ServiceUnavailable, BrokenData
+        As `assess` would before it reads imagery.
+    """
+    settings = settings or load_settings()
+    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
+    name = imagery.info.name
+    items = _search(imagery, name, area, _period(period, as_of))
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+    _require_overlap(plan, name)
+    tasks = _tasks(area, plan, imagery, settings, dt.date.max)
+    _require_indices(tasks, items, name)
+    cost = ReadCost()
+    for task in tasks:
+        bands = wanted_bands(wanted_indices(task.asset_classes, task.offered), task.offered)
+        cost += imagery.estimate(task.block, bands) if isinstance(imagery, CostedSource) else _local_cost(task, bands)
+    return Estimate(
+        source=name,
+        n_parcels=len(area.parcels),
+        n_blocks=len(tasks),
+        first=items[0].datetime.date() if items[0].datetime else None,
+        last=items[-1].datetime.date() if items[-1].datetime else None,
+        cost=replace(cost, scenes=len({item.id for task in tasks for item in task.block.items})),
+        minutes=_minutes(cost, settings),
+    )
+
+
+LINK_BYTES_PER_SECOND = 5e6
+"""What a line to a public store is taken to carry: 40 Mbit/s."""
+REQUEST_SECONDS = 0.15
+"""What one request is taken to wait for."""
+PIXELS_PER_SECOND = 2e6
+"""Scene x band x pixel decoded, masked and monitored per core; measured on the sample imagery."""
+
+
+def _minutes(cost: ReadCost, settings: Settings) -> float:
+    """A rough figure: transfer, waiting and computing one after the other."""
+    waiting = cost.requests * REQUEST_SECONDS / settings.access.concurrency
+    working = cost.pixels / PIXELS_PER_SECOND / (settings.compute.workers or os.cpu_count() or 1)
+    return (cost.bytes / LINK_BYTES_PER_SECOND + waiting + working) / 60
+
+
+def _local_cost(task: BlockTask, bands: Sequence[str]) -> ReadCost:
+    height, width = task.block.geobox.shape
+    return ReadCost(pixels=len(task.block.items) * len(bands) * int(height) * int(width))
+
+
+def source_table(check: str | None = None, settings: Settings | None = None) -> list[dict[str, str]]:
+    """Known sources, or what a check of one of them found, one row each.
+
+    Parameters
+    ----------
+    check
+        Source to look at, as for `assess`; None lists the known ones and asks no service.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such source.
+    """
+    if check is None:
+        return [{"source": name, "what": SOURCE_TITLES.get(name, "")} for name in SOURCES]
+    access = (settings or load_settings()).access
+    return [
+        {"check": found.name, "result": "ok" if found.ok else "NOT OK", "detail": found.detail}
+        for found in check_source(check, access)
+    ]
+
+
+def simulate(
+    folder: str | Path,
+    *,
+    world: str,
+    seed: int = 0,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build a simulated world with known truth into a folder; see `geocollateral.simulate.build`."""
+    from geocollateral.simulate import build
+
+    return build(folder, world, seed=seed, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def world_table() -> list[dict[str, str]]:
+    """The simulated worlds there are: name, size and what they are for."""
+    from geocollateral.simulate import WORLDS
+
+    return [
+        {
+            "world": world.name,
+            "sites": str(len(world.sites)),
+            "from": world.start.isoformat(),
+            "to": world.end.isoformat(),
+            "what": world.title,
+        }
+        for world in WORLDS.values()
+    ]
 
 
 def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
@@ -183,6 +321,12 @@ def with_compute(settings: Settings, asked: Mapping[str, Any]) -> Settings:
             "; ".join(f"{e['loc'][0]}: {e['msg']}, got {e['input']!r}" for e in error.errors())
         ) from error
     return settings.model_copy(update={"compute": compute})
+
+
+def with_cache(settings: Settings, folder: Path | None) -> Settings:
+    """Settings with the block cache in a folder, unless they name one; None: with no cache at all."""
+    chosen = None if folder is None else settings.access.cache_dir or folder
+    return settings.model_copy(update={"access": settings.access.model_copy(update={"cache_dir": chosen})})
 
 
 def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
@@ -251,7 +395,7 @@ def _date(given: dt.date | str | None, name: str) -> dt.date | None:
 
 
 def _search(imagery: Source, name: str, area: AreaOfInterest, span: Period) -> list[pystac.Item]:
-    west, south, east, north = map(float, area.parcels.total_bounds)
+    west, south, east, north = bounds_of(area.parcels)
     items = imagery.search((west, south, east, north), span)
     if items:
         return items
@@ -267,11 +411,37 @@ def _search(imagery: Source, name: str, area: AreaOfInterest, span: Period) -> l
     )
 
 
+def bounds_of(parcels: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    """Smallest west, south, east, north that holds all parcels [degrees]; west > east where it crosses 180 degrees."""
+    boxes = parcels.geometry.explode().bounds
+    spans = sorted(zip(boxes["minx"].tolist(), boxes["maxx"].tolist(), strict=True))
+    # The bounds leave out the widest gap between parcels on the circle of longitudes.
+    reach, widest, after = spans[0][1], (spans[0][0] + 360.0 - max(e for _, e in spans)), spans[0][0]
+    for start, end in spans[1:]:
+        if start - reach > widest:
+            widest, after = start - reach, start
+        reach = max(reach, end)
+    before = max((end for start, end in spans if start < after), default=reach)
+    return float(after), float(boxes["miny"].min()), float(before), float(boxes["maxy"].max())
+
+
+def _day_of(span: Period, as_of: dt.date | str | None, items: Sequence[pystac.Item], *, alive: bool) -> dt.date:
+    if as_of is not None:
+        return span.end
+    newest = max(item.datetime for item in items if item.datetime).date()
+    return max(newest, min(span.end, dt.datetime.now(dt.UTC).date())) if alive else newest
+
+
 def _extent(items: Sequence[pystac.Item]) -> str:
     boxes = np.array([item.bbox for item in items if item.bbox])
     west, south = boxes[:, :2].min(axis=0)
     east, north = boxes[:, 2:].max(axis=0)
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+
+
+def _reach_m(settings: Settings) -> float:
+    """How far stages look beyond a parcel [m]."""
+    return max(settings.masks.dilate_m, 10.0 * speckle.REACH_PIXELS)
 
 
 def _require_overlap(plan: Plan, name: str) -> None:
@@ -309,13 +479,16 @@ def _cautions(items: Sequence[pystac.Item]) -> list[IntakeNote]:
     return [IntakeNote(kind="warning", parcel_id=None, message=text) for text in cautions]
 
 
-def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item], name: str) -> None:
-    if not any(result.indices for result in results):
+def _require_indices(tasks: Sequence[BlockTask], items: Sequence[pystac.Item], name: str) -> None:
+    if not tasks:
         bands = ", ".join(sorted({band for item in items for band in item.assets}))
         raise MissingInput(
             f"No index can be computed from the bands of {name} ({bands}): at least red and nir, for ndvi, or vv or vh "
             "are needed. Add them, or use another source."
         )
+
+
+def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item]) -> None:
     if all(result.series.empty for result in results):
         first, last = items[0].datetime, items[-1].datetime
         raise MissingInput(
@@ -326,30 +499,53 @@ def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item],
 
 def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings, day: dt.date) -> list[BlockTask]:
     attributes = area.parcels.drop(columns="geometry").to_dict("index")
+    offered, classes = plan.offered, frozenset(area.parcels["asset_class"])
+    useful = {radar for radar, bands in offered.items() if wanted_indices(classes, bands)}
     return [
         BlockTask(
             block=block,
             grid=plan.grids[block.block_id],
-            geometries={i: plan.geometries[i] for i in block.parcel_ids},
+            geometries=plan.geometries[block.block_id],
             attributes={i: attributes[i] for i in block.parcel_ids},
-            asset_classes=frozenset(area.parcels["asset_class"]),
+            asset_classes=classes,
+            offered=offered[is_radar(block.items[0])],
             visible_fraction={i: plan.visible_fraction[i] for i in block.parcel_ids},
             source=imagery,
             settings=settings,
             as_of=day,
         )
         for block in plan.blocks
+        if is_radar(block.items[0]) in useful
     ]
 
 
 # ---- the tables
 
 
+def _stale(judgement: Judgement, newest: str | None, revisit: float, day: dt.date) -> Judgement:
+    """What was found before stays; that nothing was found since cannot be said."""
+    reason = (
+        f"The feed is stale: the newest acquisition of this parcel is of {newest or 'never'}, although one is due "
+        f"every {revisit:g} days and the result is to speak for {day}."
+    )
+    columns = dict.fromkeys(judgement.columns)
+    return replace(judgement, status="cannot_tell", reason=reason, columns=columns, quantity=None)
+
+
 def _all_judgements(
-    area: AreaOfInterest, results: Sequence[BlockResult], settings: Settings, day: dt.date
+    area: AreaOfInterest,
+    results: Sequence[BlockResult],
+    feed: Mapping[str, Any],
+    settings: Settings,
+    day: dt.date,
 ) -> dict[str, Judgement]:
     """Judgements by parcel in the order of the input; parcels outside the imagery are judged on no pixels."""
-    found = {parcel_id: judgement for result in results for parcel_id, judgement in result.judgements.items()}
+    found: dict[str, Judgement] = {}
+    for result in results:  # optical blocks first: what they say of a parcel stands
+        found = {**result.judgements, **found}
+    for parcel_id in set(feed["stale"]) & set(found):
+        newest = feed["newest_by_parcel"].get(parcel_id)
+        found[parcel_id] = _stale(found[parcel_id], newest, feed["revisit_days"], day)
     return {i: found[i] if i in found else _judge_unseen(area, i, settings, day) for i in area.parcels.index}
 
 
@@ -459,36 +655,6 @@ def _join(tables: Sequence[pd.DataFrame], order: list[str]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _scenes(results: Sequence[BlockResult], area: AreaOfInterest, items: Sequence[pystac.Item]) -> dict[str, Any]:
-    """Every scene found and what became of it; observations add up to scenes x bands x parcels."""
-    scenes: dict[str, dict[str, Any]] = {}
-    for result in results:
-        for row in result.scenes:
-            fresh = {**row, "n_parcels": 0, "observations": dict.fromkeys(OBSERVATION_STATUSES, 0)}
-            known = scenes.setdefault(row["scene_id"], fresh)
-            known["n_parcels"] += row["n_parcels"]
-            for name, count in row["observations"].items():
-                known["observations"][name] += count
-            known["clear_parcels"] = sorted({*known["clear_parcels"], *row["clear_parcels"]})
-            known["bands"] = {b: _worse(known["bands"][b], s) for b, s in row["bands"].items()}
-    for scene in scenes.values():
-        # Parcels that no block of this scene's grid holds.
-        scene["observations"]["outside"] += (len(area.parcels) - scene.pop("n_parcels")) * len(scene["bands"])
-    totals = {name: sum(s["observations"][name] for s in scenes.values()) for name in OBSERVATION_STATUSES}
-    expected = sum(len(s["bands"]) for s in scenes.values()) * len(area.parcels)
-    return {
-        "n_scenes": len(items),
-        "n_parcels": len(area.parcels),
-        "expected_observations": expected,
-        "observations": totals,
-        "scenes": [scenes[name] for name in sorted(scenes, key=lambda s: (scenes[s]["datetime"], s))],
-    }
-
-
-def _worse(one: str, other: str) -> str:
-    return one if one != "ok" else other
-
-
 # ---- the run
 
 
@@ -523,10 +689,17 @@ def _name_of(parcels: str | Path | AreaOfInterest) -> str:
     return "parcels" if isinstance(parcels, AreaOfInterest) else Path(parcels).name
 
 
-def _run(identity: Mapping[str, Any], name: str, results: Sequence[BlockResult], started: float) -> dict[str, Any]:
+def _run(
+    identity: Mapping[str, Any],
+    name: str,
+    results: Sequence[BlockResult],
+    scenes: Mapping[str, Any],
+    started: float,
+) -> dict[str, Any]:
     return {
         "run_id": _digest(identity)[:16],
-        "inputs": {name: identity["parcels_sha256"]},
+        "state": scenes["state"],
+        "inputs": {name: identity["parcels_sha256"], **orthomosaics.input_digests(identity.get("orthomosaics", ()))},
         **identity,
         "model_id": None,
         "n_blocks": len(results),

@@ -115,6 +115,7 @@ def only_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", str(temporary))
+        patch.setenv("XDG_CACHE_HOME", str(temporary / "cache"))
         writable.extend([tmp_path_factory.getbasetemp().resolve(), Path("/dev"), Path("/proc")])
         yield
         writable.clear()

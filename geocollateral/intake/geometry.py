@@ -181,11 +181,15 @@ def _build(polygons: list[list[Ring]]) -> Polygon | MultiPolygon:
 
 def _require_extent(polygon: Polygon | MultiPolygon) -> None:
     west, south, east, north = polygon.bounds
-    if east - west > 180:
+    parts = [part.bounds for part in shapely.get_parts(polygon)]
+    if any(right - left > 180 for left, _, right, _ in parts):
         raise GeometryFault(
-            "the parcel reaches around the globe. If it crosses the 180th meridian, cut it there into two parcels",
+            "the parcel reaches around the globe. If it crosses the 180th meridian, cut it there into the two parts of "
+            "a MultiPolygon, as RFC 7946 has it",
             (west, south),
         )
+    if east - west > 180:  # parts on both sides of the 180th meridian
+        west, east = min(left % 360 for left, *_ in parts), max((right - 1e-12) % 360 for _, _, right, _ in parts)
     if max(east - west, north - south) > MAX_EXTENT_DEG:
         raise GeometryFault(
             f"expected a parcel of at most {MAX_EXTENT_DEG:g} degrees, got {east - west:.2f} by {north - south:.2f} "

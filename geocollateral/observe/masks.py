@@ -3,7 +3,7 @@
 Two steps. The scene classification (SCL) of Sen2Cor, its clouds and shadows widened because their edges are fuzzy;
 then a temporal screen, because the classification misses clouds: haze lifts blue against red, bare ground does not, so
 a look whose haze index stands out from the looks around it is dropped. A lasting rise is the ground (a new roof) and
-stays. The same for shadows, which darken every band for one look.
+stays. The same for shadows, which darken every band for one look. Snow shows by itself, in one look.
 
 Source: haze optimized transform, Zhang, Guindon & Cihlar 2002, doi:10.1016/S0034-4257(02)00034-2.
 """
@@ -50,6 +50,12 @@ class MaskParams(Params):
     haze_neighbours: int = Field(4, ge=1, le=20, description="Clear looks on each side a look is compared with.")
     shadow_share: float = Field(
         0.6, gt=0, lt=1, description="Share of the near infrared around it below which a look may be a shadow [1]."
+    )
+    snow_limit: float = Field(
+        0.4, gt=0, lt=1, description="Snow index (red - swir16) / (red + swir16) above which a bright look is snow [1]."
+    )
+    snow_red: float = Field(
+        0.2, gt=0, lt=1, description="Red reflectance from which a look can be snow; below it is water [1]."
     )
 
 
@@ -117,6 +123,26 @@ def shadow_screen(bands: xr.Dataset, clear: NDArray[np.bool_], params: MaskParam
         dark = (nir < params.shadow_share * _typical(nir, params)) & (red <= _typical(red, params))
         lasts = nir > params.shadow_share * _next(nir)
     return np.asarray(dark & ~lasts)
+
+
+def snow_screen(bands: xr.Dataset, params: MaskParams) -> NDArray[np.bool_]:
+    """Looks at snow that the classification did not call snow.
+
+    Snow is bright in the visible and dark in the short-wave infrared; clouds are bright in both, water dark in both.
+
+    Parameters
+    ----------
+    bands
+        Reflectance with ``red`` and ``swir16``, dims ``(time, pixel)``.
+
+    Returns
+    -------
+    Shape (time, pixel), **True = snow**. Source: Xiao, Shen & Qin 2001, the snow index with the red band,
+    doi:10.1080/01431160119766.
+    """
+    red, swir = bands["red"].values, bands["swir16"].values
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((red > params.snow_red) & ((red - swir) / (red + swir) > params.snow_limit))
 
 
 def _seen(values: NDArray[np.floating[Any]], clear: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -189,6 +189,9 @@ def backscatter(
     which = np.searchsorted(sorted({look.orbit for look in looks}), [look.orbit for look in looks])
     wind = np.array([_wind(look.day, seeds) for look in looks])
     volume = -0.03 * angle - 1.5 * frozen
+    # What no term above tells: dew, rows, wind in the leaves. Mostly the same in both polarisations.
+    moods = seeds.stream("mood", zone.name)
+    shared = moods.normal(0.0, 0.35, day.size)
     found = []
     for pure, gain in ((_VV, gain_vv), (_VH, gain_vh)):
         own = np.where(bare > 0.01, share[:, _GROUND] @ pure[_GROUND] / np.maximum(bare, 0.01), pure[INDEX["soil"]])
@@ -196,7 +199,7 @@ def backscatter(
         built = share[:, _BUILT] @ pure[_BUILT] * _power(side[which])
         plain = share[:, _PLANT_LIKE] @ pure[_PLANT_LIKE] * _power(volume)
         water = share[:, _WATERS] @ pure[_WATERS] * _power(wind)
-        found.append(ground + built + plain + water)
+        found.append((ground + built + plain + water) * _power(shared + moods.normal(0.0, 0.25, day.size)))
     return found[0], found[1]
 
 

@@ -330,7 +330,7 @@ def _solar(place: Place) -> Surface:
     """Rows of modules over grass."""
     rows = 0.46 + 0.16 * place.traits.mix
     age = _since(place) if place.since != ALWAYS else np.full(place.weather.days.size, 2000.0)
-    grass = (1 - rows) * 0.8 * sward(place.weather, place.traits) * (0.15 + 0.85 * (1 - np.exp(-age / 200.0)))
+    grass = (1 - rows) * 0.55 * sward(place.weather, place.traits) * (0.15 + 0.85 * (1 - np.exp(-age / 200.0)))
     return surface(place.weather.days.size, {"pv_module": rows, "grass": grass, "gravel": 0.05}, "soil", 0.3)
 
 

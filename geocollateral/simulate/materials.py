@@ -70,7 +70,7 @@ _TABLE: tuple[Material, ...] = (
              vv_db=-13.5, vh_db=-20.5, is_ground=True),
     # ---- ground
     Material(name="soil", reflectance=(0.090, 0.125, 0.164, 0.185, 0.203, 0.219, 0.235, 0.252, 0.312, 0.270),
-             vv_db=-15.5, vh_db=-24.0, is_ground=True),
+             vv_db=-14.5, vh_db=-22.6, is_ground=True),
     Material(name="subsoil", reflectance=(0.125, 0.175, 0.235, 0.260, 0.283, 0.302, 0.320, 0.340, 0.410, 0.370),
              vv_db=-14.0, vh_db=-22.0, is_ground=True),
     Material(name="gravel", reflectance=(0.145, 0.175, 0.205, 0.220, 0.233, 0.245, 0.257, 0.268, 0.315, 0.290),

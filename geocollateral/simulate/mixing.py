@@ -41,8 +41,8 @@ class ZoneMap:
 
 def map_zones(zones: Sequence[Zone], size: int) -> ZoneMap:
     """Raster of zones; later ones lie over earlier ones."""
-    from rasterio.features import rasterize
-    from rasterio.transform import from_origin
+    from rasterio.features import rasterize  # type: ignore[import-untyped]
+    from rasterio.transform import from_origin  # type: ignore[import-untyped]
 
     margin = REACH * CELL_M
     side = size * CELLS + 2 * REACH

@@ -165,8 +165,8 @@ def _events(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _pixels(outline: BaseGeometry, grid: SiteGrid) -> tuple[tuple[Index, Index], NDArray[np.float64]]:
     """Rows, columns and shares of the site's pixels that an outline covers, to a hundredth of a pixel."""
-    from rasterio.features import rasterize
-    from rasterio.transform import from_origin
+    from rasterio.features import rasterize  # type: ignore[import-untyped]
+    from rasterio.transform import from_origin  # type: ignore[import-untyped]
 
     fine = 10
     west, south, east, north = outline.bounds

@@ -12,9 +12,10 @@ from pathlib import Path
 from geocollateral.errors import InvalidInput
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.schemes import CHECKS, SOURCES, SourceRequest
+from geocollateral.sources.schemes import TITLES as SOURCE_TITLES
 from geocollateral.types import Source, SourceCheck
 
-__all__ = ["SOURCES", "check_source", "open_source"]
+__all__ = ["SOURCES", "SOURCE_TITLES", "check_source", "open_source"]
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_module}")

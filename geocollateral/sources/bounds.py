@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import pyproj
@@ -20,41 +19,12 @@ def split_bounds(bounds: Box) -> tuple[Box, ...]:
     """Bounds as one box, or as two where they run across 180 degrees.
 
     West greater than east means across 180 degrees (RFC 7946). Bounds wider than 180 degrees are taken at their word:
-    which parts of them are meant cannot be told from the outermost longitudes alone; see `tight_bounds`.
+    which parts of them are meant cannot be told from the outermost longitudes alone.
     """
     west, south, east, north = bounds
     if west <= east:
         return (bounds,)
     return ((west, south, 180.0, north), (-180.0, south, east, north))
-
-
-def tight_bounds(boxes: Sequence[Box]) -> Box:
-    """Bounds of many boxes, across 180 degrees (west greater than east) where that is the shorter way round.
-
-    Parcels on both sides of 180 degrees have outermost longitudes near -180 and 180, which say nothing of where between
-    them the parcels lie. The widest gap between the boxes does.
-
-    Raises
-    ------
-    ValueError
-        There is no box.
-    """
-    parts = sorted((west, east) for box in boxes for west, _, east, _ in split_bounds(box))
-    if not parts:
-        raise ValueError("expected at least one box")
-    south, north = min(box[1] for box in boxes), max(box[3] for box in boxes)
-    merged = [list(parts[0])]
-    for west, east in parts[1:]:
-        if west <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], east)
-        else:
-            merged.append([west, east])
-    gaps = [(after[0] - before[1], n) for n, (before, after) in enumerate(pairwise(merged))]
-    round_the_back = merged[0][0] + 360 - merged[-1][1]
-    widest, where = max(gaps, default=(-1.0, 0))
-    if widest > round_the_back:
-        return merged[where + 1][0], south, merged[where][1], north
-    return merged[0][0], south, merged[-1][1], north
 
 
 def meet(a: Iterable[Box], b: Iterable[Box]) -> bool:

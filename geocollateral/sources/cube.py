@@ -87,7 +87,9 @@ class CubeSource:
         with self._open() as parts:
             layouts = [layout for _, layout in parts]
         ring, _ = footprint(layouts[0].grid)
-        if not Polygon(ring).intersects(box(*bounds)):
+        west, south, east, north = bounds
+        halves = [(west, 180.0), (-180.0, east)] if west > east else [(west, east)]  # across 180 degrees
+        if not any(Polygon(ring).intersects(box(left, south, right, north)) for left, right in halves):
             return []
         constellations = {layout.constellation for layout in layouts}
         constellation = self.constellation or (constellations.pop() if len(constellations) == 1 else "")

@@ -54,3 +54,16 @@ def parse_options(model: type[P], options: Mapping[str, object], scheme: str) ->
     except ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in exc.errors())
         raise InvalidInput(f"Options of source {scheme!r} are wrong: {faults}") from exc
+
+
+TITLES: Mapping[str, str] = {
+    "sample": "sample:romania, a real Sentinel-2 series carried by a package",
+    "cube": "cube:FILE, a NetCDF or Zarr cube on disk",
+    "stac": "stac:URL#COLLECTION, a STAC API or catalogue; or the path of a catalogue on disk",
+    "earth-search": "Sentinel-2 L2A on AWS, free, no account",
+    "planetary-computer": "Sentinel-2 L2A and Sentinel-1 RTC, free, signed anonymously",
+    "cdse": "Copernicus Data Space, Sentinel-2 L2A from its S3 store; needs an account",
+    "sentinelhub": "Sentinel Hub, commercial or CDSE deployment; needs an account, counts processing units",
+    "ortho": "ortho:FILE, a user's drone or aerial orthomosaic",
+}
+"""What a list of sources says of each."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
@@ -27,6 +28,9 @@ REVISIT_DAYS = 5.0
 """Of Sentinel-2 with two satellites."""
 ITEM_SEARCH = "item-search"
 """Every conformance class of item search holds this word."""
+USUAL_OPTICAL = ("sentinel-2-c1-l2a", "sentinel-2-l2a")
+USUAL_RADAR = ("sentinel-1-rtc",)
+"""Collections read of an API that is not known by name, where none are named: the first of each that it has."""
 FOLDER_DOCUMENTS = ("catalog.json", "collection.json", "items.parquet")
 """What a folder is read by, first come first."""
 
@@ -96,10 +100,25 @@ for _service in SERVICES.values():
 
 def _looked_at(source: StacSource) -> StacSource:
     if isinstance(source.catalogue, ApiCatalogue):
+        if not source.options.collections:
+            return _with_usual_collections(source, source.catalogue)
         require_collections(source.catalogue, source.options.collections, source.access)
     else:
         source.catalogue.look(source.access)
     return source
+
+
+def _with_usual_collections(source: StacSource, catalogue: ApiCatalogue) -> StacSource:
+    """The source with collections picked: an API's whole stock holds much that only looks like ours."""
+    known = catalogue.collection_ids(DocumentClient(source.access))
+    asked = ((USUAL_OPTICAL, source.options.optical), (USUAL_RADAR, source.options.radar))
+    picked = tuple(name for usual, wanted in asked if wanted for name in [n for n in usual if n in known][:1])
+    if not picked:
+        raise InvalidInput(
+            f"Name the collections of {source.name} after a #: it has none of "
+            f"{', '.join(USUAL_OPTICAL + USUAL_RADAR)}, but {', '.join(known[:12]) or 'none at all'}."
+        )
+    return replace(source, options=source.options.model_copy(update={"collections": picked}))
 
 
 def _check(source: StacSource, service: CatalogService | None) -> Iterator[SourceCheck]:

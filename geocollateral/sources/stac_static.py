@@ -19,8 +19,8 @@ from geocollateral.sources.documents import parse_object
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import RefusedAddress, redact
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
-from geocollateral.sources.raster.request import ReadFault
-from geocollateral.sources.raster.transport import Answer, Transport, Undecodable
+from geocollateral.sources.raster.request import ReadFault, Undecodable
+from geocollateral.sources.raster.transport import Answer, Transport
 
 DOCUMENT_BYTES = 64_000_000
 """Largest document [bytes]."""

@@ -206,7 +206,7 @@ def test_the_waits_are_what_the_server_asks_for_and_no_more(server: FaultServer)
     server.clear()
     server.order("503", 1000, lambda asked: kind_of(asked) == "tile")
     [read] = read_windows([request], access_to(server), clock=FakeClock())
-    assert (read.status, read.transient, read.provenance.attempts) == ("missing", True, 1)
+    assert (read.status, read.transient, read.provenance.attempts) == ("missing", True, 5)
     assert "HTTP 503, 5 times" in read.reason
     assert sum(kind_of(asked) == "tile" for asked in server.asked) == 5 * len(tile_runs(server))
 

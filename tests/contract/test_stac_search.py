@@ -207,6 +207,17 @@ def test_a_wrong_collection_is_told_when_the_source_is_opened(server: FaultServe
         open_source(f"stac:{server.url}#landsat")
 
 
+def test_collections_are_picked_where_none_are_named_or_must_be_named(server: FaultServer) -> None:
+    other = [{**item(n), "collection": "landsat-c2-l2"} for n in range(3)]
+    server.upstream = Pages([*ITEMS, *other])
+    source = open_source(f"stac:{server.url}")
+    assert [i.id for i in source.search(BOX[0], PERIOD)] == IDS
+    assert b'"collections": ["sentinel-2-l2a"]' in server.asked[-1].body
+    server.upstream = Pages(other)
+    with pytest.raises(InvalidInput, match=r"after a #: it has none of .* but landsat-c2-l2"):
+        open_source(f"stac:{server.url}")
+
+
 def test_a_service_that_is_down_is_told_when_the_source_is_opened(server: FaultServer) -> None:
     server.pause()
     with pytest.raises(ServiceUnavailable):

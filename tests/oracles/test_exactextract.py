@@ -45,7 +45,7 @@ def ours(plane: np.ndarray, shapes: dict[str, BaseGeometry]) -> xr.Dataset:
     return zonal_statistics(cube, np.isfinite(values), cover).isel(index=0, time=0)
 
 
-def test_mean_and_clear_area_equal_exactextract(plane: np.ndarray) -> None:
+def test_t35_mean_of_the_index_equals_exactextract(plane: np.ndarray) -> None:
     ground = {name: affinity.affine_transform(shape, list(GRID.affine.to_shapely())) for name, shape in SHAPES.items()}
     frame = gpd.GeoDataFrame({"name": list(ground)}, geometry=list(ground.values()), crs=32633)
     raster = NumPyRasterSource(plane, *GRID.boundingbox.bbox, nodata=np.nan, srs_wkt=GRID.crs.to_wkt())

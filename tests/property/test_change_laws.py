@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from geocollateral.change import monitor
 from geocollateral.change.seasonal import SeasonalParams
+from geocollateral.observe.looks import fuse_days
 from geocollateral.types import CONFIRMED
 
 FAST = settings(max_examples=25)
@@ -184,7 +185,7 @@ def phenology(dates: np.ndarray, spring: np.ndarray, autumn: np.ndarray, low: fl
     ("low", "high", "spring", "autumn"),
     [pytest.param(0.2, 0.8, 110, 200, id="crop"), pytest.param(0.5, 0.9, 118, 285, id="deciduous")],
 )
-def test_seasons_that_shift_by_15_days_confirm_nothing(low: float, high: float, spring: int, autumn: int) -> None:
+def test_t27_seasons_that_shift_by_15_days_confirm_nothing(low: float, high: float, spring: int, autumn: int) -> None:
     """Trap T27: two years of history, three more with leaf-out and harvest moved by up to 15 days."""
     rng = np.random.default_rng(27)
     dates = np.arange(np.datetime64("2017-01-03"), np.datetime64("2022-01-01"), 5).astype("datetime64[ns]")
@@ -197,7 +198,7 @@ def test_seasons_that_shift_by_15_days_confirm_nothing(low: float, high: float, 
     assert (found["status"].values == CONFIRMED).sum() <= 1
 
 
-def test_change_of_platform_by_half_a_decibel_is_no_break() -> None:
+def test_t43_r13_change_of_platform_by_half_a_decibel_is_no_break() -> None:
     """Trap T43."""
     rng = np.random.default_rng(43)
     dates = np.arange(np.datetime64("2017-01-03"), np.datetime64("2021-01-01"), 12).astype("datetime64[ns]")
@@ -205,3 +206,21 @@ def test_change_of_platform_by_half_a_decibel_is_no_break() -> None:
     values[dates >= np.datetime64("2019-06-01")] += np.where(np.arange(100) % 2, 0.5, -0.5)
     found = monitor(as_series(values, dates, "dB"), "2018-12-31")
     assert not (found["status"].values == CONFIRMED).any()
+
+
+def test_r11_500_orders_of_arrival_end_in_one_state() -> None:
+    """Thirty scenes, some of one day, in any order: the same looks and the same verdicts."""
+    rng = np.random.default_rng(11)
+    days = np.sort(rng.choice(3 * 365, 30))
+    dates = (np.datetime64("2019-01-01") + days).astype("datetime64[ns]") + np.arange(30) * np.timedelta64(1, "s")
+    values = with_steps(season(dates, rng, 6, gaps=0.1), rng).astype(np.float32)
+    names = [f"s{n:02d}" for n in range(30)]
+
+    def state(order: np.ndarray) -> tuple[object, ...]:
+        cube = xr.Dataset({"ndvi": (("time", "pixel"), values[order])}, coords={"time": dates[order]})
+        looks = fuse_days(cube, np.isfinite(values[order]), [names[n] for n in order])
+        found = monitor(looks.values["ndvi"], "2019-12-31")
+        return looks.scene_ids, tuple(found[name].values.tobytes() for name in SCALARS)
+
+    expected = state(np.arange(30))
+    assert all(state(rng.permutation(30)) == expected for _ in range(500))

@@ -39,7 +39,7 @@ def shape_area(ring: list[tuple[float, float]]) -> float:
 
 
 @given(star())
-def test_area_is_that_of_an_equal_area_map(ring: list[tuple[float, float]]) -> None:
+def test_t17_area_is_that_of_an_equal_area_map(ring: list[tuple[float, float]]) -> None:
     fine = shapely.segmentize(shapely.Polygon(ring), 0.001)
     x, y = TO_EQUAL_AREA.transform(*np.asarray(fine.exterior.coords).T)
     assert math.isclose(shape_area(ring), shapely.Polygon(list(zip(x, y, strict=True))).area, rel_tol=1e-3)
@@ -69,12 +69,12 @@ def chinese_swap(lon: float, lat: float) -> bool:
 
 
 @given(st.floats(73.6, 134.7), st.floats(18.2, 53.4))
-def test_swapped_parcels_of_china_are_noticed(lon: float, lat: float) -> None:
+def test_t20_swapped_parcels_of_china_are_noticed(lon: float, lat: float) -> None:
     assert chinese_swap(lon, lat)
 
 
 @given(st.floats(73.6, 134.7), st.floats(18.2, 53.4))
-def test_right_parcels_of_china_raise_no_flag(lon: float, lat: float) -> None:
+def test_t20_right_parcels_of_china_raise_no_flag(lon: float, lat: float) -> None:
     ring = [[lon, lat], [lon + 0.002, lat], [lon + 0.002, lat + 0.002], [lon, lat]]
     shape = parse_shape({"type": "Polygon", "coordinates": [ring]})
     assert shape.warnings == shape.repairs == ()

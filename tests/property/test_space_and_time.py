@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geocollateral.errors import BrokenData
-from geocollateral.sources.bounds import footprint_boxes, meet, split_bounds, tight_bounds
+from geocollateral.sources.bounds import footprint_boxes, meet, split_bounds
 from geocollateral.sources.instants import (
     MARGIN,
     interval_text,
@@ -83,28 +83,6 @@ def test_t21_bounds_across_180_degrees_are_two_boxes_that_add_up(
     assert sum(e - w for w, _, e, _ in boxes) == pytest.approx(width)
     assert all(-180 <= w <= e <= 180 for w, _, e, _ in boxes)
     assert len(boxes) == (1 if west + width <= 180 else 2)
-
-
-@given(LONS, st.lists(st.tuples(st.floats(0, 3), st.floats(0.001, 0.5), LATS), min_size=1, max_size=8))
-def test_t21_r14_bounds_of_parcels_are_never_twice_their_true_width(
-    first: float, parts: list[tuple[float, float, float]]
-) -> None:
-    boxes = []
-    for shift, width, south in parts:
-        west, east = first + shift, first + shift + width
-        # As an intake cuts them at 180 degrees (RFC 7946).
-        for w, e in (
-            [(west, east)]
-            if east <= 180
-            else [(west, 180.0), (-180.0, east - 360)]
-            if west < 180
-            else [(west - 360, east - 360)]
-        ):
-            boxes.append((w, south, e, south + 0.1))
-    west, south, east, north = tight_bounds(boxes)
-    true = max(shift + width for shift, width, _ in parts) - min(shift for shift, _, _ in parts)
-    assert (east - west) % 360 == pytest.approx(true, abs=1e-6)
-    assert all(meet(split_bounds((west, south, east, north)), (box,)) for box in boxes)
 
 
 @given(st.integers(1, 60), st.floats(0.2, 0.8), st.floats(-75, 75))

@@ -62,6 +62,7 @@ def _put(url: str, body: bytes) -> None:
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
         "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+        "Content-Type": "application/octet-stream",  # what looks like a form is taken for one, and its body lost
     }
     request = urllib.request.Request(url, data=body, method="PUT", headers=headers)  # noqa: S310 - loopback
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310

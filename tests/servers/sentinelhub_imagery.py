@@ -166,17 +166,16 @@ class Archive:
 
     def __init__(self, catalogue: Path, carries_offset: Mapping[str, bool] | None = None) -> None:
         known = offsets_by_truth(catalogue) if carries_offset is None else carries_offset
-        newest: dict[tuple[Any, ...], Tile] = {}
+        products: dict[tuple[Any, ...], list[Tile]] = {}
         for path in sorted(Path(catalogue).rglob("*.json")):
             item = json.loads(path.read_text(encoding="utf-8"))
             if item.get("type") == "Feature" and "assets" in item:
                 tile = _tile(path, item, known)
-                # Parts of a tile from two datastrips share all but their outline, and are no twins.
-                place = shapely.geometry.shape(tile.geometry).wkt
+                place = tile.properties.get("grid:code") or shapely.geometry.shape(tile.geometry).wkt
                 key = (tile.collection, tile.properties.get("platform"), tile.sensed, place)
-                if key not in newest or tile.made > newest[key].made:
-                    newest[key] = tile
-        self.tiles = sorted(newest.values(), key=lambda tile: (tile.sensed, tile.product))
+                products.setdefault(key, []).append(tile)
+        kept = [tile for same in products.values() for tile in _newest(same)]
+        self.tiles = sorted(kept, key=lambda tile: (tile.sensed, tile.product))
 
     def search(self, body: Mapping[str, Any]) -> list[Tile]:
         """Tiles that a search of the Catalog finds, by time."""
@@ -205,6 +204,16 @@ class Archive:
             and (state is None or tile.properties.get("sat:orbit_state") == state)
         ]
         return sorted(found, key=lambda tile: tile.sensed, reverse=asked.get("mosaickingOrder") != "leastRecent")
+
+
+def _newest(products: list[Tile]) -> list[Tile]:
+    """Of products of one look, those that no newer one stands in for; halves cut into two datastrips both stay."""
+    kept: list[tuple[Tile, Any]] = []
+    for tile in sorted(products, key=lambda tile: (tile.made, tile.product), reverse=True):
+        ground = shapely.geometry.shape(tile.geometry)
+        if not any(newer.intersection(ground).area >= 0.95 * ground.area for _, newer in kept):
+            kept.append((tile, ground))
+    return [tile for tile, _ in kept]
 
 
 def pixels(tiles: list[Tile], window: Window, script: Script, *, harmonise: bool) -> dict[str, NDArray[Any]]:

@@ -183,8 +183,8 @@ class RangeFile(io.RawIOBase):
                 raise Changed(f"{self._address.public} was replaced while it was read")
 
         fetched = self._transport.fetch(self._address, number * CHUNK, (number + 1) * CHUNK, accept)
-        self.transferred += fetched.transferred
-        self.attempts = max(self.attempts, fetched.attempts)
+        self.transferred += fetched.took.transferred
+        self.attempts = max(self.attempts, fetched.took.attempts)
         return fetched.answer
 
 

@@ -89,7 +89,7 @@ class TestNotes:
         assert "not closed" in note.message
         assert area.parcels["obs_area_m2"].iloc[0] == pytest.approx(37_926.16, abs=0.01)
 
-    def test_spike_is_mended(self, read: Read) -> None:
+    def test_t22_spike_is_mended(self, read: Read) -> None:
         ring = [[116, 40], [116.01, 40], [116.01, 40.01], [116.01, 40.02], [116.01, 40.01], [116, 40.01], [116, 40]]
         area = read(feature(ring))
         (note,) = area.notes
@@ -113,7 +113,7 @@ class TestNotes:
         (note,) = area.notes
         assert "feature 2 has no parcel_id; it was named 'p005'" in note.message
 
-    def test_overlap_is_measured(self, read: Read) -> None:
+    def test_t23_overlap_is_measured(self, read: Read) -> None:
         area = read(collection(feature(square(116, 40)), feature(square(116.001, 40), parcel_id="b")))
         (note,) = area.notes
         assert (note.kind, note.parcel_id) == ("warning", "a")
@@ -295,7 +295,7 @@ def test_too_many_vertices(read: Read) -> None:
 
 
 @pytest.mark.parametrize("datum", ["gcj02", "GCJ-02", "bd09", "xian80", "Beijing54"])
-def test_other_datums_are_not_converted_yet(read: Read, datum: str) -> None:
+def test_t19_other_datums_are_not_converted_yet(read: Read, datum: str) -> None:
     with pytest.raises(InvalidInput, match="cannot be converted yet"):
         read(feature(square(116, 40)), datum=datum)
 

@@ -48,13 +48,13 @@ def test_scale_and_offset_are_those_of_each_time() -> None:
     assert np.allclose(got["red"].values.ravel(), [0.3, 0.3], rtol=0, atol=1e-7)
 
 
-def test_unsigned_numbers_do_not_wrap_around() -> None:
+def test_t3_unsigned_numbers_do_not_wrap_around() -> None:
     """500 - 1000 in uint16 is 65036; as reflectance it is slightly below zero (T3)."""
     got = to_physical(numbers({"red": np.array([[[500, 1000, 65535]]], np.uint16)}, offset={"red": [-0.1]}))
     assert np.allclose(got["red"].values.ravel(), [-0.05, 0.0, 6.4535], rtol=0, atol=1e-6)
 
 
-def test_nodata_is_nan_and_never_zero() -> None:
+def test_t4_nodata_is_nan_and_never_zero() -> None:
     red = np.array([[[0, 3000, 3100]]], np.uint16)
     assert np.isnan(to_physical(numbers({"red": red}, offset={"red": [-0.1]}))["red"].values.ravel()).tolist() == [
         True,
@@ -74,7 +74,7 @@ def test_nodata_is_what_the_band_declares() -> None:
 
 
 @pytest.mark.parametrize("status", ["outside", "missing", "corrupt", "quarantined"])
-def test_what_was_not_read_has_no_value(status: str) -> None:
+def test_t37_what_was_not_read_has_no_value(status: str) -> None:
     value = np.full((2, 1, 2), 3000, np.uint16)
     scl = np.full((2, 1, 2), 4, np.uint8)
     got = to_physical(numbers({"red": value, "scl": scl}, status={"red": [status, "ok"], "scl": ["ok", status]}))
@@ -102,7 +102,7 @@ def test_scaled_decibel_is_scaled_before_it_becomes_power() -> None:
     assert np.allclose(to_physical(numbers({"vv": raw}, scale={"vv": [0.01]}, attrs=attrs))["vv"], [[[0.1, 0.01]]])
 
 
-def test_border_noise_and_zeros_are_no_backscatter() -> None:
+def test_t33_border_noise_and_zeros_are_no_backscatter() -> None:
     """The logarithm of zero is minus infinity, and strips of next to nothing would be read as water (T33)."""
     power = np.array([[[0.0, 1e-5, -0.01, np.nan, 1e-3]]], np.float32)
     decibel = np.array([[[-np.inf, -50.0, -60.0, np.nan, -30.0]]], np.float32)

@@ -35,7 +35,7 @@ CLOSED_FORMS = {
 
 
 @pytest.mark.parametrize("name", CLOSED_FORMS)
-def test_each_index_is_its_closed_form(name: str) -> None:
+def test_t36_each_index_is_its_closed_form(name: str) -> None:
     expected = CLOSED_FORMS[name]
     if name == "bi":  # also mixes near and short-wave infrared: the 20 m near infrared is taken
         expected = (0.2 + 0.1 - 0.5 - 0.05) / (0.2 + 0.1 + 0.5 + 0.05)

@@ -8,7 +8,14 @@ import xarray as xr
 from pydantic import ValidationError
 
 from geocollateral.errors import BrokenData
-from geocollateral.observe.masks import SCL_CLASSES, MaskParams, classification_mask, haze_screen, shadow_screen
+from geocollateral.observe.masks import (
+    SCL_CLASSES,
+    MaskParams,
+    classification_mask,
+    haze_screen,
+    shadow_screen,
+    snow_screen,
+)
 
 
 def scene(scl: np.ndarray, pixel_m: float = 10.0) -> xr.Dataset:
@@ -79,7 +86,7 @@ def test_the_classes_asked_for_are_the_clear_ones() -> None:
     assert got.values.tolist() == [[[True, False, False, True]]]
 
 
-def test_classes_replicated_from_20_m_stay_classes() -> None:
+def test_t8_classes_replicated_from_20_m_stay_classes() -> None:
     """No class is invented between two others, and blocks of four have one answer (T8)."""
     coarse = np.random.default_rng(8).choice([4, 5, 9], (1, 8, 8))
     fine = coarse.repeat(2, axis=1).repeat(2, axis=2)
@@ -179,7 +186,7 @@ def test_later_looks_confirm_but_earlier_verdicts_rest_on_neighbours_only() -> N
     assert np.array_equal(one[:16], other[:16])
 
 
-def test_a_planted_cloud_with_a_halo_leaves_next_to_nothing() -> None:
+def test_t9_a_planted_cloud_with_a_halo_leaves_next_to_nothing() -> None:
     """A classified core, a haze halo of 40 m around it that the classification misses (T9): at most 0.5 % is left."""
     size, n_time, at = 60, 21, 10
     y, x = np.mgrid[:size, :size]
@@ -257,3 +264,23 @@ def test_autumn_is_not_shadow() -> None:
     red, nir = forest()
     nir[20:] *= 0.62
     assert not shadows(red, nir).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "red", "swir", "snow"),
+    [
+        ("fresh snow", 0.85, 0.10, True),
+        ("old snow", 0.55, 0.15, True),
+        ("just above the limit", 0.50, 0.21, True),
+        ("just below the limit", 0.50, 0.22, False),
+        ("cloud", 0.60, 0.45, False),
+        ("water", 0.06, 0.01, False),
+        ("vegetation", 0.04, 0.18, False),
+        ("bare soil", 0.20, 0.32, False),
+        ("bright roof", 0.45, 0.40, False),
+        ("no data", float("nan"), 0.1, False),
+    ],
+)
+def test_t28_snow_is_told_by_one_look(name: str, red: float, swir: float, snow: bool) -> None:
+    bands = xr.Dataset({"red": (("time", "pixel"), [[red]]), "swir16": (("time", "pixel"), [[swir]])})
+    assert snow_screen(bands, MaskParams()).tolist() == [[snow]], name

@@ -7,15 +7,17 @@ import itertools
 
 import geopandas as gpd
 import numpy as np
+import pyproj
 import pystac
 import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pydantic import ValidationError
-from shapely import affinity, box
+from shapely import MultiPolygon, affinity, box
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
+from geocollateral.intake.geometry import geodesic_area
 from geocollateral.observe.plan import Plan, PlanParams, grid_of, plan_blocks
 
 WEST = GeoBox((200, 200), Affine(10, 0, 500_000, 0, -10, 5_000_000), "EPSG:32633")
@@ -53,7 +55,7 @@ def home_of(plan: Plan, parcel_id: str) -> GeoBox:
 def test_parcel_keeps_its_place_and_area() -> None:
     shape = pixels(20.3, 30.7, 41.2, 55.1)
     plan = plan_blocks(parcels(a=shape), [item("s", WEST)], PlanParams())
-    assert plan.geometries["a"].symmetric_difference(shape).area < 1e-5 * shape.area
+    assert plan.geometries[plan.blocks[0].block_id]["a"].symmetric_difference(shape).area < 1e-5 * shape.area
     assert plan.visible_fraction == {"a": pytest.approx(1.0)}
 
 
@@ -93,7 +95,7 @@ def test_parcel_outside_has_no_block_but_a_share_of_zero() -> None:
     )
     assert plan.visible_fraction["outside"] == 0
     assert plan.visible_fraction["touching"] == pytest.approx(0, abs=1e-8)
-    assert "outside" not in plan.geometries
+    assert all("outside" not in held for held in plan.geometries.values())
     assert [i for block in plan.blocks for i in block.parcel_ids if i == "outside"] == []
 
 
@@ -124,7 +126,7 @@ def test_a_block_reads_the_scenes_of_its_tile_only_and_in_order() -> None:
     assert [i.id for i in plan.blocks[0].items] == ["w1", "w0", "w2"]
 
 
-def test_order_of_items_and_parcels_changes_nothing() -> None:
+def test_t15_order_of_items_and_parcels_changes_nothing() -> None:
     """Two zones and two tiles; in odc-stac the first item would set the grid (T15)."""
     other = GeoBox((200, 200), Affine(10, 0, 29_000, 0, -10, 5_005_000), "EPSG:32634")
     items = [item("w", WEST), item("e", EAST), item("z", other)]
@@ -155,7 +157,58 @@ def test_each_parcel_is_in_one_block_that_holds_it_all(block_pixels: int) -> Non
     frame = box(*WEST.boundingbox.bbox)
     for block in plan.blocks:
         window = box(*block.geobox.boundingbox.bbox).buffer(1e-6)
-        assert all(window.contains(plan.geometries[i].intersection(frame)) for i in block.parcel_ids)
+        assert all(window.contains(plan.geometries[block.block_id][i].intersection(frame)) for i in block.parcel_ids)
+
+
+SOUTH = GeoBox((200, 200), Affine(10, 0, 500_000, 0, -10, 4_998_000), "EPSG:32633")
+"""The tile below WEST, on the same lattice."""
+
+
+def test_parcel_that_no_tile_holds_is_read_from_all_it_meets() -> None:
+    items = [item("n", WEST), item("s", SOUTH), item("e", EAST)]
+    plan = plan_blocks(parcels(a=pixels(20.3, 190.3, 39.7, 214.7), b=pixels(20, 20, 40, 40)), items, PlanParams())
+    [seam] = [block for block in plan.blocks if "a" in block.parcel_ids]
+    assert {i.id for i in seam.items} == {"n", "s"}
+    assert seam.geobox.shape == (25 + 16, 20 + 16)
+    assert plan.visible_fraction["a"] == pytest.approx(1.0)
+    [whole] = [block for block in plan.blocks if "b" in block.parcel_ids]
+    assert {i.id for i in whole.items} == {"n"}
+
+
+def test_a_lattice_shifted_by_half_a_pixel_is_another_one() -> None:
+    off = GeoBox((200, 200), Affine(10, 0, 500_005, 0, -10, 4_998_000), "EPSG:32633")
+    plan = plan_blocks(parcels(a=pixels(20, 190, 40, 215)), [item("n", WEST), item("s", off)], PlanParams())
+    [block] = plan.blocks
+    assert len(block.items) == 1
+    assert plan.visible_fraction["a"] == pytest.approx(15 / 25, abs=0.02)
+
+
+def radar(name: str, grid: GeoBox, day: int = 1) -> pystac.Item:
+    scene = item(name, grid, day)
+    scene.add_asset("vv", pystac.Asset(href="vv.tif"))
+    return scene
+
+
+def test_radar_has_blocks_of_its_own_with_every_scene_that_meets_it() -> None:
+    north = GeoBox((90, 300), Affine(10, 0, 499_000, 0, -10, 5_000_200), "EPSG:32633")
+    south = GeoBox((300, 300), Affine(10, 0, 499_000, 0, -10, 4_999_500), "EPSG:32633")
+    far = GeoBox((50, 50), Affine(10, 0, 520_000, 0, -10, 5_000_000), "EPSG:32633")
+    scenes = [radar("a", north), radar("b", south), radar("c", far), item("o", WEST)]
+    plan = plan_blocks(parcels(p=pixels(20, 50, 40, 65)), scenes, PlanParams())
+    optical, backscatter = plan.blocks
+    assert [i.id for i in optical.items] == ["o"]
+    assert [i.id for i in backscatter.items] == ["a", "b"]
+    assert backscatter.geobox.boundingbox.bbox == optical.geobox.boundingbox.bbox
+    assert plan.optical_home("p") == optical
+    assert plan.offered == {False: frozenset(), True: frozenset({"vv"})}
+
+
+def test_radar_of_two_zones_is_read_on_both() -> None:
+    zone = GeoBox((300, 300), Affine(10, 0, 28_500, 0, -10, 5_018_000), "EPSG:32634")
+    near = GeoBox((300, 300), Affine(10, 0, 499_000, 0, -10, 5_000_200), "EPSG:32633")
+    plan = plan_blocks(parcels(p=pixels(100, 50, 120, 65)), [radar("a", near), radar("b", zone)], PlanParams())
+    assert sorted(str(block.geobox.crs) for block in plan.blocks) == ["EPSG:32633", "EPSG:32634"]
+    assert {i for block in plan.blocks for i in block.parcel_ids} == {"p"}
 
 
 @pytest.mark.parametrize("lacking", ["proj:code", "proj:transform", "proj:shape"])
@@ -178,3 +231,23 @@ def test_parcels_must_be_parcels() -> None:
 def test_bounds(field: str, value: int) -> None:
     with pytest.raises(ValidationError):
         PlanParams.model_validate({field: value})
+
+
+def test_t21_parcel_across_180_degrees_is_one_piece_on_the_grid() -> None:
+    """Fiji: the two halves of RFC 7946 meet again in UTM zone 1, and in zone 60 where the imagery lies there."""
+    ground = box(-180.01, -17.01, -179.99, -16.99)  # degrees east of 0 run on below -180
+    halves = MultiPolygon([box(179.99, -17.01, 180.0, -16.99), box(-180.0, -17.01, -179.99, -16.99)])
+    frame = gpd.GeoDataFrame({"parcel_id": ["p"]}, geometry=[halves], crs=4326).set_index("parcel_id")
+    for code in (32701, 32760):
+        to_grid = pyproj.Transformer.from_crs(4326, code, always_xy=True)
+        x, y = to_grid.transform([ground.bounds[0], ground.bounds[2]], [-17.0, -17.0])
+        left, top = round(min(x), -1) - 5_000, round(y[0], -1) + 5_000
+        tile = GeoBox((1500, 1500), Affine(10, 0, left, 0, -10, top), f"EPSG:{code}")
+        plan = plan_blocks(frame, [item("s", tile)], PlanParams())
+        [block] = plan.blocks
+        assert plan.visible_fraction["p"] == pytest.approx(1.0)
+        shape = plan.geometries[block.block_id]["p"]
+        west, _, east, _ = shape.bounds
+        assert east - west < 2_500
+        assert shape.area == pytest.approx(geodesic_area(halves), rel=5e-3)  # the grid's own scale apart
+        assert block.geobox.shape.x < 260

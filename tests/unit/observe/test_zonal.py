@@ -44,7 +44,7 @@ SHAPES: dict[str, BaseGeometry] = {
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_covered_shares_add_up_to_the_area(name: str) -> None:
+def test_t25_covered_shares_add_up_to_the_area(name: str) -> None:
     shape = SHAPES[name]
     cover = coverage({"p": ground(shape)}, GRID)
     assert cover.fraction.sum() == pytest.approx(shape.area, rel=1e-3)
@@ -87,7 +87,7 @@ def test_a_constant_field_gives_the_constant() -> None:
     assert np.allclose(got["valid_fraction"].values, 1, rtol=1e-3)
 
 
-def test_one_cell_of_a_checkerboard_is_exactly_that_cell() -> None:
+def test_t7_one_cell_of_a_checkerboard_is_exactly_that_cell() -> None:
     """A shift by half a pixel would mix in the neighbours (T7)."""
     board = np.indices(GRID.shape).sum(axis=0) % 2
     cover = coverage({"odd": ground(box(4, 5, 5, 6)), "even": ground(box(5, 5, 6, 6))}, GRID)
@@ -109,7 +109,7 @@ def test_weights_by_hand() -> None:
     assert got["p90"].item() == 4
 
 
-def test_clouds_take_their_share_and_nothing_else() -> None:
+def test_t4_t11_clouds_take_their_share_and_nothing_else() -> None:
     """A quarter hidden or without data: mean of the rest unchanged, valid fraction exact (T4, T11)."""
     rng = np.random.default_rng(2)
     plane = rng.uniform(0, 1, GRID.shape)
@@ -146,7 +146,7 @@ def test_parcels_that_share_pixels_do_not_share_statistics() -> None:
     assert got["mean"].sel(parcel="right").item() == 1
 
 
-def test_small_parcels_equal_a_one_metre_oracle() -> None:
+def test_t24_small_parcels_equal_a_one_metre_oracle() -> None:
     """A tenth of a hectare on a field of two classes; pixel centres would miss or double it (T24)."""
     rng = np.random.default_rng(24)
     classes = np.kron(rng.uniform(0.2, 0.9, (10, 15)), np.ones((2, 2)))
@@ -202,7 +202,7 @@ def test_quantiles_of_no_pixels() -> None:
 # -------------------------------------------------------------------------------------------------------- dB and tables
 
 
-def test_decibel_of_the_mean_is_not_the_mean_of_decibel() -> None:
+def test_t34_decibel_of_the_mean_is_not_the_mean_of_decibel() -> None:
     """-5 and -20 dB average to -7.9 dB, not to -12.5 (T34)."""
     plane = np.full(GRID.shape, 10**-0.5)
     plane[:, 1::2] = 10**-2.0

@@ -11,7 +11,7 @@ HEAD = "asset_class,per,currency,p05,p50,p95,source,dated\n"
 UNIT = UnitValue(asset_class="forestry", currency="CNY", p05=50, p50=100, p95=200, source="table", dated="2024")
 
 
-def test_values_per_hectare_and_per_mu() -> None:
+def test_t18_values_per_hectare_and_per_mu() -> None:
     table = parse_unit_values(
         HEAD + "forestry,ha,cny,1,2,3,own,2024\nagriculture, mu ,CNY,1,2,3,own,2024\n", "values.csv"
     )
