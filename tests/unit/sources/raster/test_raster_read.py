@@ -143,7 +143,7 @@ def test_windows_of_any_place_and_size(tmp_path: Path) -> None:
     assert sum(r.provenance.bytes for r in reads) < 3 * path.stat().st_size  # tiles are shared
 
 
-def test_overviews_are_never_read(tmp_path: Path) -> None:
+def test_t38_overviews_are_never_read(tmp_path: Path) -> None:
     """T38: the numbers stay when the overviews go."""
     values = ints()
     for overviews in ("AUTO", "NONE"):
@@ -178,7 +178,7 @@ def test_nodata_of_the_catalogue_is_masked_besides_that_of_the_file(tmp_path: Pa
 
 
 @pytest.mark.parametrize("nodata", [0, 255, None])
-def test_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path, nodata: float | None) -> None:
+def test_t39_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path, nodata: float | None) -> None:
     """T39: what GDAL leaves out, it would read as zeros (or nodata); here it is neither."""
     path, values = tmp_path / "a.tif", ints(dtype="uint8") + 1
     with rasterio.open(
@@ -196,7 +196,7 @@ def test_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path,
 
 
 @pytest.mark.parametrize("compress", ["NONE", "DEFLATE"])
-def test_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: str) -> None:
+def test_t39_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: str) -> None:
     """T39: GDAL, killed before it closes the file, leaves one that opens and reads as zeros."""
     script = textwrap.dedent(f"""
         import os, sys, numpy, rasterio, signal
@@ -214,7 +214,7 @@ def test_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: st
 
 
 @pytest.mark.parametrize("options", [{"compress": "DEFLATE"}, {"compress": "NONE"}, {"compress": "ZSTD"}], ids=str)
-def test_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_t39_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
     """T39, over all kinds of places: in the header, between and inside tiles."""
     whole = write(tmp_path / "a.tif", ints(), nodata=0, **options, **TILED).read_bytes()
     path, everything = tmp_path / "cut.tif", (slice(0, ROWS), slice(0, COLS))
@@ -225,7 +225,7 @@ def test_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict
 
 
 @pytest.mark.parametrize("options", [{"compress": "DEFLATE"}, {"compress": "NONE"}, {"compress": "ZSTD"}], ids=str)
-def test_a_file_of_zeros_behind_its_header_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_t39_a_file_of_zeros_behind_its_header_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
     """T39: what a file system may leave of a file after a loss of power."""
     path = write(tmp_path / "a.tif", ints(), **options, **TILED)
     whole = path.read_bytes()
