@@ -87,25 +87,31 @@ def assess_block(task: BlockTask) -> BlockResult:
     numbers = task.source.read(task.block, wanted_bands(wanted, task.offered))
     cover = zonal.coverage(task.geometries, task.block.geobox)
     physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
-    clear = _clear(numbers, physical, cover, settings)
-    scenes = _account(numbers, physical, clear, cover, sorted(task.offered & set(numbers["band"].values)))
+    scene_ids = numbers["scene_id"].values.tolist()
     days = looks.look_days(numbers["time"].values, looks.longitude_of(task.block.geobox))
+    clear = _clear(numbers, physical, cover, settings)
+    bands = physical[[name for name in OPTICAL_BANDS if name in physical]].assign_coords(time=physical["time"])
+    # One look per day before anything is compared in time: parts and twins of one overpass are one witness.
+    seen = looks.fuse_days(bands, clear, scene_ids, days)
+    hidden = _hidden(seen, settings)
+    for look, members in enumerate(seen.scenes_of):
+        clear[members] &= ~hidden[look]
+    scenes = _account(numbers, physical, clear, cover, sorted(task.offered & set(numbers["band"].values)))
 
     optical = [name for name in wanted if name not in RADAR_BANDS]
     radar = [name for name in wanted if name in RADAR_BANDS]
-    scene_ids = numbers["scene_id"].values.tolist()
     tables = []
-    seen: looks.Looks | None = None
+    visible = seen.clear & ~hidden
+    found = indices.compute_indices(seen.values, optical)
     statistics: xr.Dataset | None = None
     if optical:
-        seen = looks.fuse_days(indices.compute_indices(physical, optical), clear, scene_ids, days)
-        statistics = zonal.zonal_statistics(seen.indices, seen.clear, cover)
+        statistics = zonal.zonal_statistics(found, visible, cover)
         tables.append(zonal.series_table(statistics, seen.scene_ids, "sentinel-2"))
     if radar:
         tables += _radar_tables(numbers, radar, cover, days)
 
     judged = _judged_classes(task, optical)
-    pixels = {name: _pixel_changes(seen, ASSETS[name], settings) for name in judged if seen is not None}
+    pixels = {name: _pixel_changes(found, visible, ASSETS[name], settings) for name in judged}
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     changes, baselines = ([], []) if statistics is None else _parcel_changes(statistics, classes, settings)
     judgements: dict[str, Judgement] = {}
@@ -171,8 +177,8 @@ def _radar_tables(
         scene_ids = numbers["scene_id"].values[at].tolist()
         every = np.ones((len(at), len(cover.pixels)), bool)
         measured, quiet = (looks.fuse_days(power, every, scene_ids, days[at]) for power in (raw, smooth))
-        statistics = zonal.zonal_statistics(measured.indices, measured.clear, cover)
-        spread = zonal.zonal_statistics(quiet.indices, quiet.clear, cover)
+        statistics = zonal.zonal_statistics(measured.values, measured.clear, cover)
+        spread = zonal.zonal_statistics(quiet.values, quiet.clear, cover)
         statistics = statistics.assign({name: spread[name] for name in ("p10", "p50", "p90")})
         sensor = f"sentinel-1 {orbit}" if orbit else "sentinel-1"
         tables.append(zonal.series_table(zonal.to_decibel(statistics), measured.scene_ids, sensor))
@@ -186,7 +192,7 @@ def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
 
 
 def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel), True = clear for optical bands: data, then classification, then the screens in time.
+    """Shape (time, pixel), True = each optical scene has data there and its classification calls it clear.
 
     A band that was not read for a scene takes nothing from the others: what it lacks is no cloud.
     """
@@ -200,14 +206,21 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
         plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
         classified = masks.classification_mask(plane, settings.masks).values
         clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
-    hazy = np.zeros(clear.shape, bool)
-    if {"red", "swir16"} <= set(bands):
-        clear &= ~masks.snow_screen(physical, settings.masks)
-    if {"blue", "red"} <= set(bands):
-        hazy |= masks.haze_screen(physical, clear, settings.masks)
-    if {"red", "nir"} <= set(bands):
-        hazy |= masks.shadow_screen(physical, clear, settings.masks)
-    return np.asarray(clear & ~hazy)
+    return np.asarray(clear)
+
+
+def _hidden(seen: looks.Looks, settings: Settings) -> NDArray[np.bool_]:
+    """Shape (time, pixel) of the looks, True = snow, haze or shadow that the classification missed."""
+    bands = set(map(str, seen.values.data_vars))
+    hidden = np.zeros(seen.clear.shape, bool)
+    if {"red", "swir16"} <= bands:
+        hidden |= masks.snow_screen(seen.values, settings.masks)
+    clear = seen.clear & ~hidden
+    if {"blue", "red"} <= bands:
+        hidden |= masks.haze_screen(seen.values, clear, settings.masks)
+    if {"red", "nir"} <= bands:
+        hidden |= masks.shadow_screen(seen.values, clear, settings.masks)
+    return hidden
 
 
 def _account(
@@ -330,10 +343,12 @@ def _evidence(
     )
 
 
-def _pixel_changes(seen: looks.Looks, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+def _pixel_changes(
+    found: xr.Dataset, visible: NDArray[np.bool_], asset: Asset, settings: Settings
+) -> dict[str, PixelChange]:
     """What the monitor finds on every pixel of the block, for each index of an asset class."""
-    clear = xr.DataArray(seen.clear, dims=("time", "pixel"))
-    return {name: _pixel_change(seen.indices[name].where(clear), asset, settings) for name in asset.indices}
+    clear = xr.DataArray(visible, dims=("time", "pixel"))
+    return {name: _pixel_change(found[name].where(clear), asset, settings) for name in asset.indices}
 
 
 def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:

@@ -78,6 +78,15 @@ def assess(
             help="What a ha or mu of each asset class is worth (columns in aoi/README.md); without it no value.",
         ),
     ] = None,
+    ortho: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ortho",
+            metavar="FILE@DATE",
+            help="Orthomosaic (GeoTIFF) and the day it was flown; may be repeated. Options after commas, such as "
+            ",bands=red+green+blue+nir ,scale=0.0001 ,sensor=NAME.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Result folder.")] = Path("results/assessment"),
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")
@@ -122,6 +131,7 @@ def assess(
             datum=datum,
             unit_values=unit_values,
             source_options={"scale": scale, "offset": offset, "backscatter": backscatter, "crs": crs},
+            orthos=ortho or (),
             out=out,
             overwrite=overwrite,
             lang=lang,

@@ -17,6 +17,7 @@ from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
+from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.types import Params
 
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
         {}, description="Per index, fields of the change monitor's parameters that replace the asset class's choice."
     )
     forestry: ForestryParams = Field(ForestryParams(), description="The judgement of a forest.")
+    shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -131,6 +133,7 @@ def settings_tables() -> str:
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SeasonalParams),
         _section("forestry", ForestryParams),
+        _section("shift", ShiftParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

@@ -77,7 +77,7 @@ def take_map(
     if not by_grid:
         return None
     grid, blocks = max(by_grid.items(), key=lambda entry: sum(len(b.parcel_ids) for b in entry[1]))
-    window = _union_window(grid, [plan.geometries[b.block_id][i] for b in blocks for i in b.parcel_ids])
+    window = window_around(grid, [plan.geometries[b.block_id][i] for b in blocks for i in b.parcel_ids])
     if window.shape.x * window.shape.y > MAX_MAP_PIXELS:
         return None
     members = [i for b in blocks for i in b.parcel_ids]
@@ -86,7 +86,7 @@ def take_map(
         return None
     every = {item.id: item for b in blocks for item in b.items}.values()
     items = sorted(every, key=lambda item: (item.datetime, item.id))
-    block = _with_day(Block(block_id="map", geobox=window, parcel_ids=(), items=tuple(items)), day)
+    block = of_day(Block(block_id="map", geobox=window, parcel_ids=(), items=tuple(items)), day)
     taken = _colours(source, block)
     if taken is None:
         return None
@@ -99,7 +99,7 @@ def take_map(
         rgb=rgb,
         acquired=day,
         scene_id=scene_id,
-        transform=_six(window),
+        transform=six(window),
         crs=str(window.crs),
         disturbed_year=years,
     )
@@ -158,14 +158,13 @@ def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
     home = plan.optical_home(parcel_id)
     if home is None:
         return []
-    window = _union_window(plan.grids[home.block_id], [plan.geometries[home.block_id][parcel_id]])
-    block = _with_day(
-        Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day
-    )
+    window = window_around(plan.grids[home.block_id], [plan.geometries[home.block_id][parcel_id]])
+    block = of_day(Block(block_id=f"chip-{parcel_id}", geobox=window, parcel_ids=(parcel_id,), items=home.items), day)
     return [block] if block.items else []
 
 
-def _with_day(block: Block, day: dt.date) -> Block:
+def of_day(block: Block, day: dt.date) -> Block:
+    """The same window with the scenes of one look only."""
     times = np.array([_utc(item) for item in block.items], "datetime64[ns]")
     at = look_days(times, longitude_of(block.geobox)) == np.datetime64(day)
     items = tuple(item for item, wanted in zip(block.items, at, strict=True) if wanted)
@@ -178,7 +177,8 @@ def _utc(item: pystac.Item) -> np.datetime64:
     return np.datetime64(item.datetime.astimezone(dt.UTC).replace(tzinfo=None), "ns")
 
 
-def _union_window(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
+def window_around(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
+    """The part of a grid that a picture of geometries in its CRS shows."""
     west, south, east, north = shapely.total_bounds(geometries)
     left, top = ~grid.affine @ (west, north)
     right, bottom = ~grid.affine @ (east, south)
@@ -202,7 +202,7 @@ def _take(task: _ChipTask) -> Chip | None:
         sensor=sensor,
         scene_id=scene_id,
         clear_fraction=task.clear_fraction,
-        transform=_six(task.block.geobox),
+        transform=six(task.block.geobox),
         crs=str(task.block.geobox.crs),
     )
 
@@ -213,20 +213,26 @@ def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str]
         return None
     numbers = source.read(block, RGB)
     reflectance = cube.to_physical(numbers)
-    planes = np.stack([_mean(reflectance[band].values) for band in RGB], axis=-1)
-    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
-    rgb = np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
+    planes = np.stack([mean_of_seen(reflectance[band].values) for band in RGB], axis=-1)
+    rgb = stretch(planes)
     platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
     return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
 
 
-def _mean(stack: NDArray[np.floating]) -> NDArray[np.float64]:
+def stretch(planes: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Picture of reflectance, shape (height, width, 3); grey where there is none."""
+    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
+    return np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
+
+
+def mean_of_seen(stack: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean over the first axis of what is finite; NaN where nothing is."""
     seen = np.isfinite(stack)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(seen, stack, 0.0).sum(axis=0, dtype=np.float64) / seen.sum(axis=0))
 
 
-def _six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
+def six(geobox: GeoBox) -> tuple[float, float, float, float, float, float]:
+    """Row-major affine of a grid."""
     a, b, c, d, e, f = tuple(geobox.affine)[:6]
     return a, b, c, d, e, f

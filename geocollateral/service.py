@@ -23,13 +23,14 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, pictures
+from geocollateral import __version__, exports, ledger, orthomosaics, pictures
 from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_bands, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import read_parcels
+from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
@@ -76,6 +77,7 @@ def assess(
     datum: str = "wgs84",
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     source_options: Mapping[str, Any] | None = None,
+    orthos: Sequence[str] = (),
     out: str | Path | None = None,
     overwrite: bool = False,
     with_pictures: bool = True,
@@ -103,6 +105,9 @@ def assess(
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     source_options
         Options of the source, such as ``scale``, ``offset`` and ``crs`` of ``cube``.
+    orthos
+        Orthomosaics to show beside the satellite's imagery, each as ``FILE@YYYY-MM-DD`` with options; see
+        docs/orthomosaics.md.
     out
         Folder to write the result to; None writes nothing.
     overwrite
@@ -124,13 +129,14 @@ def assess(
     if out is not None:
         require_writable(out, overwrite=overwrite)
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
     items = _search(imagery, info.name, area, span)
     day = _day_of(span, as_of, items, alive=info.revisit_days is not None)
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     _require_indices(tasks, items, info.name)
@@ -144,6 +150,9 @@ def assess(
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     table = _parcel_table(area, judgements, alerts, series, units, settings.forestry.min_look_fraction)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
+    looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
+    if mosaics:
+        scenes |= {"orthomosaics": orthomosaics.scene_rows(looked.records)}
     lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=True)}
     identity = _identity(
         area,
@@ -153,21 +162,24 @@ def assess(
         day,
         settings,
         units,
-    )
+    ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
         parcels=table,
         alerts=alerts,
-        series=series,
+        series=_join([series, looked.series], ["parcel_id", "sensor", "index", "time"]),
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
         scenes=scenes,
-        chips=pictures.take_chips(imagery, plan, judgements, series, settings.compute) if with_pictures else (),
+        chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
+        if with_pictures
+        else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items), *ledger.gaps(scenes)),
+        notes=(*area.notes, *_cautions(items), *ledger.gaps(scenes), *looked.notes),
+        orthos=looked.records,
         run=_run(identity, _name_of(parcels), results, scenes, started),
     )
     if out is not None:
@@ -202,7 +214,7 @@ def estimate(
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     name = imagery.info.name
     items = _search(imagery, name, area, _period(period, as_of))
-    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=settings.masks.dilate_m)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, name)
     tasks = _tasks(area, plan, imagery, settings, dt.date.max)
     _require_indices(tasks, items, name)
@@ -425,6 +437,11 @@ def _extent(items: Sequence[pystac.Item]) -> str:
     west, south = boxes[:, :2].min(axis=0)
     east, north = boxes[:, 2:].max(axis=0)
     return f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+
+
+def _reach_m(settings: Settings) -> float:
+    """How far stages look beyond a parcel [m]."""
+    return max(settings.masks.dilate_m, 10.0 * speckle.REACH_PIXELS)
 
 
 def _require_overlap(plan: Plan, name: str) -> None:
@@ -682,7 +699,7 @@ def _run(
     return {
         "run_id": _digest(identity)[:16],
         "state": scenes["state"],
-        "inputs": {name: identity["parcels_sha256"]},
+        "inputs": {name: identity["parcels_sha256"], **orthomosaics.input_digests(identity.get("orthomosaics", ()))},
         **identity,
         "model_id": None,
         "n_blocks": len(results),

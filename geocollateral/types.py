@@ -398,10 +398,10 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Chip:
-    """A small dated picture of a parcel, before or after a break."""
+    """A small dated picture of a parcel: the satellite's before and after a break, or of an orthomosaic."""
 
     parcel_id: str
-    role: Literal["before", "after", "latest"]
+    role: Literal["before", "after", "latest", "ortho"]
     rgb: NDArray[np.uint8]
     """Shape (height, width, 3)."""
     acquired: dt.date
@@ -412,6 +412,53 @@ class Chip:
     transform: tuple[float, float, float, float, float, float]
     """Row-major affine of the chip in ``crs``."""
     crs: str
+
+
+ShiftVerdict = Literal["agrees", "reported", "corrected", "cannot_tell"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """Where a picture of the user's lies against the satellite's."""
+
+    verdict: ShiftVerdict
+    """``agrees``: no shift beyond its error. ``reported``: told, nothing moved. ``corrected``: pictures and statistics
+    were moved back by it. ``cannot_tell``: `reason` says why."""
+    east_m: float
+    north_m: float
+    """How far the picture lies too far east and north [m]; NaN where it cannot be told."""
+    sigma_m: float
+    """Standard error along one axis [m], without the satellite's own; NaN where it cannot be told."""
+    correlation: float
+    """At the best place [-1..1]; NaN where there was nothing to compare."""
+    n_pixels: int
+    """Pixels of the satellite that were compared."""
+    against: str = ""
+    """Scenes of the satellite it was compared with."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrthoRecord:
+    """What a report says of one orthomosaic."""
+
+    scene_id: str
+    name: str
+    """Of the file, without its folder."""
+    sha256: str
+    sensor: str
+    acquired: dt.date
+    date_from: Literal["given", "tag"]
+    crs: str
+    resolution_m: float
+    """Side of a pixel on the ground [m]."""
+    bands: tuple[str, ...]
+    units: Literal["reflectance", "digital numbers"]
+    shift: Shift
+    coverage: Mapping[str, float]
+    """By parcel that it meets: share of the parcel's area that it shows [0-1]."""
+    faults: tuple[str, ...]
+    """What of the file could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -480,6 +527,9 @@ class Assessment:
     notes: tuple[IntakeNote, ...]
     run: Mapping[str, Any]
     """Content of ``run.json`` but for the SHA-256 of the outputs."""
+    orthos: tuple[OrthoRecord, ...] = ()
+    """Orthomosaics of the user that were looked at. Their looks are rows of `series` with a sensor and scene id of
+    their own; no change monitor sees them."""
 
 
 PARCEL_COLUMNS: tuple[str, ...] = (

@@ -21,11 +21,13 @@ from geocollateral.exports.json_values import json_value
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
 from geocollateral.exports.tables import sort_alerts
 from geocollateral.exports.wording import Words
-from geocollateral.types import Assessment, Chip
+from geocollateral.types import Assessment, Chip, OrthoRecord
 
 FEW_LOOKS = 15
 LONG_SINCE_DAYS = 120
 LONG_GAP_DAYS = 150
+WELL_COVERED = 0.8
+"""Share of a parcel that an orthomosaic must show to need no word of caution [0-1]."""
 SMALL_M2 = 5000.0
 """Half a hectare: 50 whole pixels at best, a third of them on the edge."""
 
@@ -48,6 +50,11 @@ class Picture:
     outline: str
     chip: Chip
     across_m: float
+    pixel_m: float
+    ortho: OrthoRecord | None
+    """Of a picture that is not the satellite's."""
+    indices: tuple[str, ...]
+    """Name and mean over the parcel of each index, of a picture that is not the satellite's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,12 +179,13 @@ def _totals(assessment: Assessment, facts: Sequence[ParcelFacts]) -> Totals:
     for fact in facts:
         if fact.value:
             by_currency.setdefault(fact.value.currency or "", []).append(fact.value)
-    times = pd.to_datetime(assessment.series["time"])
+    looks = satellite_series(assessment)
+    times = pd.to_datetime(looks["time"])
     return Totals(
         area_m2=sum(f.area_m2 for f in facts),
         disturbed_m2=sum(disturbed) if disturbed else None,
         values=tuple((_sum_of(items), len(items)) for _, items in sorted(by_currency.items())),
-        n_looks=int(assessment.series["scene_id"].nunique()),
+        n_looks=int(looks["scene_id"].nunique()),
         first=times.min().date() if len(times) else None,
         last=times.max().date() if len(times) else None,
     )
@@ -245,22 +253,35 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words) -> Iterator[ParcelSection]:
-    series = _by_parcel(assessment.series)
+    orthos = {record.scene_id: record for record in assessment.orthos}
+    of_satellite = satellite_series(assessment)
+    series, own = _by_parcel(of_satellite), _by_parcel(assessment.series)
     baselines = _by_parcel(assessment.baselines)
-    axes = charts.share_axes(assessment.series, assessment.baselines, assessment.as_of)
+    axes = charts.share_axes(of_satellite, assessment.baselines, assessment.as_of)
     for row, fact in enumerate(facts):
         looks = series.get(fact.parcel_id, assessment.series.iloc[:0])
         expected = baselines.get(fact.parcel_id, assessment.baselines.iloc[:0])
         chart = _chart(looks, expected, fact, axes)
         outline = assessment.parcels.geometry.iloc[[row]]
         chips = [chip for chip in assessment.chips if chip.parcel_id == fact.parcel_id]
+        every = own.get(fact.parcel_id, assessment.series.iloc[:0])
+        limits = [
+            *_say_limits(fact, chart, assessment.as_of, words),
+            *_say_ortho_limits(fact.parcel_id, assessment.orthos, words),
+        ]
         yield ParcelSection(
             facts=fact,
             says=tuple(_say_state(fact, chart, words)),
             chart=chart,
-            pictures=tuple(_picture(chip, outline) for chip in chips),
-            limits=tuple(_say_limits(fact, chart, assessment.as_of, words)),
+            pictures=tuple(_picture(chip, outline, orthos.get(chip.scene_id), every) for chip in chips),
+            limits=tuple(limits),
         )
+
+
+def satellite_series(assessment: Assessment) -> pd.DataFrame:
+    """Rows of the series that are not of the user's orthomosaics."""
+    strangers = [record.scene_id for record in assessment.orthos]
+    return assessment.series[~assessment.series["scene_id"].isin(strangers)]
 
 
 def _by_parcel(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -278,15 +299,24 @@ def _chart(
     )
 
 
-def _picture(chip: Chip, outline: Any) -> Picture:
+def _picture(chip: Chip, outline: Any, ortho: OrthoRecord | None, looks: pd.DataFrame) -> Picture:
     height, width = chip.rgb.shape[:2]
+    own = looks[looks["scene_id"] == chip.scene_id].sort_values("index")
+    across_m = maps.ground_width(chip.crs, chip.transform, width, height)
     return Picture(
         uri=png_uri(chip.rgb),
         width=width,
         height=height,
         outline=maps.outline_path(maps.to_pixels(outline, chip.crs, chip.transform)[0]),
         chip=chip,
-        across_m=maps.ground_width(chip.crs, chip.transform, width, height),
+        across_m=across_m,
+        pixel_m=abs(chip.transform[0]),
+        ortho=ortho,
+        indices=tuple(
+            f"{index.upper()} {round(mean, 2) + 0.0:.2f}".replace("-", "\u2212")
+            for index, mean in zip(own["index"], own["mean"].astype(float), strict=True)
+            if ortho
+        ),
     )
 
 
@@ -351,6 +381,16 @@ def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.d
         yield words("limit.unstable", index=words("list_separator").join(i.upper() for i in fact.unstable_indices))
     if chart and chart.uninformative:
         yield words("limit.winter")
+
+
+def _say_ortho_limits(parcel_id: str, orthos: Sequence[OrthoRecord], words: Words) -> Iterator[str]:
+    """What to keep in mind of the orthomosaics that show a parcel."""
+    for record in (record for record in orthos if parcel_id in record.coverage):
+        of = {"sensor": words.sensor(record.sensor), "date": words.date(record.acquired)}
+        if record.coverage[parcel_id] < WELL_COVERED:
+            yield words("limit.ortho_part", percent=words.percent(record.coverage[parcel_id]), **of)
+        if record.shift.verdict == "cannot_tell":
+            yield words("limit.ortho_place", **of)
 
 
 def _longest_gap(chart: charts.SeriesChart) -> tuple[int, dt.date, dt.date] | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from geocollateral.errors import InvalidInput
-from geocollateral.types import MU_M2
+from geocollateral.types import MU_M2, Shift
 
 ENGLISH: Mapping[str, str] = {
     "dash": "–",
@@ -150,12 +150,28 @@ ENGLISH: Mapping[str, str] = {
     "index.meaning.ndmi": "NDMI: water in the canopy",
     "chips": "Before and after",
     "chips.latest": "Latest picture",
+    "chips.plain": "Pictures",
     "role.before": "Before",
     "role.after": "After",
     "role.latest": "Latest",
-    "chip.alt": "{role}: satellite picture of parcel {parcel} on {date}",
+    "role.ortho": "Orthomosaic",
+    "sensor.drone": "Drone",
+    "sensor.aerial": "Aeroplane",
+    "chip.alt": "{role}: picture of parcel {parcel} on {date}",
     "chip.clear": "{percent} clear",
     "chip.across": "{metres} m across",
+    "chip.pixel": "pixels of {metres} m",
+    "chip.shows": "shows {percent} of the parcel",
+    "chip.resolution": "{native} m resolution, here {shown} m",
+    "ortho.means": "means: {values}",
+    "ortho.shift.agrees": "in place against Sentinel-2: {where}, ±\u00a0{sigma}\u00a0m",
+    "ortho.shift.reported": "lies {where} of Sentinel-2, ±\u00a0{sigma}\u00a0m; shown as it is",
+    "ortho.shift.corrected": "lay {where} of Sentinel-2, ±\u00a0{sigma}\u00a0m; moved back by that",
+    "ortho.shift.cannot_tell": "its place against Sentinel-2 cannot be told",
+    "ortho.east": "{metres} m east",
+    "ortho.west": "{metres} m west",
+    "ortho.north": "{metres} m north",
+    "ortho.south": "{metres} m south",
     "yearly": "Year by year",
     "year": "Year",
     "yearly.living": "Living stand",
@@ -188,6 +204,9 @@ ENGLISH: Mapping[str, str] = {
     "limit.unstable": "The history is unsteady ({index}); the baseline is less reliable than elsewhere.",
     "limit.gap": "The longest time without a clear look was {days} days, from {first} to {last}.",
     "limit.winter": "Shaded seasons cannot tell a felling in leafless forest.",
+    "limit.ortho_part": "The {sensor} orthomosaic of {date} shows only {percent} of the parcel.",
+    "limit.ortho_place": "The place of the {sensor} orthomosaic of {date} could not be compared with Sentinel-2: it "
+    "may lie some metres off.",
     "limit.none": "None beyond those of the method.",
     # -- end matter
     "method": "Method and limits",
@@ -211,6 +230,18 @@ ENGLISH: Mapping[str, str] = {
     "sources": "Sources and licences",
     "sources.licence": "Licence",
     "sources.attribution": "Attribution",
+    "orthos": "Orthomosaics",
+    "orthos.note": "Pictures of very high resolution supplied by the user. They are shown beside the satellite’s as "
+    "looks of a sensor of their own; no alert, verdict or value of this report rests on them.",
+    "orthos.file": "File",
+    "orthos.date": "Date",
+    "orthos.date.tag": "by a tag in the file",
+    "orthos.resolution": "Resolution",
+    "orthos.bands": "Bands",
+    "orthos.units.reflectance": "reflectance",
+    "orthos.units.digital_numbers": "digital numbers, not comparable with the satellite’s values",
+    "orthos.place": "Place against Sentinel-2",
+    "orthos.parcels": "Parcels shown",
     "scenes": "Scenes",
     "scenes.found.one": "{n} scene found.",
     "scenes.found.other": "{n} scenes found.",
@@ -368,12 +399,28 @@ CHINESE: Mapping[str, str] = {
     "index.meaning.ndmi": "NDMI：冠层含水量",
     "chips": "变化前后影像",
     "chips.latest": "最新影像",
+    "chips.plain": "影像",
     "role.before": "变化前",
     "role.after": "变化后",
     "role.latest": "最新",
-    "chip.alt": "{role}：地块 {parcel} 于 {date} 的卫星影像",
+    "role.ortho": "正射影像",
+    "sensor.drone": "无人机",
+    "sensor.aerial": "航空摄影",
+    "chip.alt": "{role}：地块 {parcel} 于 {date} 的影像",
     "chip.clear": "清晰比例 {percent}",
     "chip.across": "幅宽 {metres} 米",
+    "chip.pixel": "像元 {metres} 米",
+    "chip.shows": "覆盖地块的 {percent}",
+    "chip.resolution": "分辨率 {native} 米，此处 {shown} 米",
+    "ortho.means": "均值：{values}",
+    "ortho.shift.agrees": "与 Sentinel-2 位置一致：{where}，± {sigma} 米",
+    "ortho.shift.reported": "相对 Sentinel-2 {where}，± {sigma} 米；按原位置显示",
+    "ortho.shift.corrected": "原相对 Sentinel-2 {where}，± {sigma} 米；已改正",
+    "ortho.shift.cannot_tell": "无法判断其相对 Sentinel-2 的位置",
+    "ortho.east": "偏东 {metres} 米",
+    "ortho.west": "偏西 {metres} 米",
+    "ortho.north": "偏北 {metres} 米",
+    "ortho.south": "偏南 {metres} 米",
     "yearly": "逐年情况",
     "year": "年份",
     "yearly.living": "活立木占比",
@@ -406,6 +453,8 @@ CHINESE: Mapping[str, str] = {
     "limit.unstable": "历史曲线不稳定（{index}），基线可靠性较低。",
     "limit.gap": "最长观测空档 {days} 天：{first} 至 {last}。",
     "limit.winter": "阴影时段（落叶期）无法识别阔叶林采伐。",
+    "limit.ortho_part": "{date} 的{sensor}正射影像仅覆盖地块的 {percent}。",
+    "limit.ortho_place": "{date} 的{sensor}正射影像未能与 Sentinel-2 比对位置，可能有数米偏差。",
     "limit.none": "除方法本身的局限外，无其他。",
     "method": "方法与局限",
     "method.1": "地块叠加于 Sentinel 影像自身网格，不作重采样。剔除云、云影和积雪，并以时序检验剔除漏检的异常观测。",
@@ -425,6 +474,18 @@ CHINESE: Mapping[str, str] = {
     "sources": "数据来源与许可",
     "sources.licence": "许可",
     "sources.attribution": "署名",
+    "orthos": "正射影像",
+    "orthos.note": "由用户提供的甚高分辨率影像，作为独立传感器的观测与卫星影像并列展示；"
+    "本报告的预警、结论和价值均不以其为依据。",
+    "orthos.file": "文件",
+    "orthos.date": "日期",
+    "orthos.date.tag": "取自文件标签",
+    "orthos.resolution": "分辨率",
+    "orthos.bands": "波段",
+    "orthos.units.reflectance": "反射率",
+    "orthos.units.digital_numbers": "原始灰度值，与卫星数值不可比",
+    "orthos.place": "相对 Sentinel-2 的位置",
+    "orthos.parcels": "覆盖的地块",
     "scenes": "影像清单",
     "scenes.found.one": "共检索到 {n} 景影像。",
     "scenes.found.other": "共检索到 {n} 景影像。",
@@ -488,6 +549,8 @@ class Words:
 
     def sensor(self, name: str) -> str:
         """A sensor's name as its operator writes it: ``sentinel-2a`` is Sentinel-2A."""
+        if known := CATALOGUES[self.lang].get(f"sensor.{name}"):
+            return known
         mission, dash, unit = name.partition("-")
         return f"{mission[:1].upper()}{mission[1:]}{dash}{unit.upper()}"
 
@@ -513,6 +576,17 @@ class Words:
         if 0 < percent < 0.5:
             return "<1\u00a0%" if self.lang == "en" else "<1%"
         return f"{percent:.0f}\u00a0%" if self.lang == "en" else f"{percent:.0f}%"
+
+    def metres(self, value: float) -> str:
+        """A length in metres without its unit, to two significant figures below a metre and to decimetres above."""
+        return f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}" if abs(value) < 10 else f"{value:,.0f}"
+
+    def placed(self, shift: Shift) -> str:
+        """Where a picture lies against the satellite's."""
+        east = self("ortho.east" if shift.east_m >= 0 else "ortho.west", metres=f"{abs(shift.east_m):.1f}")
+        north = self("ortho.north" if shift.north_m >= 0 else "ortho.south", metres=f"{abs(shift.north_m):.1f}")
+        where = f"{east}{self('list_separator')}{north}"
+        return self(f"ortho.shift.{shift.verdict}", where=where, sigma=f"{shift.sigma_m:.1f}")
 
     def date(self, day: dt.date | None) -> str:
         """A day, so that no reader takes the month for the day."""

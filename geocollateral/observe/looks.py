@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyproj
@@ -14,14 +15,16 @@ from odc.geo.geobox import GeoBox
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
-    """Indices of one sensor, one step per day."""
+    """What one sensor saw, one step per day."""
 
-    indices: xr.Dataset
+    values: xr.Dataset
     """Dims ``(time, pixel)``, days rising and unique; NaN = not seen clearly."""
     clear: NDArray[np.bool_]
     """Shape (time, pixel), True = clear."""
     scene_ids: tuple[str, ...]
     """Scenes of each day, joined by ``+``."""
+    scenes_of: tuple[NDArray[np.intp], ...]
+    """Positions of the scenes of each day."""
 
 
 def look_days(times: NDArray[np.datetime64], longitude: float) -> NDArray[np.datetime64]:
@@ -56,7 +59,7 @@ def longitude_of(geobox: GeoBox) -> float:
 
 
 def fuse_days(
-    indices: xr.Dataset,
+    values: xr.Dataset,
     clear: NDArray[np.bool_],
     scene_ids: Sequence[str],
     days: NDArray[np.datetime64] | None = None,
@@ -65,8 +68,8 @@ def fuse_days(
 
     Parameters
     ----------
-    indices
-        Dims ``(time, pixel)``, in any order of time.
+    values
+        Reflectance, backscatter or indices, dims ``(time, pixel)``, in any order of time.
     clear
         Shape (time, pixel), True = clear.
     scene_ids
@@ -74,22 +77,26 @@ def fuse_days(
     days
         Day of the look of each time (`look_days`); None: the UTC day.
     """
-    days = indices["time"].values.astype("datetime64[D]") if days is None else days
-    unique, inverse = np.unique(days, return_inverse=True)
-    names = ["+".join(sorted(scene_ids[int(i)] for i in np.flatnonzero(inverse == n))) for n in range(len(unique))]
-    any_clear = np.zeros((len(unique), clear.shape[1]), bool)
-    np.logical_or.at(any_clear, inverse, clear)
-    fused = {}
-    for name, variable in indices.data_vars.items():
-        usable = clear & np.isfinite(variable.values)
-        total = np.zeros(any_clear.shape)
-        count = np.zeros(any_clear.shape)
-        np.add.at(total, inverse, np.where(usable, variable.values, 0.0))
-        np.add.at(count, inverse, usable)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            fused[name] = (("time", "pixel"), np.where(count > 0, total / count, np.nan).astype(np.float32))
+    days = values["time"].values.astype("datetime64[D]") if days is None else days
+    unique = np.unique(days)
+    scenes_of = [np.flatnonzero(days == day) for day in unique]
+    fused = {
+        str(name): (("time", "pixel"), np.stack([_mean(variable.values[i], clear[i]) for i in scenes_of]))
+        for name, variable in values.data_vars.items()
+    }
     return Looks(
-        indices=xr.Dataset(fused, coords={"time": unique.astype("datetime64[ns]")}, attrs=indices.attrs),
-        clear=any_clear,
-        scene_ids=tuple(names),
+        values=xr.Dataset(fused, coords={"time": unique.astype("datetime64[ns]")}, attrs=values.attrs),
+        clear=np.stack([clear[i].any(axis=0) for i in scenes_of]),
+        scene_ids=tuple("+".join(sorted(scene_ids[int(n)] for n in i)) for i in scenes_of),
+        scenes_of=tuple(scenes_of),
     )
+
+
+def _mean(scenes: NDArray[np.floating[Any]], clear: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Mean over the scenes of a day of what is clear and finite; NaN where nothing is."""
+    usable = clear & np.isfinite(scenes)
+    if len(scenes) == 1:
+        return np.where(usable[0], scenes[0], np.nan).astype(np.float32)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(usable, scenes, 0.0).sum(axis=0, dtype=np.float64) / usable.sum(axis=0)
+    return np.asarray(mean, np.float32)

@@ -12,6 +12,8 @@ from scipy import ndimage
 
 WINDOW = 7
 """Side of the neighbourhood whose mean is each look's own level [pixels]."""
+REACH_PIXELS = WINDOW // 2
+"""How far it looks beyond a pixel."""
 LOOKS = 12
 """How many looks, the present one included, the texture is taken from."""
 
@@ -50,4 +52,5 @@ def smooth_in_time(power: NDArray[np.floating], *, window: int = WINDOW, looks: 
 
 
 def _mean(values: NDArray[np.float64], size: tuple[int, int, int]) -> NDArray[np.float64]:
-    return np.asarray(ndimage.uniform_filter(values, size=[max(n, 1) for n in size], mode="nearest"))
+    # Beyond the edge there is no data, as there is none where a scene ends: the size of the block must not matter.
+    return np.asarray(ndimage.uniform_filter(values, size=[max(n, 1) for n in size], mode="constant", cval=0.0))

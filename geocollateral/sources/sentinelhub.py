@@ -23,12 +23,13 @@ import xarray as xr
 from shapely import box
 
 from geocollateral.errors import GeocollateralError
+from geocollateral.sources.bounds import split_bounds
 from geocollateral.sources.hub import catalogue, reading, statistics
 from geocollateral.sources.hub.budget import Budget
 from geocollateral.sources.hub.client import HubClient, HubFault
 from geocollateral.sources.hub.credentials import read_credentials
 from geocollateral.sources.hub.deployments import Deployment, Mode, SentinelHubOptions, resolve_deployment
-from geocollateral.sources.hub.scenes import build_items, lattice, split_bounds
+from geocollateral.sources.hub.scenes import build_items, lattice
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
 from geocollateral.sources.schemes import CHECKS, SOURCES, SourceRequest, parse_options
@@ -67,7 +68,7 @@ class SentinelHubSource:
 
         All scenes share one lattice of 10 m in the UTM zone of the area's centre. Tiles of one overpass are one scene.
         """
-        client = self._client()
+        client = self.client()
         features = []
         for part in split_bounds(bounds):
             for collection in self.options.collections:
@@ -94,15 +95,15 @@ class SentinelHubSource:
         parts = [part for scene in plan for part in scene.parts]
         cache = reading.open_cache(self.access)
         if not parts:
-            return reading.assemble(block, bands, plan, [])
-        client = self._client()
+            return reading.gather(block, bands, plan, [])
+        client = self.client()
         with ThreadPoolExecutor(min(self.access.concurrency, MOST_THREADS)) as pool:
             try:
                 answers = list(pool.map(lambda part: reading.fetch_part(client, cache, part), parts))
             except GeocollateralError:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return reading.assemble(block, bands, plan, answers)
+        return reading.gather(block, bands, plan, answers)
 
     def estimate(self, block: Block, bands: Sequence[str]) -> ReadCost:
         """What `read` of the same would take; nothing is asked of the service."""
@@ -120,7 +121,7 @@ class SentinelHubSource:
         found = self.search(tuple(parcels.total_bounds), period)
         scenes = [item for item in found if item.properties["constellation"] == "sentinel-2"]
         return statistics.parcel_series(
-            self._client(), reading.open_cache(self.access), parcels, formulas, period, scenes, tuple(clear_classes)
+            self.client(), reading.open_cache(self.access), parcels, formulas, period, scenes, tuple(clear_classes)
         )
 
     def choose_mode(
@@ -144,7 +145,14 @@ class SentinelHubSource:
         series = statistics.estimate(parcels, formulas, len(scenes))
         return "statistical" if series.processing_units < pixels.processing_units else "process"
 
-    def _client(self) -> HubClient:
+    def client(self) -> HubClient:
+        """The way to the service, with the credentials of this machine; for one call, never kept.
+
+        Raises
+        ------
+        InvalidInput
+            There are no credentials.
+        """
         return HubClient(
             deployment=self.deployment,
             credentials=read_credentials(self.options.profile),
@@ -176,7 +184,7 @@ def check_sentinelhub(request: SourceRequest) -> list[SourceCheck]:
     try:
         source = open_sentinelhub(request)
         assert isinstance(source, SentinelHubSource)  # noqa: S101 - what the opener makes
-        client = source._client()  # noqa: SLF001 - of our own source
+        client = source.client()
     except GeocollateralError as error:
         return [SourceCheck(name="credentials", ok=False, detail=str(error))]
     try:

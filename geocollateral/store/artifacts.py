@@ -85,7 +85,8 @@ ARTIFACTS: tuple[Artifact, ...] = (
         grain="parcel x role x date",
         key="file name",
         writer="exports.chips",
-        meaning="The dated before, after and latest pictures of the report, one image pixel per ground pixel. "
+        meaning="The dated before, after and latest pictures of the report, one image pixel per ground pixel, and "
+        "those of the user's orthomosaics, their pixels averaged to at most 600 a side where that can be. "
         "Characters unsafe in a file name are replaced and eight digits of the id's SHA-256 added",
     ),
     Artifact(

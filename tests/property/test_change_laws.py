@@ -219,7 +219,7 @@ def test_r11_500_orders_of_arrival_end_in_one_state() -> None:
     def state(order: np.ndarray) -> tuple[object, ...]:
         cube = xr.Dataset({"ndvi": (("time", "pixel"), values[order])}, coords={"time": dates[order]})
         looks = fuse_days(cube, np.isfinite(values[order]), [names[n] for n in order])
-        found = monitor(looks.indices["ndvi"], "2019-12-31")
+        found = monitor(looks.values["ndvi"], "2019-12-31")
         return looks.scene_ids, tuple(found[name].values.tobytes() for name in SCALARS)
 
     expected = state(np.arange(30))

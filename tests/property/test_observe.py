@@ -105,7 +105,7 @@ def test_order_of_scenes_and_pixels_changes_no_look(seed: int) -> None:
         cube = xr.Dataset({"ndvi": (("time", "pixel"), values[scenes][:, pixels])}, coords={"time": times[scenes]})
         got = fuse_days(cube, clear[scenes][:, pixels], [names[n] for n in scenes])
         back = np.argsort(pixels)
-        return got.indices["ndvi"].values[:, back], got.clear[:, back], got.scene_ids
+        return got.values["ndvi"].values[:, back], got.clear[:, back], got.scene_ids
 
     one = fuse(np.arange(n_time), np.arange(n_pixel))
     other = fuse(rng.permutation(n_time), rng.permutation(n_pixel))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+import geopandas as gpd
 import pystac
+import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from servers.small_catalogue import LEFT, ROWS, TOP
 
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.sentinelhub import SentinelHubSource
 from geocollateral.types import Block, Period
+from servers.small_catalogue import EPSG, LEFT, ROWS, TOP
 
 EVER = Period(start=None, end=dt.date(2100, 1, 1))
 QUICK = AccessParams(read_seconds=20.0, connect_seconds=5.0, attempts=3, wait_seconds=60.0)
@@ -33,3 +35,16 @@ def block(items: list[pystac.Item], geobox: GeoBox | None = None) -> Block:
 def optical(items: list[pystac.Item]) -> list[pystac.Item]:
     """Scenes of Sentinel-2."""
     return [item for item in items if item.properties["constellation"] == "sentinel-2"]
+
+
+def parcels_of(*boxes: tuple[int, int, int, int]) -> gpd.GeoDataFrame:
+    """Parcels by left, top, right, bottom in pixels of the window."""
+    a = window().affine
+    shapes = []
+    for left, top, right, bottom in boxes:
+        (x0, y0), (x1, y1) = a @ (left, top), a @ (right, bottom)
+        shapes.append(shapely.box(x0, y1, x1, y0))
+    frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries(shapes, crs=EPSG).to_crs(4326))
+    frame.index = [f"loan-{n}-of-borrower" for n in range(len(boxes))]
+    frame.index.name = "parcel_id"
+    return frame

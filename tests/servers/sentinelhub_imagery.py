@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyproj
 import quickjs
 import rasterio
@@ -38,6 +39,8 @@ S2_KEYS = {
     "B12": "swir22",
     "SCL": "scl",
 }
+STAND_IN = {"B01": "blue", "B06": "rededge1", "B07": "rededge1", "B09": "nir08", "B12": "swir16"}
+"""Assets in place of bands that a catalogue leaves out and the service always has."""
 S1_KEYS = {"VV": "vv", "VH": "vh"}
 SAMPLE_TYPES = {"UINT8": np.uint8, "UINT16": np.uint16, "FLOAT32": np.float32}
 JS_SECONDS, JS_BYTES = 60, 1 << 30
@@ -125,7 +128,18 @@ class Script:
         self.outputs = {out.get("id", "default"): out for out in outputs}
 
     def run(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float64]]:
-        """Values of every output, shape (pixel, band); NaN where JavaScript had no number."""
+        """Values of every output, shape (pixel, band); NaN where JavaScript had no number.
+
+        Pixels without data are all alike, and one of them stands for all.
+        """
+        if "dataMask" in columns:
+            data = columns["dataMask"] == 1
+            places = np.flatnonzero(data | (np.cumsum(~data) == 1))
+            if places.size < data.size:
+                some = self.run({name: values[places] for name, values in columns.items()})
+                source = np.full(data.size, np.flatnonzero(~data[places])[0])
+                source[places] = np.arange(places.size)
+                return {name: values[source] for name, values in some.items()}
         text = json.dumps({name: values.tolist() for name, values in columns.items()})
         try:
             told = json.loads(self.context.get("__run")(text))
@@ -146,20 +160,22 @@ class Archive:
     catalogue
         Folder; every ``*.json`` below it that is a STAC item counts.
     carries_offset
-        Item id -> whether its digital numbers carry the offset of +1000, where the item's own flag lies.
+        Item id -> whether its digital numbers carry the offset of +1000, where the item's own flag lies. Default: what
+        the truth of a simulated world says, if there is one; the service has the product and needs no flag.
     """
 
     def __init__(self, catalogue: Path, carries_offset: Mapping[str, bool] | None = None) -> None:
-        newest: dict[tuple[Any, ...], Tile] = {}
+        known = offsets_by_truth(catalogue) if carries_offset is None else carries_offset
+        products: dict[tuple[Any, ...], list[Tile]] = {}
         for path in sorted(Path(catalogue).rglob("*.json")):
             item = json.loads(path.read_text(encoding="utf-8"))
             if item.get("type") == "Feature" and "assets" in item:
-                tile = _tile(path, item, carries_offset or {})
+                tile = _tile(path, item, known)
                 place = tile.properties.get("grid:code") or shapely.geometry.shape(tile.geometry).wkt
                 key = (tile.collection, tile.properties.get("platform"), tile.sensed, place)
-                if key not in newest or tile.made > newest[key].made:
-                    newest[key] = tile
-        self.tiles = sorted(newest.values(), key=lambda tile: (tile.sensed, tile.product))
+                products.setdefault(key, []).append(tile)
+        kept = [tile for same in products.values() for tile in _newest(same)]
+        self.tiles = sorted(kept, key=lambda tile: (tile.sensed, tile.product))
 
     def search(self, body: Mapping[str, Any]) -> list[Tile]:
         """Tiles that a search of the Catalog finds, by time."""
@@ -190,6 +206,16 @@ class Archive:
         return sorted(found, key=lambda tile: tile.sensed, reverse=asked.get("mosaickingOrder") != "leastRecent")
 
 
+def _newest(products: list[Tile]) -> list[Tile]:
+    """Of products of one look, those that no newer one stands in for; halves cut into two datastrips both stay."""
+    kept: list[tuple[Tile, Any]] = []
+    for tile in sorted(products, key=lambda tile: (tile.made, tile.product), reverse=True):
+        ground = shapely.geometry.shape(tile.geometry)
+        if not any(newer.intersection(ground).area >= 0.95 * ground.area for _, newer in kept):
+            kept.append((tile, ground))
+    return [tile for tile, _ in kept]
+
+
 def pixels(tiles: list[Tile], window: Window, script: Script, *, harmonise: bool) -> dict[str, NDArray[Any]]:
     """Bands of the script in a window, flattened: of each pixel the first tile that has data there."""
     known = {**S2_KEYS, **S1_KEYS}
@@ -212,6 +238,16 @@ def pixels(tiles: list[Tile], window: Window, script: Script, *, harmonise: bool
             columns[band] = columns[band] / 10_000
     flat = {band: values.ravel() for band, values in columns.items()}
     return {band: mask.ravel().astype(int) if band == "dataMask" else flat[band] for band in script.bands}
+
+
+def offsets_by_truth(catalogue: Path) -> dict[str, bool]:
+    """Items of a simulated world whose flag lies about the offset, and whether their numbers carry it."""
+    path = Path(catalogue) / "truth" / "flaws.parquet"
+    if not path.is_file():
+        return {}
+    flaws = pd.read_parquet(path)
+    lies = flaws[flaws["flaw"].isin(["flag_lies_applied", "flag_lies_not_applied"])]
+    return dict(zip(lies["item_id"], lies["flaw"] == "flag_lies_applied", strict=True))
 
 
 def encode_tiff(values: NDArray[np.float64], window: Window, sample_type: str) -> bytes:
@@ -299,6 +335,10 @@ def _tile(path: Path, item: Mapping[str, Any], carries_offset: Mapping[str, bool
         for name, key in keys.items()
         if key in item["assets"]
     }
+    if not radar:
+        for name, key in STAND_IN.items():
+            if name not in assets and key in item["assets"]:
+                assets[name] = (path.parent / item["assets"][key]["href"]).resolve()
     if radar:
         facts |= {"sar:instrument_mode": "IW", "s1:resolution": "HIGH", "s1:polarization": "DV"}
     uri = str(facts.get("s2:product_uri") or item["id"])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from geocollateral.sources.hub.client import BrokenAnswer
+from geocollateral.sources.hub.evalscripts import check_sums
 
-PREDICTORS = {"u": (1, 2), "f": (1, 3)}
 GRID_TOLERANCE = 1e-6
 """Of pixel size and corner, in pixels."""
 
@@ -20,8 +20,7 @@ GRID_TOLERANCE = 1e-6
 def parse_image(body: bytes, geobox: GeoBox, n_bands: int, dtype: str) -> NDArray[np.generic]:
     """Numbers of a TIFF, ``(band, y, x)``.
 
-    Everything the file says of itself is compared with the request, so that a damaged header does not pass as another
-    picture; DEFLATE's checksum does the same for the pixels.
+    What the file says of itself is compared with the request; for the pixels see `split_planes`.
 
     Parameters
     ----------
@@ -61,17 +60,19 @@ def parse_image(body: bytes, geobox: GeoBox, n_bands: int, dtype: str) -> NDArra
 def split_planes(
     planes: NDArray[np.generic], bands: Sequence[str]
 ) -> tuple[dict[str, NDArray[np.generic]], NDArray[np.bool_]]:
-    """Planes by band name, and where there is data (**True = data**); ``dataMask`` is the last plane.
+    """Planes by band name, and where there is data (**True = data**), of a picture of our script for bands.
 
     Raises
     ------
     BrokenAnswer
-        The mask is neither 0 nor 1.
+        The check sums of the pixels are not theirs, or the mask is neither 0 nor 1.
     """
-    mask = planes[-1]
+    mask = planes[-2]
+    if not np.array_equal(check_sums(planes[:-1]), planes[-1]):
+        raise BrokenAnswer("the check sums of the picture are not those of its pixels")
     if not np.isin(mask, (0, 1)).all():
         raise BrokenAnswer("dataMask holds other values than 0 and 1")
-    return dict(zip(bands, planes[:-1], strict=True)), np.asarray(mask == 1)
+    return dict(zip(bands, planes[:-2], strict=True)), np.asarray(mask == 1)
 
 
 def _require_header(page: object, geobox: GeoBox, n_bands: int, dtype: str) -> None:
@@ -84,23 +85,7 @@ def _require_header(page: object, geobox: GeoBox, n_bands: int, dtype: str) -> N
     for name, (got, expected) in found.items():
         if got != expected:
             raise BrokenAnswer(f"the picture has {name} {got}, asked for {expected}")
-    if page.predictor not in PREDICTORS[np.dtype(dtype).kind]:  # type: ignore[attr-defined]
-        raise BrokenAnswer(f"the picture has predictor {page.predictor}")  # type: ignore[attr-defined]
-    _require_strips(page)
     _require_place(page, geobox)
-
-
-def _require_strips(page: object) -> None:
-    """As many strips or tiles as the picture needs, or the decoder fills what it lacks with zeros."""
-    height, width = page.imagelength, page.imagewidth  # type: ignore[attr-defined]
-    if page.is_tiled:  # type: ignore[attr-defined]
-        needed = -(-height // page.tilelength) * -(-width // page.tilewidth)  # type: ignore[attr-defined]
-    else:
-        needed = -(-height // page.rowsperstrip)  # type: ignore[attr-defined]
-    needed *= page.samplesperpixel if page.planarconfig == 2 else 1  # type: ignore[attr-defined]
-    counts = page.databytecounts  # type: ignore[attr-defined]
-    if len(counts) != needed or not all(counts):
-        raise BrokenAnswer(f"the picture holds {sum(map(bool, counts))} parts, needs {needed}")
 
 
 def _require_place(page: object, geobox: GeoBox) -> None:

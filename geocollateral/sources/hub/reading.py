@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from geocollateral.errors import BrokenData
+from geocollateral.sources.assembly import Account, BandStack, SceneAxis, assemble
 from geocollateral.sources.hub.client import BrokenAnswer, HubClient, HubFault
 from geocollateral.sources.hub.deployments import Deployment
 from geocollateral.sources.hub.images import parse_image, split_planes
@@ -25,8 +28,9 @@ from geocollateral.types import Block, ReadCost, ReadStatus
 
 LATTICE_TOLERANCE = 1e-6
 """Largest departure of a block from the lattice [pixels]."""
+DIGEST_DIGITS = 16
 COMPRESSED = 0.6
-"""Bytes of an answer per byte of its pixels, measured on simulated scenes; for estimates only."""
+"""Bytes of an answer per byte of its pixels, for estimates only: 0.5 with DEFLATE on simulated scenes, rounded up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class PartAnswer:
     status: ReadStatus
     reason: str = ""
     transient: bool = False
+    sha256: str = ""
+    """First digits, of the bytes of the answer."""
 
 
 def plan_reads(deployment: Deployment, block: Block, bands: Sequence[str]) -> list[ScenePlan]:
@@ -115,9 +121,7 @@ def fetch_part(client: HubClient, cache: BlockCache | None, part: Part) -> PartA
     return answer
 
 
-def assemble(
-    block: Block, bands: Sequence[str], plans: Sequence[ScenePlan], answers: Sequence[PartAnswer]
-) -> xr.Dataset:
+def gather(block: Block, bands: Sequence[str], plans: Sequence[ScenePlan], answers: Sequence[PartAnswer]) -> xr.Dataset:
     """Raster cube of a block, as `geocollateral.types.Source.read` returns it.
 
     Parameters
@@ -125,13 +129,13 @@ def assemble(
     answers
         In the order of the parts of the plans.
     """
-    height, width = (int(n) for n in block.geobox.shape)
     shape = (len(plans), len(bands))
-    status = np.full(shape, "missing", dtype="<U11")
-    reason = np.full(shape, "the scene has no such band", dtype=object)
-    transient = np.zeros(shape, np.bool_)
-    scale, offset = np.full(shape, np.nan), np.full(shape, np.nan)
-    variables: dict[str, xr.DataArray] = {}
+    account = Account(
+        reason=np.full(shape, "the scene has no such band", dtype="<U400"),
+        transient=np.zeros(shape, np.bool_),
+        sha256=np.full(shape, "", dtype=f"<U{DIGEST_DIGITS}"),
+    )
+    stacks: dict[str, BandStack] = {}
     following = iter(answers)
     for n, plan in enumerate(plans):
         if not plan.parts:
@@ -140,36 +144,25 @@ def assemble(
         told = _summary([answer for _, answer in found])
         for band in plan.bands:
             facts = plan.item.assets[band].extra_fields
-            if band not in variables:
-                variables[band] = _empty(len(plans), height, width, facts)
+            stack = stacks.setdefault(band, _empty(len(plans), block.geobox, facts))
             if told.status == "ok":
                 for part, answer in found:
-                    _fill(variables[band], n, part, answer, band)
+                    _fill(stack.values[n], part, answer, band)
             b = list(bands).index(band)
-            status[n, b], reason[n, b], transient[n, b] = told.status, told.reason, told.transient
-            scale[n, b], offset[n, b] = facts["raster:scale"], facts["raster:offset"]
-    a = block.geobox.affine
-    moments = [_sensed(plan.item) for plan in plans]
-    return xr.Dataset(
-        {
-            **{band: variables[band] for band in bands if band in variables},
-            "scale": (("time", "band"), scale),
-            "offset": (("time", "band"), offset),
-            "status": (("time", "band"), status),
-            "reason": (("time", "band"), reason.astype(np.str_)),
-            "transient": (("time", "band"), transient),
-        },
-        coords={
-            "time": np.array(moments, dtype="datetime64[ns]"),
-            "y": a.f + a.e * (np.arange(height) + 0.5),
-            "x": a.c + a.a * (np.arange(width) + 0.5),
-            "band": np.array(list(bands), dtype=np.str_),
-            "scene_id": ("time", np.array([plan.item.id for plan in plans], dtype=np.str_)),
-            "platform": ("time", np.array([plan.item.properties.get("platform", "") for plan in plans], dtype=np.str_)),
-            "orbit": ("time", np.array([_orbit(plan.item) for plan in plans], dtype=np.str_)),
-        },
-        attrs={"crs": str(block.geobox.crs), "transform": tuple(float(v) for v in tuple(a)[:6])},
+            stack.status[n] = told.status
+            account.reason[n, b], account.transient[n, b], account.sha256[n, b] = (
+                told.reason,
+                told.transient,
+                told.sha256,
+            )
+            np.asarray(stack.scale)[n], np.asarray(stack.offset)[n] = facts["raster:scale"], facts["raster:offset"]
+    axis = SceneAxis(
+        time=np.array([_sensed(plan.item) for plan in plans], dtype="datetime64[ns]"),
+        scene_id=[plan.item.id for plan in plans],
+        platform=[plan.item.properties.get("platform", "") for plan in plans],
+        orbit=[_orbit(plan.item) for plan in plans],
     )
+    return assemble(block, bands, axis, stacks, account)
 
 
 def estimate(deployment: Deployment, access: AccessParams, block: Block, bands: Sequence[str]) -> ReadCost:
@@ -180,7 +173,7 @@ def estimate(deployment: Deployment, access: AccessParams, block: Block, bands: 
         cost += ReadCost(scenes=1)
         for part in plan.parts:
             pixels = int(part.geobox.shape.y) * int(part.geobox.shape.x)
-            size = math.ceil(pixels * (len(part.bands) + 1) * np.dtype(part.dtype).itemsize * COMPRESSED)
+            size = math.ceil(pixels * (len(part.bands) + 2) * np.dtype(part.dtype).itemsize * COMPRESSED)
             kept = cache is not None and part.request.key(part.version) in cache
             cost += ReadCost(
                 requests=0 if kept else 1,
@@ -215,13 +208,14 @@ def _parts(
 
 
 def _parse(body: bytes, part: Part) -> PartAnswer:
-    planes, mask = split_planes(parse_image(body, part.geobox, len(part.bands) + 1, part.dtype), part.bands)
+    planes, mask = split_planes(parse_image(body, part.geobox, len(part.bands) + 2, part.dtype), part.bands)
     for band, most in (("scl", 11), ("clp", 255)):
         if band in planes and (planes[band][mask].astype(np.int64) > most).any():
             raise BrokenAnswer(f"{band} holds values above {most}")
     if not mask.any():
-        return PartAnswer(planes=planes, mask=mask, status="outside", reason="the scene holds nothing of the window")
-    return PartAnswer(planes=planes, mask=mask, status="ok")
+        told = "the scene holds nothing of the window"
+        return PartAnswer(planes=planes, mask=mask, status="outside", reason=told, sha256=_digest(body))
+    return PartAnswer(planes=planes, mask=mask, status="ok", sha256=_digest(body))
 
 
 def _summary(answers: Sequence[PartAnswer]) -> PartAnswer:
@@ -230,24 +224,33 @@ def _summary(answers: Sequence[PartAnswer]) -> PartAnswer:
         for answer in answers:
             if answer.status == status:
                 return answer
-    if any(answer.status == "ok" for answer in answers):
-        return PartAnswer(planes=None, mask=None, status="ok")
-    return answers[0]
+    seen = [answer for answer in answers if answer.status == "ok"] or answers[:1]
+    digests = [answer.sha256 for answer in answers]
+    return replace(seen[0], sha256=digests[0] if len(digests) == 1 else _digest("".join(digests).encode()))
 
 
-def _fill(variable: xr.DataArray, n: int, part: Part, answer: PartAnswer, band: str) -> None:
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:DIGEST_DIGITS]
+
+
+def _fill(values: NDArray[np.generic], part: Part, answer: PartAnswer, band: str) -> None:
     if answer.planes is None or answer.mask is None:
         return
-    target = variable.values[n, part.rows, part.columns]
+    target = values[part.rows, part.columns]
     target[answer.mask] = answer.planes[band][answer.mask].astype(target.dtype)
 
 
-def _empty(count: int, height: int, width: int, facts: dict[str, object]) -> xr.DataArray:
-    nodata = float(facts["nodata"])  # type: ignore[arg-type]
-    dtype = np.dtype(str(facts["data_type"]))
-    kept = nodata if dtype.kind == "f" else int(nodata)
-    values = np.full((count, height, width), kept, dtype=dtype)
-    return xr.DataArray(values, dims=("time", "y", "x"), attrs={"nodata": kept, "units": facts["unit"]})
+def _empty(count: int, geobox: GeoBox, facts: Mapping[str, Any]) -> BandStack:
+    dtype = np.dtype(facts["data_type"])
+    nodata = float(facts["nodata"]) if dtype.kind == "f" else int(facts["nodata"])
+    return BandStack(
+        values=np.full((count, *geobox.shape), nodata, dtype=dtype),
+        nodata=nodata,
+        units=facts["unit"],
+        scale=np.full(count, np.nan),
+        offset=np.full(count, np.nan),
+        status=np.full(count, "missing", dtype="<U11"),
+    )
 
 
 def _sensed(item: pystac.Item) -> np.datetime64:

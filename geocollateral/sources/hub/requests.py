@@ -71,7 +71,7 @@ def process_request(
     geobox
         Window of the lattice, at most 2,500 pixels a side.
     bands
-        Names of the service. ``dataMask`` comes last in the answer.
+        Names of the service. ``dataMask`` and a check sum come last in the answer.
     """
     from sentinelhub.api.process import SentinelHubRequest
     from sentinelhub.constants import MimeType, ResamplingType

@@ -103,6 +103,8 @@ def acquisition_of(item: pystac.Item) -> Acquisition:
     """
     try:
         facts = item.properties
+        if facts[FIELDS + "scene"] != item.id:
+            raise BrokenData(f"Scene {item.id} was not found by this source: it is {facts[FIELDS + 'scene']}.")
         return Acquisition(
             collection=facts[FIELDS + "collection"],
             start=_moment(facts["start_datetime"]),
@@ -152,16 +154,6 @@ def utm_code(lon: float, lat: float) -> str:
     return f"EPSG:{(32600 if lat >= 0 else 32700) + zone}"
 
 
-def split_bounds(bounds: Bounds) -> list[Bounds]:
-    """Boxes with west < east that cover the bounds; two where they cross 180 degrees."""
-    west, south, east, north = bounds
-    if west > east:
-        east += 360.0
-    if east <= 180.0:
-        return [(west, south, east, north)]
-    return [(west, south, 180.0, north), (-180.0, south, east - 360.0, north)]
-
-
 def _overpasses(features: Sequence[Feature]) -> list[list[Feature]]:
     ranked = sorted(features, key=lambda f: (_sensed(f), str(f["id"])))
     groups: list[list[Feature]] = []
@@ -179,6 +171,7 @@ def _item(
     collection, platform, orbit = about
     first, last = _sensed(tiles[0]), _sensed(tiles[-1])
     state, _, relative = orbit.partition("-")
+    name = "_".join(filter(None, [platform or collection, first.strftime("%Y%m%dT%H%M%S"), orbit.strip("-")]))
     properties: dict[str, object] = {
         "proj:code": str(grid.crs),
         "proj:transform": [float(v) for v in tuple(grid.affine)[:6]],
@@ -190,13 +183,14 @@ def _item(
         FIELDS + "collection": collection,
         FIELDS + "tiles": [str(tile["id"]) for tile in tiles],
         FIELDS + "version": _version(tiles),
+        FIELDS + "scene": name,
     }
     properties |= {"platform": platform} if platform else {}
     properties |= {"sat:orbit_state": state} if state in ("ascending", "descending") else {}
     properties |= {"sat:relative_orbit": int(relative)} if relative else {}
     shape = shapely.union_all([shapely.geometry.shape(tile["geometry"]) for tile in tiles])
     item = pystac.Item(
-        id="_".join([platform or collection, first.strftime("%Y%m%dT%H%M%S"), *([orbit] if orbit else [])]),
+        id=name,
         geometry=shapely.geometry.mapping(shape),
         bbox=[float(v) for v in shape.bounds],
         datetime=first,

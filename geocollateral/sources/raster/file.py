@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from geocollateral.sources.raster.address import Address
 from geocollateral.sources.raster.cache import BlockCache, make_key
 from geocollateral.sources.raster.layout import HEADER_BYTES, HEADER_LIMIT, Layout, parse_layout
-from geocollateral.sources.raster.request import ReadFault, Undecodable, WindowRequest
+from geocollateral.sources.raster.request import ReadFault, Took, Undecodable, WindowRequest
 from geocollateral.sources.raster.tiff import Buffer, decode, is_hole
-from geocollateral.sources.raster.transport import Answer, Fetched, Transport
+from geocollateral.sources.raster.transport import Answer, Transport
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,12 +39,12 @@ class Spent:
     attempts: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, fetched: Fetched[None]) -> None:
+    def add(self, took: Took) -> None:
         """Book what a fetch took."""
         with self._lock:
-            self.bytes += fetched.transferred
-            self.requests += fetched.requests
-            self.attempts = max(self.attempts, fetched.attempts)
+            self.bytes += took.transferred
+            self.requests += took.requests
+            self.attempts = max(self.attempts, took.attempts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +123,12 @@ class TiffReader:
             if not isinstance(found, Layout):
                 _next_span(found, answer.total)
 
-        fetched = self.transport.fetch(self.address, *span, accept)
-        self.spent.add(fetched)
+        try:
+            fetched = self.transport.fetch(self.address, *span, accept)
+        except ReadFault as fault:
+            self.spent.add(fault.took)
+            raise
+        self.spent.add(fetched.took)
         return fetched.answer
 
     # --------------------------------------------------------------------------------------------------------- tiles
@@ -191,8 +195,9 @@ class TiffReader:
 
         try:
             fetched = self.transport.fetch(self.address, run.start, run.stop, accept, checked=layout.checked)
-            self.spent.add(fetched)
+            self.spent.add(fetched.took)
         except ReadFault as fault:
+            self.spent.add(fault.took)
             tiles.faults.update({index: fault for index in run.tiles if index not in pixels})
         tiles.pixels.update(pixels)
         tiles.stored.update(stored)

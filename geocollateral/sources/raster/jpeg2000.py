@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from geocollateral.sources.raster.address import Address
+from geocollateral.sources.raster.cache import BlockCache, make_key
+from geocollateral.sources.raster.file import Changed
 from geocollateral.sources.raster.layout import require_expected
 from geocollateral.sources.raster.paste import failed, fill_of, valid_pixels
 from geocollateral.sources.raster.request import (
@@ -24,7 +27,6 @@ from geocollateral.sources.raster.request import (
     RasterProfile,
     RasterRead,
     ReadFault,
-    Undecodable,
     WindowRequest,
 )
 from geocollateral.sources.raster.transport import Answer, Transport
@@ -44,17 +46,32 @@ def is_jpeg2000(href: str) -> bool:
     return urlsplit(href).path.lower().endswith((".jp2", ".j2k"))
 
 
-def read_profile(transport: Transport, address: Address) -> RasterProfile:
+def read_profile(transport: Transport, address: Address, cache: BlockCache | None, version: str) -> RasterProfile:
     """What the header says; see `read.read_profile`."""
-    with _open(transport, address) as (dataset, _):
+    with _open(RangeFile(transport, address, cache, version)) as dataset:
         return _describe(dataset)
 
 
-def read_file(transport: Transport, address: Address, requests: Sequence[WindowRequest]) -> list[RasterRead]:
+def read_file(
+    transport: Transport, address: Address, cache: BlockCache | None, requests: Sequence[WindowRequest]
+) -> list[RasterRead]:
     """All windows of one file; see `read.read_windows`."""
+    fault = ReadFault("corrupt", "never tried")
+    for anew in (False, True):
+        try:
+            return _read_once(RangeFile(transport, address, cache, requests[0].version, anew=anew), address, requests)
+        except Changed as exc:
+            fault = ReadFault("corrupt", str(exc), transient=True)
+        except ReadFault as exc:
+            fault = exc
+            break
+    return [failed(request, fault) for request in requests]
+
+
+def _read_once(file: RangeFile, address: Address, requests: Sequence[WindowRequest]) -> list[RasterRead]:
     reads: list[RasterRead] = []
     try:
-        with _open(transport, address) as (dataset, file):
+        with _open(file) as dataset:
             reads.extend(_read_window(dataset, file, address, request) for request in requests)
     except ReadFault as fault:
         reads.extend(failed(request, fault) for request in requests[len(reads) :])
@@ -76,20 +93,22 @@ class RangeFile(io.RawIOBase):
     because GDAL makes its own of what a read raises.
     """
 
-    def __init__(self, transport: Transport, address: Address) -> None:
+    def __init__(
+        self, transport: Transport, address: Address, cache: BlockCache | None, version: str, *, anew: bool = False
+    ) -> None:
         self._transport = transport
         self._address = address
+        self._cache = None if address.kind == "file" else cache
+        self._version = version
+        self._anew = anew
         self._chunks: dict[int, bytes] = {}
         self._at = 0
         self.fault: BaseException | None = None
         self.transferred = 0
         self.attempts = 0
-        first = self._fetch(0)
-        if first.total is None:
-            raise ReadFault("missing", f"the server does not say how large {address.public} is")
-        self.total, self.etag = first.total, first.etag
-        self._chunks[0] = first.body
-        if not first.body.startswith((MAGIC, b"\xff\x4f\xff\x51")):
+        self._booked = 0
+        self.total, self.etag, self._chunks[0] = self._first_chunk()
+        if not self._chunks[0].startswith((MAGIC, b"\xff\x4f\xff\x51")):
             raise ReadFault("corrupt", "not the header of a JPEG 2000 file")
 
     def readable(self) -> bool:
@@ -124,32 +143,56 @@ class RangeFile(io.RawIOBase):
         self._at = stop
         return found
 
+    def book(self) -> int:
+        """Bytes transferred since this was last asked."""
+        new, self._booked = self.transferred - self._booked, self.transferred
+        return new
+
     def digest(self) -> str:
         """SHA-256 of what was fetched, in the order of the file."""
         return hashlib.sha256(b"".join(self._chunks[number] for number in sorted(self._chunks))).hexdigest()
 
+    def _first_chunk(self) -> tuple[int, str, bytes]:
+        """Size and state of the file, and its first chunk: from the cache, which then answers for that state."""
+        key = make_key("first chunk", self._address.public, self._version)
+        held = self._cache.get(key) if self._cache is not None else None
+        if held is not None and not self._anew:
+            meta, _, body = held.partition(b"\n")
+            return (*json.loads(meta), body)
+        first = self._fetch(0)
+        if first.total is None:
+            raise ReadFault("missing", f"the server does not say how large {self._address.public} is")
+        if self._cache is not None:
+            self._cache.put(key, json.dumps([first.total, first.etag]).encode() + b"\n" + first.body)
+        return first.total, first.etag, first.body
+
     def _chunk(self, number: int) -> bytes:
         if number not in self._chunks:
-            self._chunks[number] = self._fetch(number).body
+            key = make_key("chunk", self._address.public, self._version, f"{self.etag} {number}")
+            body = self._cache.get(key) if self._cache is not None else None
+            if body is None:
+                body = self._fetch(number).body
+                if self._cache is not None:
+                    self._cache.put(key, body)
+            self._chunks[number] = body
         return self._chunks[number]
 
     def _fetch(self, number: int) -> Answer:
         def accept(answer: Answer) -> None:
             if self._chunks and (answer.total, answer.etag) != (self.total, self.etag):
-                raise Undecodable("the file was replaced while it was read")
+                raise Changed(f"{self._address.public} was replaced while it was read")
 
         fetched = self._transport.fetch(self._address, number * CHUNK, (number + 1) * CHUNK, accept)
-        self.transferred += fetched.transferred
-        self.attempts = max(self.attempts, fetched.attempts)
+        self.transferred += fetched.took.transferred
+        self.attempts = max(self.attempts, fetched.took.attempts)
         return fetched.answer
 
 
 @contextmanager
-def _open(transport: Transport, address: Address) -> Iterator[tuple[DatasetReader, RangeFile]]:
+def _open(file: RangeFile) -> Iterator[DatasetReader]:
     import rasterio  # type: ignore[import-untyped]
     from rasterio.errors import RasterioError  # type: ignore[import-untyped]
 
-    file = RangeFile(transport, address)
     name = f"{next(_names)}.jp2"  # GDAL knows the file by this name only; its look-outs for side files find nothing
 
     def opener(path: str, mode: str = "rb") -> RangeFile:  # noqa: ARG001  as rasterio calls it
@@ -163,7 +206,7 @@ def _open(transport: Transport, address: Address) -> Iterator[tuple[DatasetReade
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"),
             rasterio.open(name, driver="JP2OpenJPEG", opener=opener) as dataset,
         ):
-            yield cast("DatasetReader", dataset), file
+            yield cast("DatasetReader", dataset)
     except (RasterioError, OSError, ValueError) as exc:
         if file.fault is not None:
             raise file.fault from exc
@@ -196,7 +239,7 @@ def _read_window(dataset: DatasetReader, file: RangeFile, address: Address, requ
     seen = SimpleNamespace(
         shape=profile.shape, dtype=np.dtype(profile.dtype), transform=profile.transform, crs=profile.crs
     )
-    (rows, cols), before = request.window, file.transferred
+    rows, cols = request.window
     try:
         require_expected(cast(Any, seen), request.expected)
         if rows.stop > profile.shape[0] or cols.stop > profile.shape[1]:
@@ -223,9 +266,10 @@ def _read_window(dataset: DatasetReader, file: RangeFile, address: Address, requ
         provenance=Provenance(
             href=address.public,
             driver="jpeg2000",
-            bytes=file.transferred - (before if before != file.transferred else 0),
+            bytes=file.book(),
             sha256=file.digest(),
             etag=file.etag,
             attempts=file.attempts,
+            from_cache=file.transferred == 0,
         ),
     )

@@ -96,7 +96,7 @@ def read_profile(href: str, version: str, access: Access, *, clock: Clock = SYST
     with _session(access, clock, None) as session:
         try:
             if jpeg2000.is_jpeg2000(href):
-                return jpeg2000.read_profile(session.transport, session.transport.resolve(href))
+                return jpeg2000.read_profile(session.transport, session.transport.resolve(href), session.cache, version)
             return profile_of(session.reader(href, version).read_layout())
         except ReadFault as fault:
             kind = ServiceUnavailable if fault.transient else MissingInput if fault.status == "missing" else BrokenData
@@ -132,7 +132,7 @@ def profile_of(layout: Layout) -> RasterProfile:
         bands=layout.samples,
         has_alpha=layout.alpha,
         tile=layout.tile,
-        compression=tifffile.COMPRESSION(layout.compression).name.lower(),
+        compression=tifffile.COMPRESSION(layout.compression).name.lower().replace("adobe_", ""),
         overviews=layout.overviews,
     )
 
@@ -145,7 +145,7 @@ def _read_file(session: _Session, requests: Sequence[WindowRequest]) -> list[Ras
     href, version = requests[0].href, requests[0].version
     try:
         if jpeg2000.is_jpeg2000(href):
-            return jpeg2000.read_file(session.transport, session.transport.resolve(href), requests)
+            return jpeg2000.read_file(session.transport, session.transport.resolve(href), session.cache, requests)
         reader = session.reader(href, version)
     except RefusedAddress as exc:
         return [failed(request, ReadFault("missing", str(exc))) for request in requests]

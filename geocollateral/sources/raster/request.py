@@ -122,6 +122,16 @@ class RasterProfile:
     """Rows, columns of each reduced image. Empty where the header alone does not show them."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Took:
+    """What a fetch took, all tries and twins counted."""
+
+    attempts: int = 0
+    requests: int = 0
+    transferred: int = 0
+    """Bytes received."""
+
+
 class Undecodable(Exception):
     """Bytes are not what they must be. Whoever asked for them asks again."""
 
@@ -136,3 +146,5 @@ class ReadFault(Exception):
         self.status = status
         self.reason = reason
         self.transient = transient
+        self.took = Took()
+        """Set by the transport."""

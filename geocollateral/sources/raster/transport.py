@@ -25,7 +25,7 @@ from geocollateral.sources.raster import s3
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import Address, RefusedAddress, redact, resolve
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
-from geocollateral.sources.raster.request import ReadFault, Undecodable
+from geocollateral.sources.raster.request import ReadFault, Took, Undecodable
 from geocollateral.sources.raster.retry import Patience, is_quota, is_retried, parse_http_date, parse_retry_after
 from geocollateral.sources.raster.signing import SIGNERS, Signer
 
@@ -64,10 +64,7 @@ class Fetched(Generic[T]):
 
     answer: Answer
     value: T
-    attempts: int
-    transferred: int
-    """Bytes of all tries."""
-    requests: int
+    took: Took
 
 
 class _Again(Exception):
@@ -108,7 +105,7 @@ class Transport:
         self._rng = rng or random.SystemRandom()
         self._slots = threading.BoundedSemaphore(access.params.concurrency)
         self._twins = ThreadPoolExecutor(access.params.concurrency, thread_name_prefix="twin")
-        self._signer: Signer | None = SIGNERS[access.signer]() if access.signer else None
+        self._signer = _signer_of(os.getpid(), access, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -159,13 +156,7 @@ class Transport:
                 try:
                     answer = self._try(address, start, stop, meter, twice=twice)
                     value = accept(answer)
-                    return Fetched(
-                        answer=answer,
-                        value=value,
-                        attempts=tried,
-                        transferred=meter.transferred,
-                        requests=meter.requests,
-                    )
+                    return Fetched(answer=answer, value=value, took=meter.took(tried))
                 except Undecodable as exc:
                     raise _Again(str(exc), corrupt=True) from exc
                 except _Forbidden as exc:
@@ -176,9 +167,14 @@ class Transport:
             except _Again as fault:
                 left = None if address.kind == "file" else patience.after(fault.asked, self._rng)
                 if left is None:
-                    raise self._give_up(address, fault, tried) from fault
+                    given_up = self._give_up(address, fault, tried)
+                    given_up.took = meter.took(tried)
+                    raise given_up from fault
                 patience, wait = left
                 self.clock.sleep(wait)
+            except ReadFault as fault:
+                fault.took = meter.took(tried)
+                raise
 
     def ask(self, url: str, headers: Mapping[str, str], accept: Callable[[bytes, Mapping[str, str]], T]) -> T:
         """A small document as `accept` understands it, by the same rules, unsigned: for signers."""
@@ -301,6 +297,10 @@ class _Meter:
         self.transferred = 0
         self.requests = 0
         self._lock = threading.Lock()
+
+    def took(self, tried: int) -> Took:
+        """The record of it."""
+        return Took(attempts=tried, requests=self.requests, transferred=self.transferred)
 
     def add(self, size: int) -> None:
         with self._lock:
@@ -463,6 +463,12 @@ def _proxy_for(url: str) -> str:
     if not parts.hostname or proxy_bypass(parts.hostname):
         return ""
     return getproxies().get(parts.scheme, "")
+
+
+@functools.lru_cache(maxsize=16)
+def _signer_of(_process: int, access: Access, _clock: Clock) -> Signer | None:
+    """Signer of this process, whose tokens serve all blocks of a run."""
+    return SIGNERS[access.signer]() if access.signer else None
 
 
 @functools.lru_cache(maxsize=16)

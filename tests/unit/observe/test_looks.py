@@ -23,24 +23,24 @@ def test_t12_four_copies_of_a_scene_count_as_one_look() -> None:
     one = [[0.2, 0.8, 0.5]]
     times = ["2020-06-01T10:00:00", "2020-06-01T10:00:00", "2020-06-01T10:00:14", "2020-06-01T10:00:28"]
     got = fuse_days(scenes(one * 4, times), np.ones((4, 3), bool), ["d", "a", "c", "b"])
-    assert got.indices.sizes["time"] == 1
-    assert np.allclose(got.indices["ndvi"].values, one)
+    assert got.values.sizes["time"] == 1
+    assert np.allclose(got.values["ndvi"].values, one)
     assert got.scene_ids == ("a+b+c+d",)
     assert got.clear.tolist() == [[True, True, True]]
-    assert got.indices["time"].values[0] == np.datetime64("2020-06-01", "ns")
+    assert got.values["time"].values[0] == np.datetime64("2020-06-01", "ns")
 
 
 def test_parts_of_a_day_fill_each_other() -> None:
     values = [[0.2, 0.9, np.nan], [0.4, 0.6, np.nan]]
     clear = np.array([[True, False, True], [True, True, False]])
     got = fuse_days(scenes(values, ["2020-06-01T10:00", "2020-06-01T10:01"]), clear, ["a", "b"])
-    assert np.allclose(got.indices["ndvi"].values, [[0.3, 0.6, np.nan]], equal_nan=True, atol=1e-7)
+    assert np.allclose(got.values["ndvi"].values, [[0.3, 0.6, np.nan]], equal_nan=True, atol=1e-7)
     assert got.clear.tolist() == [[True, True, True]]
 
 
 def test_unclear_values_do_not_count() -> None:
     got = fuse_days(scenes([[0.9]], ["2020-06-01T10:00"]), np.array([[False]]), ["a"])
-    assert np.isnan(got.indices["ndvi"].values).all()
+    assert np.isnan(got.values["ndvi"].values).all()
     assert got.clear.tolist() == [[False]]
 
 
@@ -54,9 +54,9 @@ def test_days_rise_whatever_the_order_of_scenes() -> None:
         np.ones((4, 1), bool),
         [["c", "a", "b", "d"][n] for n in order],
     )
-    assert got.indices.equals(other.indices)
+    assert got.values.equals(other.values)
     assert got.scene_ids == other.scene_ids == ("a", "b", "c+d")
-    assert np.allclose(got.indices["ndvi"].values.ravel(), [0.1, 0.2, 0.4])
+    assert np.allclose(got.values["ndvi"].values.ravel(), [0.1, 0.2, 0.4])
 
 
 def test_each_index_has_its_own_gaps() -> None:
@@ -64,8 +64,8 @@ def test_each_index_has_its_own_gaps() -> None:
         ndmi=(("time", "pixel"), np.array([[np.nan], [0.4]], np.float32))
     )
     got = fuse_days(both, np.ones((2, 1), bool), ["a", "b"])
-    assert np.allclose(got.indices["ndvi"].values, [[0.2]])
-    assert np.allclose(got.indices["ndmi"].values, [[0.4]])
+    assert np.allclose(got.values["ndvi"].values, [[0.2]])
+    assert np.allclose(got.values["ndmi"].values, [[0.4]])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_looks_of_an_overpass_parted_by_midnight_are_fused() -> None:
     times = ["2021-03-03T23:57", "2021-03-04T00:03"]
     data = scenes([[0.2], [0.4]], times)
     got = fuse_days(data, np.ones((2, 1), bool), ["a", "b"], look_days(data["time"].values, 170.0))
-    assert got.indices.sizes["time"] == 1
+    assert got.values.sizes["time"] == 1
     assert got.scene_ids == ("a+b",)
 
 
