@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 """Largest departure of a scene's grid from the block's lattice [pixels of the block]."""
 SHORT_HASH = 16
+CONTRADICTED = 0.5
+"""Share of a block that another band of the scene fills, above which a band without any data there is broken and not
+beside the swath: the bands of a scene end within a few pixels of each other."""
 OFFSET_NOTE = "offset_evidence"
 """Coordinate along time: the offset used, what it was taken from and what the pixels said."""
 
@@ -266,8 +269,8 @@ class _Layer:
     values: NDArray[np.generic]
     usable: NDArray[np.bool_]
     """True = data. Shape (y, x), as of `values`."""
-    meets: bool
-    """The scene has data here, be it usable or not."""
+    filled: float
+    """Share of the block where the scene has data, usable or not [0-1]."""
 
 
 def _lay(geobox: GeoBox, band: str, read: RasterRead, place: Placement) -> _Layer:
@@ -280,10 +283,10 @@ def _lay(geobox: GeoBox, band: str, read: RasterRead, place: Placement) -> _Laye
         height, width = geobox.shape
         inside = (slice(REACH_PIXELS, REACH_PIXELS + height), slice(REACH_PIXELS, REACH_PIXELS + width))
         usable = usable_backscatter(values, mask)
-        return _Layer(values=values[inside], usable=usable[inside], meets=bool(mask[inside].any()))
+        return _Layer(values=values[inside], usable=usable[inside], filled=float(mask[inside].mean()))
     # Sentinel-2 reserves 0, in every band and in the classification, whatever a file declares.
     usable = mask & (values != 0)
-    return _Layer(values=values, usable=usable, meets=bool(usable.any()))
+    return _Layer(values=values, usable=usable, filled=float(usable.mean()))
 
 
 def _replicate(values: NDArray[Any], place: Placement) -> NDArray[Any]:
@@ -318,14 +321,22 @@ def _stack(
             status[n], account.reason[n, position] = read.status, read.reason
             account.transient[n, position] = read.transient
             account.sha256[n, position] = read.provenance.sha256[:SHORT_HASH]
-            if read.status == "ok" and not layer.meets:
-                status[n], account.reason[n, position] = "outside", "the scene has no data in the block"
+            if read.status == "ok" and layer.filled == 0:
+                status[n], account.reason[n, position] = _without_data(n, layers)
         if band in item.assets:
             scale[n] = float(item.assets[band].extra_fields["raster:scale"])
             offset[n] = verdicts[n].offset_of(band, item)
             if band in OPTICAL_BANDS and verdicts[n].quarantine and status[n] == "ok":
                 status[n], account.reason[n, position] = "quarantined", verdicts[n].note
     return BandStack(values=values, nodata=nodata, units="1", scale=scale, offset=offset, status=status)
+
+
+def _without_data(n: int, layers: Mapping[Key, _Layer]) -> tuple[str, str]:
+    """Status and reason of a band that was read and holds no data in the block."""
+    fullest = max(layer.filled for (scene, _), layer in layers.items() if scene == n)
+    if fullest > CONTRADICTED:
+        return "corrupt", f"no data at all, where another band of the scene fills {fullest:.0%} of the block"
+    return "outside", "the scene has no data in the block"
 
 
 def _dtype_of(band: str, plan: ReadPlan, reads: Mapping[Key, RasterRead]) -> np.dtype[Any]:
