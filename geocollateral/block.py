@@ -29,6 +29,7 @@ from geocollateral.types import (
     OBSERVATION_STATUSES,
     OPTICAL_BANDS,
     RADAR_BANDS,
+    SENSOR_PROPERTY,
     SERIES_COLUMNS,
     Block,
     Event,
@@ -106,7 +107,8 @@ def assess_block(task: BlockTask) -> BlockResult:
     statistics: xr.Dataset | None = None
     if optical:
         statistics = zonal.zonal_statistics(found, visible, cover)
-        tables.append(zonal.series_table(statistics, seen.scene_ids, "sentinel-2"))
+        sensor = str(task.block.items[0].properties.get(SENSOR_PROPERTY, "sentinel-2"))
+        tables.append(zonal.series_table(statistics, seen.scene_ids, sensor))
     if radar:
         tables += _radar_tables(numbers, radar, cover, days)
 

@@ -49,6 +49,9 @@ OPTICAL_BANDS: tuple[str, ...] = tuple(v for v in SENTINEL2_BANDS.values() if v 
 RADAR_BANDS: tuple[str, ...] = tuple(SENTINEL1_BANDS.values())
 BANDS: tuple[str, ...] = (*OPTICAL_BANDS, "scl", *RADAR_BANDS)
 
+SENSOR_PROPERTY = "geocollateral:sensor"
+"""Property of scenes that are not Sentinel-2's but optical: the name their looks go by."""
+
 ASSET_CLASSES: tuple[str, ...] = ("agriculture", "forestry", "solar", "wind", "construction", "aquaculture")
 """Values of the column ``asset_class``."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import uniform_filter
 
 from geocollateral.errors import BrokenData
@@ -246,14 +247,33 @@ def _at_offset(band: _Band, row: int, col: int) -> tuple[Plane, NDArray[np.bool_
 def _surface(bands: list[_Band], pad: int, params: ShiftParams) -> tuple[Plane, NDArray[np.int64]]:
     """Correlation, mean over bands, and pixels shared at every offset; NaN where these are too few."""
     size = 2 * pad + 1
-    surface, n_pixels = np.full((size, size), np.nan), np.zeros((size, size), np.int64)
-    for row in range(size):
-        for col in range(size):
-            found = [_correlate(_sums(band, row, col)) for band in bands]
-            n_pixels[row, col] = int(_at_offset(bands[0], row, col)[1].sum())
-            if n_pixels[row, col] >= params.min_pixels:
-                surface[row, col] = np.mean(found)
-    return surface, n_pixels
+    every, n_pixels = np.zeros((size, size)), np.zeros((size, size), np.int64)
+    for band in bands:
+        for row, col in np.ndindex(STEPS, STEPS):
+            # Offsets that are whole pixels apart compare the same samples of the fine picture.
+            sums = _sums_at_whole_pixels(
+                band, band.fine[row::STEPS, col::STEPS], band.fine_seen[row::STEPS, col::STEPS]
+            )
+            held = every[row::STEPS, col::STEPS].shape
+            sums = sums[:, : held[0], : held[1]]
+            every[row::STEPS, col::STEPS] += _correlate(sums) / len(bands)
+            n_pixels[row::STEPS, col::STEPS] = np.rint(sums[0])
+    return np.where(n_pixels >= params.min_pixels, every, np.nan), n_pixels
+
+
+def _sums_at_whole_pixels(band: _Band, fine: Plane, fine_seen: NDArray[np.bool_]) -> Plane:
+    """As `_sums` at every offset of whole pixels, by the Fourier transform; shape (6, row, col)."""
+    shape = [next_fast_len(n) for n in fine.shape]
+    f = [rfft2(plane, shape) for plane in _powers(fine, fine_seen)]
+    c = [np.conj(rfft2(plane, shape)) for plane in _powers(band.coarse, band.coarse_seen)]
+    products = (f[0] * c[0], f[1] * c[0], f[0] * c[1], f[2] * c[0], f[0] * c[2], f[1] * c[1])
+    height, width = (a - b + 1 for a, b in zip(fine.shape, band.coarse.shape, strict=True))
+    return np.stack([irfft2(product, shape)[:height, :width] for product in products])
+
+
+def _powers(plane: Plane, seen: NDArray[np.bool_]) -> tuple[Plane, Plane, Plane]:
+    held = np.where(seen, plane, 0.0)
+    return seen.astype(np.float64), held, held**2
 
 
 def _sums(band: _Band, row: int, col: int, keep: NDArray[np.bool_] | None = None) -> Plane:
@@ -264,10 +284,14 @@ def _sums(band: _Band, row: int, col: int, keep: NDArray[np.bool_] | None = None
     return np.array([f.size, f.sum(), c.sum(), f @ f, c @ c, f @ c])
 
 
-def _correlate(sums: Plane) -> float:
+def _correlate(sums: Plane) -> Plane:
+    """Correlation from sums as of `_sums` along the first axis; 0 where a picture is flat."""
     n, f, c, ff, cc, fc = sums
-    spread = (ff - f * f / n) * (cc - c * c / n) if n else 0.0
-    return float((fc - f * c / n) / np.sqrt(spread)) if spread > 0 else 0.0
+    n = np.maximum(n, 1)
+    spread_f, spread_c = ff - f * f / n, cc - c * c / n
+    flat = (spread_f <= 1e-9 * np.abs(ff)) | (spread_c <= 1e-9 * np.abs(cc))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(flat, 0.0, (fc - f * c / n) / np.sqrt(spread_f * spread_c)))
 
 
 def _fit_peak(part: Plane) -> tuple[float, float] | None:
