@@ -76,8 +76,8 @@ def plan(parcels: gpd.GeoDataFrame, items: list[pystac.Item]) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def full(source: SentinelHubSource, plan: Plan) -> xr.Dataset:
-    return source.read(plan.blocks[0], BANDS)
+def full(source: SentinelHubSource, plan: Plan, items: list[pystac.Item]) -> xr.Dataset:
+    return source.read(block_of(plan.blocks[0].geobox, items), BANDS)
 
 
 def crop(grid: GeoBox, rows: tuple[int, int], columns: tuple[int, int]) -> GeoBox:
@@ -92,13 +92,16 @@ def block_of(geobox: GeoBox, items: list[pystac.Item]) -> Block:
 def test_parcels_lie_in_one_lattice_of_all_scenes(plan: Plan, items: list[pystac.Item]) -> None:
     assert len({grid_of(item) for item in items}) == 1
     assert {item.properties["constellation"] for item in items} == {"sentinel-1", "sentinel-2"}
-    assert len(plan.blocks) == 1
+    assert len(plan.blocks) == 2  # optical and radar
+    assert plan.blocks[0].geobox == plan.blocks[1].geobox
     assert set(plan.visible_fraction.values()) == {1.0}
 
 
-def test_blocks_are_read_in_parallel(source: SentinelHubSource, plan: Plan, full: xr.Dataset) -> None:
+def test_blocks_are_read_in_parallel(
+    source: SentinelHubSource, plan: Plan, full: xr.Dataset, items: list[pystac.Item]
+) -> None:
     copy = pickle.loads(pickle.dumps(source))  # noqa: S301, TID251 - our own bytes
-    small = block_of(crop(plan.blocks[0].geobox, (10, 20), (10, 20)), list(plan.blocks[0].items))
+    small = block_of(crop(plan.blocks[0].geobox, (10, 20), (10, 20)), items)
     with ThreadPoolExecutor(2) as pool:
         for got in pool.map(lambda one: one.read(small, BANDS), (source, copy)):
             assert got["red"].equals(full["red"][:, 10:20, 10:20])
@@ -140,7 +143,7 @@ def test_t42_reflectance_is_that_of_the_files(world: Path, full: xr.Dataset, ite
 def by_pixels(numbers: xr.Dataset, plan: Plan) -> pd.DataFrame:
     """Series of the raster path, with the mask of the statistics: classification only, not widened."""
     found = plan.blocks[0]
-    cover = zonal.coverage({i: plan.geometries[i] for i in found.parcel_ids}, found.geobox)
+    cover = zonal.coverage(plan.geometries[found.block_id], found.geobox)
     optical = numbers.isel(time=(numbers["status"].sel(band="red") == "ok").values)
     physical = cube.to_physical(cube.take_pixels(optical, cover.pixels))
     plane = cube.to_physical(optical[["scl", "status", "scale", "offset"]].assign_attrs(optical.attrs))
@@ -148,7 +151,7 @@ def by_pixels(numbers: xr.Dataset, plan: Plan) -> pd.DataFrame:
     clear = clear.reshape(len(clear), -1)[:, cover.pixels] & np.isfinite(physical["red"]) & np.isfinite(physical["nir"])
     computed = indices.compute_indices(physical, ["ndvi"])
     seen = looks.fuse_days(computed, np.asarray(clear), optical["scene_id"].values.tolist())
-    return zonal.series_table(zonal.zonal_statistics(seen.indices, seen.clear, cover), seen.scene_ids, "sentinel-2")
+    return zonal.series_table(zonal.zonal_statistics(seen.values, seen.clear, cover), seen.scene_ids, "sentinel-2")
 
 
 def test_statistics_agree_with_pixels(
