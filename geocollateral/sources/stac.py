@@ -27,7 +27,8 @@ from geocollateral.sources.scenes import (
 )
 from geocollateral.sources.stac_api import ApiCatalogue
 from geocollateral.sources.stac_parquet import ParquetCatalogue
-from geocollateral.sources.stac_read import plan_reads, read_block
+from geocollateral.sources.stac_plan import plan_reads
+from geocollateral.sources.stac_read import read_block
 from geocollateral.sources.stac_static import StaticCatalogue
 from geocollateral.types import RADAR_BANDS, Block, Params, Period, ReadCost, SourceInfo
 
