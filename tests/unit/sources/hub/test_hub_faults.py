@@ -86,7 +86,7 @@ def test_r1_no_silent_difference(hub: SentinelHubServer, opened: Opener, one: An
     found = opened().search(bounds_of_tiles(), EVER)
     scenes = [item.id for item in found]
     dates = optical(found)[2:4]
-    series = parcel_series(opened().client(), None, parcels, FORMULAS, EVER, dates)
+    series = parcel_series(opened().client(), None, parcels, FORMULAS, dates)
     assert len(series) > 0
     outcomes: Counter[str] = Counter()
     runs = [(endpoint, fault, times) for endpoint, fault in CELLS for times in (1, 2, 7)]
@@ -100,7 +100,7 @@ def test_r1_no_silent_difference(hub: SentinelHubServer, opened: Opener, one: An
             if endpoint == "search" or (endpoint == "token" and number % 3 == 0):
                 assert [item.id for item in source.search(bounds_of_tiles(), EVER)] == scenes
             elif endpoint == "statistics":
-                got = parcel_series(source.client(), None, parcels, FORMULAS, EVER, dates)
+                got = parcel_series(source.client(), None, parcels, FORMULAS, dates)
                 assert got.equals(series)
             else:
                 outcomes.update(same(source.read(one, ["red", "scl"]), clean))
