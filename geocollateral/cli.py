@@ -200,7 +200,7 @@ def simulate(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the worlds and exit.")] = False,
 ) -> None:
-    """Build a simulated world: a catalogue of scenes over a landscape whose truth is known (docs/simulated-world.md)."""
+    """Build a simulated world: a catalogue of scenes over land whose truth is known (docs/simulated-world.md)."""
     from geocollateral import service
 
     if show_list:
