@@ -60,6 +60,8 @@ class BlockTask:
     offered: frozenset[str]
     """Bands that any scene of this kind has in the whole project, for the same reason."""
     visible_fraction: Mapping[str, float]
+    radar: bool
+    """Whether the scenes hold backscatter only."""
     source: Source
     settings: Settings
     as_of: dt.date
@@ -115,7 +117,7 @@ def assess_block(task: BlockTask) -> BlockResult:
     judged = _judged_classes(task, optical)
     pixels = {name: _pixel_changes(found, visible, ASSETS[name], settings) for name in judged}
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
-    changes, baselines = ([], []) if statistics is None else _parcel_changes(statistics, classes, settings)
+    changes, baselines = ([], []) if statistics is None else monitor_parcels(statistics, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -281,10 +283,10 @@ def _reasons(numbers: xr.Dataset, n: int, bands: Sequence[str]) -> dict[str, Any
     return out
 
 
-def _parcel_changes(
+def monitor_parcels(
     statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
-    """Monitor the mean of every parcel, one call per asset class and index.
+    """Monitor the mean of every parcel, one call per asset class and index: rows of changes, and baselines to draw.
 
     The baselines are drawn on a regular step between the looks too; there is no look there, so it changes no result.
     """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 import typer
 
 from geocollateral import __version__
-from geocollateral.errors import GeocollateralError
+from geocollateral.errors import GeocollateralError, InvalidInput
 
 if TYPE_CHECKING:
     from geocollateral.config import Settings
@@ -110,6 +110,12 @@ def assess(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="threads, processes, or the address of a Dask scheduler.")
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="An option of the source; may be repeated (docs/sources.md)."
+        ),
+    ] = None,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep what services gave, so that it is not fetched twice.")
     ] = True,
@@ -130,7 +136,13 @@ def assess(
             settings=knobs,
             datum=datum,
             unit_values=unit_values,
-            source_options={"scale": scale, "offset": offset, "backscatter": backscatter, "crs": crs},
+            source_options={
+                "scale": scale,
+                "offset": offset,
+                "backscatter": backscatter,
+                "crs": crs,
+                **_options(option),
+            },
             orthos=ortho or (),
             out=out,
             overwrite=overwrite,
@@ -159,12 +171,26 @@ def estimate(
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="An option of the source; may be repeated (docs/sources.md)."
+        ),
+    ] = None,
 ) -> None:
     """Scenes, bytes, processing units and minutes of an assessment, before anything is spent."""
     from geocollateral import service
 
     knobs = _load_settings(settings, cache=True)
-    found = service.estimate(parcels, source=source, period=(start, None), as_of=as_of, settings=knobs, datum=datum)
+    found = service.estimate(
+        parcels,
+        source=source,
+        period=(start, None),
+        as_of=as_of,
+        settings=knobs,
+        datum=datum,
+        source_options=_options(option),
+    )
     cost = found.cost
     rows = {
         "source": found.source,
@@ -210,7 +236,7 @@ def simulate(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the worlds and exit.")] = False,
 ) -> None:
-    """Build a simulated world: a catalogue of scenes over a landscape whose truth is known (docs/simulated-world.md)."""
+    """Build a simulated world: scenes over a landscape whose truth is known (docs/simulated-world.md)."""
     from geocollateral import service
 
     if show_list:
@@ -228,6 +254,22 @@ def simulate(
             progress=progress,
         )
     typer.echo(f"World: {built / 'README.md'}")
+
+
+def _options(given: Sequence[str] | None) -> dict[str, object]:
+    """Options of a source, ``NAME=VALUE`` each; values as YAML has them, so that ``[a, b]`` is a list."""
+    import yaml
+
+    found: dict[str, object] = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise InvalidInput(f"An option of a source is written NAME=VALUE, such as max_cloud=60; got {text!r}.")
+        try:
+            found[name.strip().replace("-", "_")] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InvalidInput(f"The value of option {name!r} is not YAML: {value!r}.") from error
+    return found
 
 
 def _load_settings(path: Path | None, *, cache: bool) -> Settings:

@@ -23,7 +23,7 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, orthomosaics, pictures
+from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode
 from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_bands, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -42,11 +42,14 @@ from geocollateral.types import (
     Alert,
     AreaOfInterest,
     Assessment,
+    CandidSource,
     CostedSource,
     Estimate,
+    Found,
     IntakeNote,
     Judgement,
     ParcelEvidence,
+    ParcelStatistics,
     Period,
     ReadCost,
     Source,
@@ -134,13 +137,18 @@ def assess(
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
-    items = _search(imagery, info.name, area, span)
+    items, refused = _search(imagery, info, area, span)
     day = _day_of(span, as_of, items, alive=info.revisit_days is not None)
     plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, info.name)
     tasks = _tasks(area, plan, imagery, settings, day)
     _require_indices(tasks, items, info.name)
-    results = run_blocks(assess_block, tasks, settings.compute, progress)
+    if isinstance(imagery, ParcelStatistics) and series_mode.chosen(imagery, tasks, area.parcels):
+        period_asked = Period(start=span.start, end=day)
+        tasks, results = [], [series_mode.assess_series(imagery, tasks, area.parcels, period_asked, settings)]
+        with_pictures = False  # pictures are pixels
+    else:
+        results = run_blocks(assess_block, tasks, settings.compute, progress)
     _require_looks(results, items)
 
     feed = ledger.feed_state(info, results, area.parcels.index, day)
@@ -153,7 +161,7 @@ def assess(
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
         scenes |= {"orthomosaics": orthomosaics.scene_rows(looked.records)}
-    lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=True)}
+    lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=False)}
     identity = _identity(
         area,
         info,
@@ -178,7 +186,7 @@ def assess(
         else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items), *ledger.gaps(scenes), *looked.notes),
+        notes=(*area.notes, *_cautions(items), *_refusals(refused), *ledger.gaps(scenes), *looked.notes),
         orthos=looked.records,
         run=_run(identity, _name_of(parcels), results, scenes, started),
     )
@@ -212,8 +220,9 @@ def estimate(
     settings = settings or load_settings()
     area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
-    name = imagery.info.name
-    items = _search(imagery, name, area, _period(period, as_of))
+    info = imagery.info
+    name = info.name
+    items, _ = _search(imagery, info, area, _period(period, as_of))
     plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
     _require_overlap(plan, name)
     tasks = _tasks(area, plan, imagery, settings, dt.date.max)
@@ -394,21 +403,44 @@ def _date(given: dt.date | str | None, name: str) -> dt.date | None:
         raise InvalidInput(f"{name} must be a date such as 2020-06-30, got {given!r}.") from None
 
 
-def _search(imagery: Source, name: str, area: AreaOfInterest, span: Period) -> list[pystac.Item]:
-    west, south, east, north = bounds_of(area.parcels)
-    items = imagery.search((west, south, east, north), span)
-    if items:
-        return items
+def _search(
+    imagery: Source, info: SourceInfo, area: AreaOfInterest, span: Period
+) -> tuple[list[pystac.Item], tuple[str, ...]]:
+    """Scenes over the parcels, and why others that were found cannot be read."""
+    bounds = bounds_of(area.parcels)
+    found = (
+        imagery.find(bounds, span)
+        if isinstance(imagery, CandidSource)
+        else Found(items=tuple(imagery.search(bounds, span)), refused=())
+    )
+    if found.items:
+        return list(found.items), found.refused
+    if found.refused:
+        raise MissingInput(
+            f"{info.name} lists {len(found.refused)} scenes here, and none can be read. The first: {found.refused[0]}"
+        )
+    west, south, east, north = bounds
+    here = f"{west:.4f}..{east:.4f} E, {south:.4f}..{north:.4f} N"
+    when = f"from {span.start or 'its beginning'} to {span.end}"
+    if info.revisit_days is not None:  # a service holds the whole earth: that cannot be listed to see what it has
+        raise MissingInput(
+            f"{info.name} has no scene within {here} {when}: check the coordinates, widen the period or choose a later "
+            "as-of day."
+        )
     anywhere = imagery.search((-180.0, -90.0, 180.0, 90.0), span)
     if anywhere:
         raise MissingInput(
-            f"No parcel meets the imagery of {name}: the parcels lie within {west:.4f}..{east:.4f} E, "
-            f"{south:.4f}..{north:.4f} N, the imagery within {_extent(anywhere)}. Check the coordinates and the source."
+            f"No parcel meets the imagery of {info.name}: the parcels lie within {here}, the imagery within "
+            f"{_extent(anywhere)}. Check the coordinates and the source."
         )
-    raise MissingInput(
-        f"{name} has no scene from {span.start or 'its beginning'} to {span.end}: widen the period or "
-        "choose a later as-of day."
-    )
+    raise MissingInput(f"{info.name} has no scene {when}: widen the period or choose a later as-of day.")
+
+
+def _refusals(refused: Sequence[str]) -> list[IntakeNote]:
+    if not refused:
+        return []
+    message = f"{len(refused)} scenes that were found cannot be read. The first: {refused[0]}"
+    return [IntakeNote(kind="warning", parcel_id=None, message=message)]
 
 
 def bounds_of(parcels: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
@@ -509,6 +541,7 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
             attributes={i: attributes[i] for i in block.parcel_ids},
             asset_classes=classes,
             offered=offered[is_radar(block.items[0])],
+            radar=is_radar(block.items[0]),
             visible_fraction={i: plan.visible_fraction[i] for i in block.parcel_ids},
             source=imagery,
             settings=settings,

@@ -211,6 +211,25 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class CandidSource(Source, Protocol):
+    """A source that also says which scenes it found and cannot read."""
+
+    def find(self, bounds: tuple[float, float, float, float], period: Period) -> Found:
+        """As `search`, and what had to be refused."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search found."""
+
+    items: tuple[pystac.Item, ...]
+    """As `Source.search` returns them."""
+    refused: tuple[str, ...]
+    """Why items of the catalogue cannot be read, one sentence each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReadCost:
     """What reading would take, told before anything is spent. Costs add up."""
@@ -242,6 +261,20 @@ class CostedSource(Source, Protocol):
 @runtime_checkable
 class ParcelStatistics(Source, Protocol):
     """A source that can compute series of parcels itself, without handing out pixels: cheap where parcels are few."""
+
+    def choose_mode(
+        self, blocks: Sequence[Block], bands: Sequence[str], parcels: gpd.GeoDataFrame, formulas: Mapping[str, str]
+    ) -> Literal["process", "statistical"]:
+        """Whether to read pixels (``process``) or to ask for series (``statistical``).
+
+        Parameters
+        ----------
+        blocks, bands
+            What `read` would be asked for.
+        parcels, formulas
+            What `parcel_series` would be asked for.
+        """
+        ...
 
     def parcel_series(
         self,

@@ -7,6 +7,7 @@ name of the catalogue (``ndvi``, ``ndmi``, ``nbr`` ...) works without further ad
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
@@ -109,6 +110,29 @@ def compute_indices(bands: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     NaN where a band is NaN or the formula has no finite value.
     """
     return xr.Dataset({name: _compute(bands, name) for name in names}, attrs=bands.attrs)
+
+
+def formula_of(name: str, offered: Collection[str] | None = None) -> str | None:
+    """Formula of an optical index in our names of bands, such as ``(nir-red)/(nir+red)``, for services that compute.
+
+    None for an index of our own, which is code, and for one of radar.
+
+    Raises
+    ------
+    InvalidInput
+        As `bands_of`.
+    """
+    if name in INDICES:
+        return None
+    feeds = _feeds(name, offered)
+    if not set(feeds.values()) <= set(OPTICAL_BANDS):
+        return None
+
+    def word(match: re.Match[str]) -> str:
+        symbol = match[0]
+        return feeds[symbol] if symbol in feeds else repr(float(spyndex.constants[symbol].default))
+
+    return re.sub(r"[A-Za-z_]\w*", word, _catalogue_entry(name).formula)
 
 
 def _compute(bands: xr.Dataset, name: str) -> xr.DataArray:

@@ -128,7 +128,7 @@ def _through(ground: Field, sky: Sky) -> Field:
 def _record(seen: Field, shot: Shot, rng: np.random.Generator) -> dict[str, Field]:
     """Bands on their own grids with the noise of the sensor and of the atmospheric correction."""
     size = seen.shape[0]
-    bias = rng.normal(0, [0.004, 0.0035, 0.003, 0.003, 0.003, 0.003, 0.003, 0.003, 0.002, 0.002]).astype(np.float32)
+    bias = rng.normal(0, [0.006, 0.005, 0.005, 0.0045, 0.004, 0.004, 0.004, 0.004, 0.003, 0.003]).astype(np.float32)
     gain = (1 + rng.normal(0, 0.012, len(BANDS)) + _PLATFORM.get(shot.platform, 0.0)).astype(np.float32)
     found = {}
     for n, band in enumerate(BANDS):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geocollateral.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pyproj import Transformer
 
 PIXEL_M = 10.0
 COARSE_M = 60
@@ -18,6 +23,13 @@ _COLUMNS = ("STUVWXYZ", "ABCDEFGH", "JKLMNPQR")
 _ROWS = ("FGHJKLMNPQRSTUVABCDE", "ABCDEFGHJKLMNPQRSTUV")
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"
 _DEGREE_M = 110_574.0
+
+
+@lru_cache(maxsize=64)
+def _transformer(epsg: int) -> Transformer:
+    from pyproj import Transformer
+
+    return Transformer.from_crs(epsg, 4326, always_xy=True)
 
 
 def tile_corner(tile: str) -> tuple[int, float, float]:
@@ -65,9 +77,7 @@ class SiteGrid:
 
     def to_lonlat(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
         """Longitudes and latitudes [degrees, WGS 84] of positions in metres from the site's lower left corner."""
-        from pyproj import Transformer
-
-        to = Transformer.from_crs(self.epsg, 4326, always_xy=True)
+        to = _transformer(self.epsg)
         bottom = self.top - self.extent_m
         lon, lat = to.transform(np.asarray(x) + self.left, np.asarray(y) + bottom)
         return np.asarray(lon), np.asarray(lat)

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from geocollateral.simulate.land import Parcel, cut, polygons
-from geocollateral.simulate.seasons import Husbandry, Season, grow
+from geocollateral.simulate.seasons import Season, plan_seasons
 from geocollateral.simulate.weather import Weather
 from geocollateral.simulate.zones import ROTATIONS, Phase, Zone
 
@@ -135,10 +135,10 @@ def _part(zone: Zone, outline: Polygon, *phases: Phase, name: str = "part") -> Z
 # ---- fields
 
 
-def _seasons(zone: Zone, setting: Setting, husbandry: Husbandry | None = None) -> tuple[Season, ...]:
+def _seasons(zone: Zone, setting: Setting) -> tuple[Season, ...]:
     assert zone.parcel_id is not None  # noqa: S101  zones of parcels only
     rng = setting.farmer(zone.parcel_id)
-    return grow(zone.cover, zone.traits, setting.weather, husbandry or zone.husbandry, rng).seasons
+    return plan_seasons(zone.cover, zone.traits, setting.weather, zone.husbandry, rng)
 
 
 def _crop_failure(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Generator) -> Outcome | None:
@@ -209,7 +209,12 @@ def _land_preparation(zone: Zone, parcel: Parcel, setting: Setting, rng: np.rand
     outline = piece_of(parcel.outline, float(rng.uniform(0.4, 1.0)), rng)
     stripped = _part(zone, outline, Phase(cover="cleared", day=at, ramp_days=takes, share=0.97))
     fact = Fact(
-        parcel_id=parcel.parcel_id, kind="land_preparation", start=at, end=at + takes, severity=0.97, outline=outline
+        parcel_id=parcel.parcel_id,
+        kind="land_preparation",
+        start=at,
+        end=min(at + takes, setting.end),
+        severity=0.97,
+        outline=outline,
     )
     return [zone, stripped], [fact]
 
@@ -226,7 +231,12 @@ def _encroachment(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.G
         Phase(cover="roofed", day=at + builds, ramp_days=20, share=0.9),
     )
     fact = Fact(
-        parcel_id=parcel.parcel_id, kind="encroachment", start=at, end=at + builds + 20, severity=1.0, outline=outline
+        parcel_id=parcel.parcel_id,
+        kind="encroachment",
+        start=at,
+        end=min(at + builds + 20, setting.end),
+        severity=1.0,
+        outline=outline,
     )
     return [zone, built], [fact]
 
@@ -346,7 +356,14 @@ def _demolition(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Gen
         *(_part(replace(zone, cover="roofed"), house, gone, name=f"building-{n}") for n, house in enumerate(houses)),
     ]
     outline = unary_union(houses)
-    fact = Fact(parcel_id=parcel.parcel_id, kind="demolition", start=at, end=at + takes, severity=1.0, outline=outline)
+    fact = Fact(
+        parcel_id=parcel.parcel_id,
+        kind="demolition",
+        start=at,
+        end=min(at + takes, setting.end),
+        severity=1.0,
+        outline=outline,
+    )
     return zones, [fact]
 
 
@@ -384,7 +401,12 @@ def _wind_build(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Gen
         zone, works, Phase(cover="cleared", day=at, ramp_days=8), Phase(cover="pad", day=at + takes, ramp_days=10)
     )
     fact = Fact(
-        parcel_id=parcel.parcel_id, kind="wind_build", start=at, end=at + takes + 10, severity=1.0, outline=works
+        parcel_id=parcel.parcel_id,
+        kind="wind_build",
+        start=at,
+        end=min(at + takes + 10, setting.end),
+        severity=1.0,
+        outline=works,
     )
     return [zone, built], [fact]
 
@@ -406,7 +428,7 @@ def _late_harvest(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.G
     year = int(rng.choice(years))
     changed = replace(zone, husbandry=replace(zone.husbandry, late_year=year))
     first = setting.weather.position(np.datetime64(f"{year}-01-01"))
-    return [changed], [_trap("late_harvest", parcel, first, first + 364)]
+    return [changed], [_trap("late_harvest", parcel, first, min(first + 364, setting.end))]
 
 
 def _fallow_year(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Generator) -> Outcome | None:
@@ -414,7 +436,7 @@ def _fallow_year(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Ge
     year = int(rng.integers(int(setting.weather.year[setting.earliest]), last + 1))
     changed = replace(zone, husbandry=replace(zone.husbandry, fallow_years=frozenset({year})))
     first = setting.weather.position(np.datetime64(f"{year}-01-01"))
-    return [changed], [_trap("fallow_year", parcel, first, first + 364)]
+    return [changed], [_trap("fallow_year", parcel, first, min(first + 364, setting.end))]
 
 
 def _extra_ploughing(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Generator) -> Outcome | None:
@@ -423,7 +445,7 @@ def _extra_ploughing(zone: Zone, parcel: Parcel, setting: Setting, rng: np.rando
         return None
     at = int(rng.choice(free))
     changed = replace(zone, husbandry=replace(zone.husbandry, extra_ploughing=at))
-    return [changed], [_trap("extra_ploughing", parcel, at, at + 30)]
+    return [changed], [_trap("extra_ploughing", parcel, at, min(at + 30, setting.end))]
 
 
 def _recover(
@@ -434,7 +456,7 @@ def _recover(
     def make(zone: Zone, parcel: Parcel, setting: Setting, rng: np.random.Generator) -> Outcome | None:
         at = _day(setting, rng)
         changed = replace(zone, phases=(Phase(cover=cover, day=at, ramp_days=6),))
-        return [changed], [_trap(kind, parcel, at, at + days)]
+        return [changed], [_trap(kind, parcel, at, min(at + days, setting.end))]
 
     return make
 

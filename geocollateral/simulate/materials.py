@@ -54,9 +54,9 @@ _TABLE: tuple[Material, ...] = (
     Material(name="broadleaf", reflectance=(0.021, 0.042, 0.024, 0.070, 0.245, 0.325, 0.35, 0.37, 0.170, 0.075),
              vv_db=-8.8, vh_db=-13.7, veil=0.96, snow_share=0.5),
     Material(name="evergreen", reflectance=(0.019, 0.036, 0.022, 0.058, 0.195, 0.255, 0.275, 0.295, 0.140, 0.060),
-             vv_db=-8.6, vh_db=-13.6, veil=0.97, snow_share=0.4),
+             vv_db=-8.6, vh_db=-13.6, veil=0.97, snow_share=0.2),
     Material(name="needle", reflectance=(0.018, 0.031, 0.021, 0.048, 0.145, 0.185, 0.205, 0.220, 0.105, 0.046),
-             vv_db=-9.0, vh_db=-14.2, veil=0.96, snow_share=0.35),
+             vv_db=-9.0, vh_db=-14.2, veil=0.96, snow_share=0.15),
     Material(name="shrub", reflectance=(0.028, 0.050, 0.034, 0.085, 0.215, 0.275, 0.300, 0.320, 0.205, 0.105),
              vv_db=-10.2, vh_db=-15.6, veil=0.75, snow_share=0.6),
     # ---- dead and leafless plants
@@ -65,7 +65,7 @@ _TABLE: tuple[Material, ...] = (
     Material(name="litter", reflectance=(0.042, 0.062, 0.085, 0.108, 0.130, 0.148, 0.165, 0.185, 0.255, 0.190),
              vv_db=-14.0, vh_db=-21.5, veil=0.0),
     Material(name="bark", reflectance=(0.038, 0.052, 0.064, 0.082, 0.110, 0.130, 0.148, 0.165, 0.205, 0.140),
-             vv_db=-9.4, vh_db=-14.9, veil=0.88, snow_share=0.2),
+             vv_db=-9.4, vh_db=-14.9, veil=0.88, snow_share=0.1),
     Material(name="char", reflectance=(0.032, 0.037, 0.042, 0.047, 0.054, 0.061, 0.070, 0.080, 0.130, 0.140),
              vv_db=-13.5, vh_db=-20.5, is_ground=True),
     # ---- ground

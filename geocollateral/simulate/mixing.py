@@ -41,12 +41,12 @@ class ZoneMap:
 
 def map_zones(zones: Sequence[Zone], size: int) -> ZoneMap:
     """Raster of zones; later ones lie over earlier ones."""
+    from affine import Affine
     from rasterio.features import rasterize  # type: ignore[import-untyped]
-    from rasterio.transform import from_origin  # type: ignore[import-untyped]
 
     margin = REACH * CELL_M
     side = size * CELLS + 2 * REACH
-    transform = from_origin(-margin, size * PIXEL_M + margin, CELL_M, CELL_M)
+    transform = Affine(CELL_M, 0, -margin, 0, -CELL_M, size * PIXEL_M + margin)
     shapes = [(zone.outline, n) for n, zone in enumerate(zones)]
     cells = rasterize(shapes, out_shape=(side, side), transform=transform, fill=0, dtype="int32")
     return ZoneMap(cells, size, len(zones))

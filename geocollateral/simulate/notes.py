@@ -15,42 +15,43 @@ MARK = "simulated-world.json"
 
 _README = """# Simulated world `{name}`, seed {seed}
 
-{title}. {start} to {end}; {sites}. {n_optical} Sentinel-2 and {n_radar} Sentinel-1 items.
-**No satellite took these pictures.** They are drawn by `geocollateral simulate` from a landscape whose truth is known.
+{title}. {start} to {end}; {sites}.
+{n_optical} Sentinel-2 and {n_radar} Sentinel-1 items. **No satellite took these pictures.** They are drawn by
+`geocollateral simulate` from a landscape whose truth is known.
 
-| path | holds |
-|---|---|
-| `catalog.json`, `sentinel-2-l2a/`, `sentinel-1-rtc/` | static STAC catalogue: items laid out like Earth Search's and Planetary Computer's, COG files beside them |
-| `items.parquet` | the same items as stac-geoparquet; hrefs are relative to this folder |
-| `parcels.geojson` | the portfolio with claims and loans: input of `geocollateral assess` |
-| `truth/*.parquet` | what is true; nothing that reads imagery may read it |
+* `catalog.json`, `sentinel-2-l2a/`, `sentinel-1-rtc/`: static STAC catalogue. Items are laid out like those of Earth
+  Search and Planetary Computer, with their COG files beside them.
+* `items.parquet`: the same items as stac-geoparquet; hrefs are relative to this folder.
+* `parcels.geojson`: the portfolio with claims and loans, input of `geocollateral assess`.
+* `truth/`: what is true. Nothing that reads imagery may read it.
 
 ## Truth
 
 | table | one row per | columns of note |
 |---|---|---|
 | `parcels` | parcel | `kind`, `cover_at_start`, `area_m2` |
-| `events` | event | `kind`, `start`, `end` (of the change itself), `area_m2`, `severity` (share of the cover lost), `note` (crop, or pace of building) |
-| `event_pixels` | event and pixel | `row`, `column` of the site's 10 m grid, `share` of the pixel inside the event |
+| `events` | event | `kind`, `start`, `end` (of the change itself), `area_m2`, `severity` (share lost), `note` |
+| `event_pixels` | event and pixel | `row`, `column` of the site's 10 m grid, `share` of the pixel inside |
 | `traps` | trap | as `events`; nothing has happened |
 | `stages` | parcel and tenth day | shares of `vegetated`, `water`, `cleared`, `building`, `built` |
-| `seasons`, `phenology` | crop season; parcel and day | sowing, emergence (10 % green), peak, harvest; `green_cover` |
-| `quiet_years` | parcel and year of 365 days after the first one | years before any event of the parcel |
+| `seasons` | crop season | days of sowing, emergence (10 % green), peak and harvest; `failed` |
+| `phenology` | parcel and day | `green_cover` |
+| `quiet_years` | parcel and 365 days, after the first year | before any event of the parcel |
 | `claims` | claim | `claimed`, `actual`, `is_true` |
 | `flaws` | item and flaw | twins, holes, lying offset flags, missing bands, border zeros |
 | `weather` | site and day | temperature, rain, soil moisture, snow |
 
 ## What it models, and what it does not
 
-It models weather years shared by neighbours (a drought and a late frost for all where the world has them), crops grown by
-warmth and water, mixed spectra of pure materials, edges of parcels inside pixels, clouds with shadows, cirrus, haze, a scene
-classification that errs, sides of view by relative orbit, jitter up to 5 m, speckle, soil moisture, roughness, incidence by
-relative orbit, wind on water, and the flaws of real catalogues.
+It models weather years shared by neighbours (a drought and a late frost for all where the world has them), crops grown
+by warmth and water, mixed spectra of pure materials, edges of parcels inside pixels, clouds with shadows, cirrus, haze,
+a scene classification that errs, sides of view by relative orbit, jitter up to 5 m, speckle, soil moisture, roughness,
+incidence by relative orbit, wind on water, and the flaws of real catalogues.
 
-It does not model terrain (the land is flat), parallax between bands, detector stripes, adjacency, multiple scattering in
-canopies, smoke, ice on water, interferometric coherence, layover, moving objects, or anything the authors did not think
-of. Its crops, events and errors are more orderly than real ones: figures reached here are an upper bound of what can be
-expected outside. See `docs/simulated-world.md` of the project for how it was compared with real series.
+It does not model terrain (the land is flat), parallax between bands, detector stripes, adjacency, multiple scattering
+in canopies, smoke, ice on water, interferometric coherence, layover, moving objects, or anything its authors did not
+think of. Its crops, events and errors are more orderly than real ones: figures reached here are an upper bound of what
+can be expected outside. The page `docs/simulated-world.md` of the project says how it compares with real series.
 """
 
 

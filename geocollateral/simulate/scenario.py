@@ -57,7 +57,7 @@ def imagine(world: WorldSpec, site: SiteSpec, seeds: Seeds) -> Scenario:
 def _setting(world: WorldSpec, site: SiteSpec, weather: Weather, seeds: Seeds) -> Setting:
     earliest = SPIN_UP_DAYS + world.history_days
     end = weather.days.size - 1
-    latest = end - LAST_LOOKS_DAYS
+    latest = max(end - LAST_LOOKS_DAYS, earliest + 1)
     rng = seeds.stream("disasters", site.tile)
     return Setting(
         weather=weather,

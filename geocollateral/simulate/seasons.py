@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -19,8 +19,8 @@ Days = NDArray[np.float64]
 class Crop:
     """How a crop grows: by thermal time, the sum of degrees above `base_c` since sowing.
 
-    Farmers choose varieties that suit their climate: one that is ripe after `days` in an ordinary year. Stages are shares
-    of the thermal time to ripeness.
+    Farmers choose varieties that suit their climate: one that is ripe after `days` in an ordinary year. Stages are
+    shares of the thermal time to ripeness.
     """
 
     material: str
@@ -109,17 +109,9 @@ class Field:
 
 
 def grow(rotation: str, traits: Traits, weather: Weather, husbandry: Husbandry, rng: np.random.Generator) -> Field:
-    """A field of one rotation over all days of the weather.
-
-    Parameters
-    ----------
-    rotation
-        ``wheat_maize``, ``maize``, ``rice``, ``rice_rape`` or ``vegetables``.
-    rng
-        For the farmer's days; the same generator state gives the same days whatever the husbandry.
-    """
-    seasons = [_fail(season, husbandry) for season in _plan(rotation, traits, weather, husbandry, rng)]
-    return Field(seasons=tuple(seasons), surface=_draw(seasons, traits, weather, husbandry))
+    """A field of one rotation over all days of the weather; parameters as of `plan_seasons`."""
+    seasons = plan_seasons(rotation, traits, weather, husbandry, rng)
+    return Field(seasons=seasons, surface=_draw(seasons, traits, weather, husbandry))
 
 
 def green_of(season: Season, traits: Traits, weather: Weather) -> tuple[Days, Days]:
@@ -151,9 +143,18 @@ def _rise(x: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -40, 40))))
 
 
-def _plan(
+def plan_seasons(
     rotation: str, traits: Traits, weather: Weather, husbandry: Husbandry, rng: np.random.Generator
-) -> list[Season]:
+) -> tuple[Season, ...]:
+    """What a farmer sows and harvests, and when.
+
+    Parameters
+    ----------
+    rotation
+        ``wheat_maize``, ``maize``, ``rice``, ``rice_rape`` or ``vegetables``.
+    rng
+        For the farmer's days; the same generator state gives the same days whatever the husbandry.
+    """
     years = range(int(weather.year[0]), int(weather.year[-1]) + 1)
     found: list[Season] = []
     for year in years:
@@ -168,8 +169,8 @@ def _plan(
             late = 15 if year == husbandry.late_year and crop != "winter_wheat" else 0
             season = _season(crop, round(day), weather, late + float(wait))
             if season.sown < weather.days.size and season.harvested > season.sown + 20:
-                found.append(season)
-    return found
+                found.append(_fail(season, husbandry))
+    return tuple(found)
 
 
 def _sowings(
@@ -216,7 +217,7 @@ def _fail(season: Season, husbandry: Husbandry) -> Season:
     return replace(season, lost_from=husbandry.failure[0], lost=husbandry.failure[1])
 
 
-def _draw(seasons: list[Season], traits: Traits, weather: Weather, husbandry: Husbandry) -> Surface:
+def _draw(seasons: Sequence[Season], traits: Traits, weather: Weather, husbandry: Husbandry) -> Surface:
     n = weather.days.size
     parts: dict[str, Days] = {
         name: np.zeros(n) for name in ("crop", "wheat", "rice", "rape_flower", "straw", "turbid_water", "grass")
@@ -262,7 +263,7 @@ def _after_harvest(
     parts: dict[str, Days],
     rough: Days,
     season: Season,
-    seasons: list[Season],
+    seasons: Sequence[Season],
     day: NDArray[np.int64],
     traits: Traits,
 ) -> None:
@@ -283,7 +284,7 @@ def _plough(rough: Days, when: int, day: NDArray[np.int64]) -> None:
     np.maximum(rough, np.where(day >= when, 0.25 + 0.75 * np.exp(-(day - when) / 18.0), 0.0), out=rough)
 
 
-def weeds(seasons: list[Season], weather: Weather, husbandry: Husbandry, traits: Traits) -> Days:
+def weeds(seasons: Sequence[Season], weather: Weather, husbandry: Husbandry, traits: Traits) -> Days:
     """Plants that come up by themselves where nothing is grown, the more the longer nothing is."""
     n = weather.days.size
     idle = np.ones(n, dtype=np.bool_)

@@ -106,7 +106,7 @@ def _cirrus(size: int, rng: np.random.Generator) -> Field:
 
 
 def _haze(size: int, rng: np.random.Generator) -> Field:
-    level = float(rng.gamma(1.5, 0.006))
-    if rng.random() < 0.06:
+    level = float(rng.gamma(1.5, 0.011))
+    if rng.random() < 0.10:
         level += float(rng.uniform(0.03, 0.10))
     return np.asarray(np.clip(level * (1 + 0.4 * gust(size, rng)), 0, 0.3), dtype=np.float32)

@@ -160,13 +160,14 @@ def _events(scenario: Scenario) -> tuple[pd.DataFrame, pd.DataFrame]:
             "share": pd.Series(dtype="float32"),
         }
     )
-    return pd.DataFrame(rows, columns=columns), pd.concat([empty, *pixels], ignore_index=True)
+    table = pd.DataFrame(rows, columns=columns).astype({"is_trap": bool})
+    return table, pd.concat([empty, *pixels], ignore_index=True)
 
 
 def _pixels(outline: BaseGeometry, grid: SiteGrid) -> tuple[tuple[Index, Index], NDArray[np.float64]]:
     """Rows, columns and shares of the site's pixels that an outline covers, to a hundredth of a pixel."""
+    from affine import Affine
     from rasterio.features import rasterize  # type: ignore[import-untyped]
-    from rasterio.transform import from_origin  # type: ignore[import-untyped]
 
     fine = 10
     west, south, east, north = outline.bounds
@@ -175,7 +176,7 @@ def _pixels(outline: BaseGeometry, grid: SiteGrid) -> tuple[tuple[Index, Index],
     top, left = max(top, 0), max(left, 0)
     shape = ((bottom - top) * fine, (right - left) * fine)
     inside = rasterize(
-        [(outline, 1)], out_shape=shape, transform=from_origin(left * 10, grid.extent_m - top * 10, 1, 1)
+        [(outline, 1)], out_shape=shape, transform=Affine(1, 0, left * 10, 0, -1, grid.extent_m - top * 10)
     )
     share = inside.reshape(bottom - top, fine, right - left, fine).mean(axis=(1, 3))
     rows, columns = np.nonzero(share)

@@ -210,7 +210,7 @@ def _evaluation(name: str, title: str, family: int, corners: tuple[tuple[int, in
         start=dt.date(2020, 9, 1),
         end=dt.date(2025, 8, 31),
         sites=tuple(
-            SiteSpec(tile=tile, corner=corner, size=440, climate=climate, land=land, optical_orbits=orbits)
+            SiteSpec(tile=tile, corner=corner, size=340, climate=climate, land=land, optical_orbits=orbits)
             for (tile, climate, land, orbits), corner in zip(places, corners, strict=True)
         ),
         events=_EVENTS,

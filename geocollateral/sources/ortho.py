@@ -1,13 +1,13 @@
 """A user's orthomosaic: one dated picture of very high resolution, as GeoTIFF or COG on disk.
 
 * Pixels are read by the raster module, which decodes TIFF only and follows no reference to other files. GDAL, its
-  driver named, is asked for what that module does not know: descriptions and colours of the bands, the mask inside.
+  driver named, is asked for what that module does not know: descriptions and colours of the bands, the date.
 * CRS: any that the file names, geographic too. Pixels reach a grid by area averages only (`area_average`).
 * Bands: the option ``bands``, else the file's descriptions, else its colours.
 * Date: the option ``date``, else the tag ``DateTime``, which often is the day of processing; what was taken is told.
 * Values: ``DN * scale + offset`` where a scale is given, else digital numbers as they are.
-* No data: the declared value, the opacity band, the mask inside the file, NaN. Where a file of whole numbers declares
-  none of them: pixels that are 0 in every band, for that is how its surroundings are filled.
+* No data: the declared value, the opacity band, NaN. Where a file of whole numbers declares none of them: pixels that
+  are 0 in every band, for that is how its surroundings are filled. A mask of its own inside a file is refused.
 * Side files (``.aux.xml``, ``.ovr``, ``.msk``, ``.tfw``) are not looked at.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyproj
@@ -83,8 +83,6 @@ class Orthomosaic:
     """None: values are digital numbers."""
     offset: float
     profile: RasterProfile
-    has_mask: bool
-    """There is a mask inside the file."""
 
     @property
     def name(self) -> str:
@@ -101,7 +99,7 @@ class Orthomosaic:
         """Whether the file says by itself which pixels hold nothing."""
         profile = self.profile
         floats = profile.dtype.startswith("float")
-        return floats or profile.nodata is not None or profile.has_alpha or self.has_mask
+        return floats or profile.nodata is not None or profile.has_alpha
 
     @property
     def crs(self) -> str:
@@ -198,7 +196,7 @@ def open_orthomosaic(spec: str, **options: object) -> Orthomosaic:
     with _gdal(path) as dataset:
         bands = _bands(path.name, chosen.bands, dataset)
         tagged = _tagged_day(dataset)
-        has_mask = not profile.has_alpha and _has_mask(dataset)
+        _require_no_mask(path.name, dataset)
     acquired = chosen.date or tagged
     if acquired is None:
         raise InvalidInput(
@@ -214,7 +212,6 @@ def open_orthomosaic(spec: str, **options: object) -> Orthomosaic:
         scale=chosen.scale,
         offset=chosen.offset,
         profile=profile,
-        has_mask=has_mask,
     )
 
 
@@ -222,7 +219,7 @@ def _profile(path: Path) -> RasterProfile:
     """Header of a GeoTIFF that lies somewhere on the ground."""
     try:
         profile = read_profile(str(path), "", Access(folders=(path.parent,)))
-    except BrokenData as error:
+    except (BrokenData, MissingInput) as error:
         raise InvalidInput(f"Expected an orthomosaic as GeoTIFF, got {path.name}: {error}") from error
     if profile.driver != "tiff":
         raise InvalidInput(f"Expected an orthomosaic as GeoTIFF, got {path.name}, which is {profile.driver}.")
@@ -279,11 +276,13 @@ def _tagged_day(dataset: DatasetReader) -> dt.date | None:
         return None
 
 
-def _has_mask(dataset: DatasetReader) -> bool:
+def _require_no_mask(name: str, dataset: DatasetReader) -> None:
+    """The raster module refuses most files with a mask; read without it, their surroundings would count as ground."""
     from rasterio.enums import MaskFlags  # type: ignore[import-untyped]
 
     flags = dataset.mask_flag_enums[0]
-    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+    if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
+        raise InvalidInput(f"{name} has a mask of its own inside, which is not read; rewrite it with an alpha band.")
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -326,23 +325,12 @@ def _read_part(
     requests = [WindowRequest(key=n, href=href, version=version, window=part, band=mosaic.bands[n]) for n in names]
     reads = read_windows(requests, Access(folders=(mosaic.path.parent,)))
     faults |= {read.reason: None for read in reads if read.status == "corrupt"}
-    inside = _inner_mask(mosaic, part) if mosaic.has_mask else None
     rows, cols = part
     tall = max(SLAB_PIXELS // (cols.stop - cols.start), 1)
     for top in range(0, rows.stop - rows.start, tall):
         cut = np.s_[top : min(top + tall, rows.stop - rows.start)]
         values = np.stack([read.array[cut] for read in reads]).astype(np.float32)
         valid = np.logical_and.reduce([read.mask[cut] for read in reads])
-        if inside is not None:
-            valid &= inside[cut]
         if not mosaic.declares_no_data:
             valid &= (values != 0).any(axis=0)
         yield values, valid, (slice(rows.start + cut.start, rows.start + cut.stop), cols)
-
-
-def _inner_mask(mosaic: Orthomosaic, part: Span) -> NDArray[np.bool_]:
-    from rasterio.windows import Window  # type: ignore[import-untyped]
-
-    with _gdal(mosaic.path) as dataset:
-        found: NDArray[Any] = dataset.read_masks(1, window=Window.from_slices(*part))
-    return np.asarray(found != 0)

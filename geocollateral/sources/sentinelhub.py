@@ -121,7 +121,7 @@ class SentinelHubSource:
         found = self.search(tuple(parcels.total_bounds), period)
         scenes = [item for item in found if item.properties["constellation"] == "sentinel-2"]
         return statistics.parcel_series(
-            self.client(), reading.open_cache(self.access), parcels, formulas, period, scenes, tuple(clear_classes)
+            self.client(), reading.open_cache(self.access), parcels, formulas, scenes, tuple(clear_classes)
         )
 
     def choose_mode(

@@ -27,9 +27,10 @@ from geocollateral.sources.scenes import (
 )
 from geocollateral.sources.stac_api import ApiCatalogue
 from geocollateral.sources.stac_parquet import ParquetCatalogue
-from geocollateral.sources.stac_read import plan_reads, read_block
+from geocollateral.sources.stac_plan import plan_reads
+from geocollateral.sources.stac_read import read_block
 from geocollateral.sources.stac_static import StaticCatalogue
-from geocollateral.types import RADAR_BANDS, Block, Params, Period, ReadCost, SourceInfo
+from geocollateral.types import RADAR_BANDS, Block, Found, Params, Period, ReadCost, SourceInfo
 
 HEADER_THREADS = 16
 
@@ -48,16 +49,6 @@ class StacOptions(Params):
     optical: bool = Field(True, description="Read reflectance.")
     radar: bool = Field(True, description="Read backscatter.")
     platforms: tuple[str, ...] = Field((), description="Only these platforms, such as sentinel-2a; default: all.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What a search found."""
-
-    items: tuple[pystac.Item, ...]
-    """Canonical, one per look, ordered by time and id."""
-    refused: tuple[str, ...]
-    """Why items of the catalogue cannot be read, one sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -196,7 +196,8 @@ def _service_source(service: CatalogService, request: SourceRequest) -> StacSour
 
 def _stac_source(request: SourceRequest) -> StacSource:
     options = parse_options(StacOptions, request.options, "stac")
-    where, _, names = request.what.partition("#")
+    # A path that is there is taken whole: a folder may have a # in its name.
+    where, _, names = (request.what, "", "") if Path(request.what).exists() else request.what.partition("#")
     options = options.model_copy(update={"collections": _names(names) or options.collections})
     if "://" in where:
         return _remote_source(where, options, request.access)

@@ -1,99 +1,37 @@
-"""From scenes and bands to windows of files, and from what was read back to one dataset on the block's grid.
-
-Pixels are never resampled: a block and its scenes lie on one lattice, and coarser bands are replicated.
-"""
+"""From what was read of the files of scenes to one dataset on the block's grid."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pystac
 import xarray as xr
-from affine import Affine
 from numpy.typing import NDArray
-from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from geocollateral.errors import BrokenData
 from geocollateral.sources.assembly import Account, BandStack, SceneAxis, assemble
 from geocollateral.sources.borders import REACH_PIXELS, usable_backscatter
 from geocollateral.sources.duplicates import sensing_instant_of
 from geocollateral.sources.offsets import DARK_BANDS, OffsetVerdict, judge_offset
 from geocollateral.sources.orbits import direction_of, orbit_label, relative_orbit_of
-from geocollateral.sources.raster.request import Expected, RasterRead, WindowRequest
-from geocollateral.sources.scenes import EVIDENCE, KEY, NATIVE_M, REFUSED
+from geocollateral.sources.raster.request import RasterRead, WindowRequest
+from geocollateral.sources.scenes import EVIDENCE
+from geocollateral.sources.stac_plan import Key, Placement, ReadPlan, frame_of, plan_reads
 from geocollateral.types import OPTICAL_BANDS, RADAR_BANDS, Block
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TOLERANCE = 1e-3
-"""Largest departure of a scene's grid from the block's lattice [pixels of the block]."""
 SHORT_HASH = 16
+CONTRADICTED = 0.5
+"""Share of a block that another band of the scene fills, above which a band without any data there is broken and not
+beside the swath: the bands of a scene end within a few pixels of each other."""
 OFFSET_NOTE = "offset_evidence"
 """Coordinate along time: the offset used, what it was taken from and what the pixels said."""
-
-Key = tuple[int, str]
-"""Position of a scene and a band."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placement:
-    """Where the window of a file goes."""
-
-    factor: int
-    """Pixels of the block along a pixel of the file."""
-    inner: tuple[slice, slice]
-    """Part of the replicated window that is wanted."""
-    target: tuple[slice, slice]
-    """Rows and columns of the frame it fills."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadPlan:
-    """All windows that one block needs."""
-
-    items: tuple[pystac.Item, ...]
-    """Ordered by time and id."""
-    requests: tuple[WindowRequest, ...]
-    """Their keys are `Key`."""
-    placements: Mapping[Key, Placement]
-    unread: Mapping[Key, tuple[str, str]]
-    """Status and reason of what needs no reading: a missing band, a scene beside the block."""
-
-
-def plan_reads(block: Block, bands: Sequence[str]) -> ReadPlan:
-    """Windows of files for the bands asked for, and for what the test of the offset needs besides.
-
-    Raises
-    ------
-    BrokenData
-        A scene is none of this source, or does not lie on the block's lattice.
-    """
-    items = tuple(sorted({item.id: item for item in block.items}.values(), key=lambda i: (sensing_instant_of(i), i.id)))
-    wanted = list(dict.fromkeys([*bands, *_test_bands(bands)]))
-    requests: list[WindowRequest] = []
-    placements: dict[Key, Placement] = {}
-    unread: dict[Key, tuple[str, str]] = {}
-    for n, item in enumerate(items):
-        _require_ours(item, block)
-        for band in wanted:
-            if band not in item.assets:
-                unread[(n, band)] = ("missing", _why_absent(item, band))
-                continue
-            grid = _asset_grid(item, band)
-            place = _place(_frame(block.geobox, band), grid)
-            if place is None:
-                unread[(n, band)] = ("outside", "the scene lies beside the block")
-            else:
-                window, placements[(n, band)] = place
-                requests.append(_request((n, band), item.assets[band], grid, window))
-    return ReadPlan(items=items, requests=tuple(requests), placements=placements, unread=unread)
 
 
 def read_block(
@@ -125,140 +63,6 @@ def read_block(
     return assemble(block, bands, _axis(plan.items, verdicts), stacks, account)
 
 
-# ---- which windows
-
-
-def _test_bands(bands: Sequence[str]) -> tuple[str, ...]:
-    """What the verdict on the offset looks at, so that it does not depend on which bands were asked for."""
-    return ("scl", *DARK_BANDS) if set(bands) & set(OPTICAL_BANDS) else ()
-
-
-def _require_ours(item: pystac.Item, block: Block) -> None:
-    if str(item.properties.get(KEY, "")).rpartition("/")[2] != item.id:
-        raise BrokenData(f"Block {block.block_id} asks for a scene that this source did not find: {item.id!r}")
-
-
-def _why_absent(item: pystac.Item, band: str) -> str:
-    refused = item.properties.get(REFUSED) or {}
-    return f"left out: {refused[band]}" if band in refused else f"the item has no asset for {band}"
-
-
-def _frame(geobox: GeoBox, band: str) -> GeoBox:
-    """Window to read for a band: that of the block, wider for radar, whose border is found by looking around."""
-    if band not in RADAR_BANDS:
-        return geobox
-    height, width = geobox.shape
-    corner = geobox.affine @ Affine.translation(-REACH_PIXELS, -REACH_PIXELS)
-    return GeoBox((height + 2 * REACH_PIXELS, width + 2 * REACH_PIXELS), corner, geobox.crs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Grid:
-    code: str
-    transform: tuple[float, ...]
-    shape: tuple[int, int]
-
-
-def _asset_grid(item: pystac.Item, band: str) -> _Grid:
-    """Grid of one band: stated, or that of the scene's finest band made coarser by the sensor's own ratio.
-
-    A derived grid is checked against the header when the file is read, like any other.
-    """
-    stated, own = item.assets[band].extra_fields, item.properties
-    code = str(stated.get("proj:code") or own["proj:code"])
-    if "proj:transform" in stated and "proj:shape" in stated:
-        transform, shape = stated["proj:transform"], stated["proj:shape"]
-        return _Grid(code=code, transform=tuple(transform), shape=(shape[0], shape[1]))
-    a, b, c, d, e, f = (float(v) for v in own["proj:transform"][:6])
-    rows, columns = own["proj:shape"]
-    ratio = max(round(NATIVE_M[band] / abs(a)), 1) if band in NATIVE_M else 1
-    return _Grid(
-        code=code, transform=(a * ratio, b, c, d, e * ratio, f), shape=(-(-rows // ratio), -(-columns // ratio))
-    )
-
-
-def _place(frame: GeoBox, grid: _Grid) -> tuple[tuple[slice, slice], Placement] | None:
-    """Window of a file that a frame needs and where it goes; None where the two do not meet.
-
-    Raises
-    ------
-    BrokenData
-        They do not lie on one lattice.
-    """
-    a, (ga, gb, gc, gd, ge, gf) = frame.affine, grid.transform
-    factor = round(ga / a.a)
-    left, top = (gc - a.c) / a.a, (gf - a.f) / a.e
-    on_lattice = (
-        _crs(grid.code) == frame.crs
-        and factor >= 1
-        and math.isclose(ga, factor * a.a, rel_tol=1e-9)
-        and math.isclose(ge, factor * a.e, rel_tol=1e-9)
-        and gb == gd == 0
-        and abs(left - round(left)) <= TOLERANCE
-        and abs(top - round(top)) <= TOLERANCE
-    )
-    if not on_lattice:
-        raise BrokenData(
-            f"A block must lie on the lattice of its scenes ({grid.code}, {tuple(grid.transform)}), got {frame.crs} "
-            f"{tuple(a)[:6]}"
-        )
-    rows = _overlap(round(top), grid.shape[0], factor, int(frame.shape[0]))
-    columns = _overlap(round(left), grid.shape[1], factor, int(frame.shape[1]))
-    if rows is None or columns is None:
-        return None
-    placement = Placement(factor=factor, inner=(rows[1], columns[1]), target=(rows[2], columns[2]))
-    return (rows[0], columns[0]), placement
-
-
-def _overlap(start: int, size: int, factor: int, length: int) -> tuple[slice, slice, slice] | None:
-    """Along one axis: pixels of the file, the part of them replicated that is wanted, and where it goes.
-
-    Parameters
-    ----------
-    start
-        Where the file begins, in pixels of the frame.
-    size
-        Pixels of the file.
-    factor
-        Pixels of the frame along one of the file.
-    length
-        Pixels of the frame.
-    """
-    first, last = max(start, 0), min(start + size * factor, length)
-    if first >= last:
-        return None
-    low, high = (first - start) // factor, -(-(last - start) // factor)
-    skip = first - start - low * factor
-    return slice(low, high), slice(skip, skip + last - first), slice(first, last)
-
-
-def _request(key: Key, asset: pystac.Asset, grid: _Grid, window: tuple[slice, slice]) -> WindowRequest:
-    extra = asset.extra_fields
-    a, b, c, d, e, f = grid.transform
-    nodata = extra.get("nodata")
-    return WindowRequest(
-        key=key,
-        href=asset.href,
-        version=str(extra.get("geocollateral:version", "")),
-        window=window,
-        expected=Expected(
-            shape=grid.shape if "proj:shape" in extra else None,
-            transform=(a, b, c, d, e, f),
-            crs=grid.code,
-            dtype=None,
-            nodata=None if nodata is None else float(nodata),
-        ),
-    )
-
-
-@lru_cache(maxsize=128)
-def _crs(code: str) -> CRS:
-    return CRS(code)
-
-
-# ---- from windows to one dataset
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
     """One band of one scene on the block's grid."""
@@ -266,12 +70,12 @@ class _Layer:
     values: NDArray[np.generic]
     usable: NDArray[np.bool_]
     """True = data. Shape (y, x), as of `values`."""
-    meets: bool
-    """The scene has data here, be it usable or not."""
+    filled: float
+    """Share of the block where the scene has data, usable or not [0-1]."""
 
 
 def _lay(geobox: GeoBox, band: str, read: RasterRead, place: Placement) -> _Layer:
-    frame = _frame(geobox, band).shape
+    frame = frame_of(geobox, band).shape
     values = np.zeros(frame, dtype=read.array.dtype)
     mask = np.zeros(frame, dtype=np.bool_)
     values[place.target] = _replicate(read.array, place)
@@ -280,10 +84,10 @@ def _lay(geobox: GeoBox, band: str, read: RasterRead, place: Placement) -> _Laye
         height, width = geobox.shape
         inside = (slice(REACH_PIXELS, REACH_PIXELS + height), slice(REACH_PIXELS, REACH_PIXELS + width))
         usable = usable_backscatter(values, mask)
-        return _Layer(values=values[inside], usable=usable[inside], meets=bool(mask[inside].any()))
+        return _Layer(values=values[inside], usable=usable[inside], filled=float(mask[inside].mean()))
     # Sentinel-2 reserves 0, in every band and in the classification, whatever a file declares.
     usable = mask & (values != 0)
-    return _Layer(values=values, usable=usable, meets=bool(usable.any()))
+    return _Layer(values=values, usable=usable, filled=float(usable.mean()))
 
 
 def _replicate(values: NDArray[Any], place: Placement) -> NDArray[Any]:
@@ -318,14 +122,22 @@ def _stack(
             status[n], account.reason[n, position] = read.status, read.reason
             account.transient[n, position] = read.transient
             account.sha256[n, position] = read.provenance.sha256[:SHORT_HASH]
-            if read.status == "ok" and not layer.meets:
-                status[n], account.reason[n, position] = "outside", "the scene has no data in the block"
+            if read.status == "ok" and layer.filled == 0:
+                status[n], account.reason[n, position] = _without_data(n, layers)
         if band in item.assets:
             scale[n] = float(item.assets[band].extra_fields["raster:scale"])
             offset[n] = verdicts[n].offset_of(band, item)
             if band in OPTICAL_BANDS and verdicts[n].quarantine and status[n] == "ok":
                 status[n], account.reason[n, position] = "quarantined", verdicts[n].note
     return BandStack(values=values, nodata=nodata, units="1", scale=scale, offset=offset, status=status)
+
+
+def _without_data(n: int, layers: Mapping[Key, _Layer]) -> tuple[str, str]:
+    """Status and reason of a band that was read and holds no data in the block."""
+    fullest = max(layer.filled for (scene, _), layer in layers.items() if scene == n)
+    if fullest > CONTRADICTED:
+        return "corrupt", f"no data at all, where another band of the scene fills {fullest:.0%} of the block"
+    return "outside", "the scene has no data in the block"
 
 
 def _dtype_of(band: str, plan: ReadPlan, reads: Mapping[Key, RasterRead]) -> np.dtype[Any]:

@@ -131,7 +131,7 @@ def run_cell(server: FaultServer, clean: dict[str, RasterRead], fault: str, kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_fault_changes_a_pixel_in_silence(server: FaultServer, clean: dict[str, RasterRead], kind: str) -> None:
+def test_r1_no_fault_changes_a_pixel_in_silence(server: FaultServer, clean: dict[str, RasterRead], kind: str) -> None:
     """R1: 20 faults x 3 kinds of request, 1,077 runs in all."""
     counts: Counter[str] = Counter()
     for fault in FAULTS:
@@ -148,7 +148,7 @@ def test_no_fault_changes_a_pixel_in_silence(server: FaultServer, clean: dict[st
     assert sum(counts.values()) >= 350
 
 
-def test_the_harness_sees_a_silent_difference(
+def test_r1_the_harness_sees_a_silent_difference(
     server: FaultServer, clean: dict[str, RasterRead], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sabotage: without the second question of plain http, flipped bytes of uncompressed tiles come through."""
@@ -192,7 +192,7 @@ def tile_runs(server: FaultServer) -> set[tuple[int, int] | None]:
     return {asked.span for asked in server.asked if kind_of(asked) == "tile"}
 
 
-def test_the_waits_are_what_the_server_asks_for_and_no_more(server: FaultServer) -> None:
+def test_r2_the_waits_are_what_the_server_asks_for_and_no_more(server: FaultServer) -> None:
     """R2: Retry-After in seconds and as a date is honoured, five tries are the most, the waits are bounded."""
     request = request_of("deflate", f"{server.url}/data")
     for fault, least, most in (("429 seconds", 2.0, 2.5), ("429 date", 1.9, 3.6), ("503", 0.0, 0.5)):

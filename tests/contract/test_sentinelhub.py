@@ -76,8 +76,15 @@ def plan(parcels: gpd.GeoDataFrame, items: list[pystac.Item]) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def full(source: SentinelHubSource, plan: Plan) -> xr.Dataset:
-    return source.read(plan.blocks[0], BANDS)
+def whole(plan: Plan, items: list[pystac.Item]) -> Block:
+    """All parcels, optical and radar scenes together."""
+    found = plan.blocks[0]
+    return Block(block_id="b", geobox=found.geobox, parcel_ids=found.parcel_ids, items=tuple(items))
+
+
+@pytest.fixture(scope="module")
+def full(source: SentinelHubSource, whole: Block) -> xr.Dataset:
+    return source.read(whole, BANDS)
 
 
 def crop(grid: GeoBox, rows: tuple[int, int], columns: tuple[int, int]) -> GeoBox:
@@ -92,13 +99,13 @@ def block_of(geobox: GeoBox, items: list[pystac.Item]) -> Block:
 def test_parcels_lie_in_one_lattice_of_all_scenes(plan: Plan, items: list[pystac.Item]) -> None:
     assert len({grid_of(item) for item in items}) == 1
     assert {item.properties["constellation"] for item in items} == {"sentinel-1", "sentinel-2"}
-    assert len(plan.blocks) == 1
+    assert set(plan.blocks[0].parcel_ids) == set(plan.visible_fraction)
     assert set(plan.visible_fraction.values()) == {1.0}
 
 
-def test_blocks_are_read_in_parallel(source: SentinelHubSource, plan: Plan, full: xr.Dataset) -> None:
+def test_blocks_are_read_in_parallel(source: SentinelHubSource, whole: Block, full: xr.Dataset) -> None:
     copy = pickle.loads(pickle.dumps(source))  # noqa: S301, TID251 - our own bytes
-    small = block_of(crop(plan.blocks[0].geobox, (10, 20), (10, 20)), list(plan.blocks[0].items))
+    small = block_of(crop(whole.geobox, (10, 20), (10, 20)), list(whole.items))
     with ThreadPoolExecutor(2) as pool:
         for got in pool.map(lambda one: one.read(small, BANDS), (source, copy)):
             assert got["red"].equals(full["red"][:, 10:20, 10:20])
@@ -140,27 +147,32 @@ def test_t42_reflectance_is_that_of_the_files(world: Path, full: xr.Dataset, ite
 def by_pixels(numbers: xr.Dataset, plan: Plan) -> pd.DataFrame:
     """Series of the raster path, with the mask of the statistics: classification only, not widened."""
     found = plan.blocks[0]
-    cover = zonal.coverage({i: plan.geometries[i] for i in found.parcel_ids}, found.geobox)
+    cover = zonal.coverage(plan.geometries[found.block_id], found.geobox)
     optical = numbers.isel(time=(numbers["status"].sel(band="red") == "ok").values)
     physical = cube.to_physical(cube.take_pixels(optical, cover.pixels))
     plane = cube.to_physical(optical[["scl", "status", "scale", "offset"]].assign_attrs(optical.attrs))
     clear = masks.classification_mask(plane, masks.MaskParams(dilate_m=0)).values
     clear = clear.reshape(len(clear), -1)[:, cover.pixels] & np.isfinite(physical["red"]) & np.isfinite(physical["nir"])
-    computed = indices.compute_indices(physical, ["ndvi"])
-    seen = looks.fuse_days(computed, np.asarray(clear), optical["scene_id"].values.tolist())
-    return zonal.series_table(zonal.zonal_statistics(seen.indices, seen.clear, cover), seen.scene_ids, "sentinel-2")
+    days = looks.look_days(optical["time"].values, looks.longitude_of(found.geobox))
+    seen = looks.fuse_days(physical[["red", "nir"]], np.asarray(clear), optical["scene_id"].values.tolist(), days)
+    computed = indices.compute_indices(seen.values, ["ndvi"])
+    return zonal.series_table(zonal.zonal_statistics(computed, seen.clear, cover), seen.scene_ids, "sentinel-2")
 
 
 def test_statistics_agree_with_pixels(
-    source: SentinelHubSource, parcels: gpd.GeoDataFrame, full: xr.Dataset, plan: Plan, hub: SentinelHubServer
+    source: SentinelHubSource,
+    parcels: gpd.GeoDataFrame,
+    full: xr.Dataset,
+    plan: Plan,
+    whole: Block,
+    hub: SentinelHubServer,
 ) -> None:
     """The tolerance that docs/sources-sentinelhub.md states: a pixel of the edge counts wholly or not at all there."""
     before = hub.spent
     told = source.parcel_series(parcels, FORMULAS, PERIOD)
     assert list(told.columns) == list(SERIES_COLUMNS)
-    scenes = sum("sentinel-2" in i.properties["constellation"] for i in plan.blocks[0].items)
-    blocks = [Block(block_id="b", geobox=b.geobox, parcel_ids=b.parcel_ids, items=b.items) for b in plan.blocks]
-    assert source.choose_mode(blocks, BANDS, parcels, FORMULAS) == "process"
+    scenes = sum("sentinel-2" in i.properties["constellation"] for i in whole.items)
+    assert source.choose_mode([whole], BANDS, parcels, FORMULAS) == "process"
     searched = 2 * 0.01
     expected = estimate(parcels, FORMULAS, scenes).processing_units
     assert hub.spent - before - searched == pytest.approx(expected)

@@ -204,6 +204,20 @@ def test_t37_r3_every_scene_and_band_is_accounted_for(tmp_path: Path) -> None:
     assert not numbers["transient"].any()
 
 
+def test_t39_a_band_of_zeros_beside_full_bands_is_corrupt_and_an_empty_scene_is_outside(tmp_path: Path) -> None:
+    broken = sentinel2_item(tmp_path, Scene(day="2023-05-01T03:05:00"), "earth-search-c1")
+    empty = sentinel2_item(tmp_path, Scene(day="2023-05-11T03:05:00"), "earth-search-c1")
+    for feature, bands in ((broken, ["nir"]), (empty, list(COMMON))):
+        for band in bands:
+            side, pixel = (SIZE, 10.0) if band in FINE else (SIZE // 2, 20.0)
+            kind = np.uint8 if band == "scl" else np.uint16
+            path = tmp_path / "files" / feature["id"] / f"{COMMON[band]}.tif"
+            write_tiff(path, np.zeros((side, side), kind), ORIGIN, pixel, 0)
+    numbers = read(opened(tmp_path, broken, empty), ["red", "nir"])
+    assert numbers["status"].values.tolist() == [["ok", "corrupt"], ["outside", "outside"]]
+    assert "another band of the scene fills 100%" in str(numbers["reason"][0, 1].values)
+
+
 def test_an_asset_off_the_list_is_missing_and_never_asked_for(tmp_path: Path) -> None:
     feature = sentinel2_item(tmp_path, Scene(day=DAY), "earth-search-c1")
     feature["assets"]["nir"]["href"] = "http://169.254.169.254/latest/x.tif"
@@ -371,6 +385,13 @@ def test_radar_geometry_is_refused_with_advice(tmp_path: Path) -> None:
         del feature["properties"][name]
     with pytest.raises(MissingInput, match=r"1 scenes here, and none can be read.*sentinel-1-rtc"):
         found(opened(tmp_path, feature))
+
+
+def test_a_folder_may_have_a_hash_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "lot #7"
+    assert len(found(opened(folder, sentinel2_item(folder, Scene(day=DAY), "earth-search-c1")))) == 1
+    spec = f"stac:{tmp_path / 'lot #7' / 'catalog.json'}"
+    assert len(open_source(spec).search(EVERYWHERE, EVER)) == 1
 
 
 def test_options_choose_scenes(tmp_path: Path) -> None:

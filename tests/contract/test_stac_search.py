@@ -109,23 +109,22 @@ def test_r16_a_page_that_comes_at_the_second_try_makes_no_difference(server: Fau
 
 
 def test_r1_no_fault_on_any_page_changes_the_listing_in_silence(server: FaultServer) -> None:
-    """Every fault, every page, several seeds: the same listing, or an error."""
+    """Every fault on every page, once or twice: the same listing, or an error."""
     failed: set[str] = set()
     n_same = 0
     server.silence_seconds = 0.1
     for fault in FAULTS:
         for page in range(N_PAGES):
-            for times in (1, 2):
-                server.clear()
-                server.order(fault, times=times, where=on_page(page))
-                try:
-                    assert listed(server, client_of(server, read_seconds=0.05)) == IDS
-                    n_same += 1
-                except (IncompleteSearch, InvalidInput):
-                    failed.add(fault)
+            server.clear()
+            server.order(fault, times=1 + page % 2, where=on_page(page))
+            try:
+                assert listed(server, client_of(server, read_seconds=0.05)) == IDS
+                n_same += 1
+            except (IncompleteSearch, InvalidInput):
+                failed.add(fault)
     # Only what trying again does not change, and a wait of 1,500 seconds (STAC services count in seconds).
     assert failed == {"403 token", "403 quota", "404", "429 milliseconds"}
-    assert n_same == (len(FAULTS) - len(failed)) * N_PAGES * 2
+    assert n_same == (len(FAULTS) - len(failed)) * N_PAGES
 
 
 def test_r16_fewer_items_than_counted_is_an_incomplete_search(server: FaultServer) -> None:

@@ -28,6 +28,7 @@ from geocollateral.simulate.worlds import FlawRates
 from geocollateral.types import Assessment
 
 TOLERANCE = 1e-6
+STATISTICAL_TOLERANCE = 0.03
 AS_OF = "2023-04-30"
 READ = frozenset({"B02", "B04", "B08", "B8A", "B11", "SCL", "vv", "vh"})
 """Files that the assessment reads."""
@@ -211,3 +212,25 @@ def test_sentinel_hub(world: Path, expected: Assessment, monkeypatch: pytest.Mon
         monkeypatch.setenv("SH_CLIENT_SECRET", hub.client_secret)
         found = assess(world, f"sentinelhub:{hub.base_url}", knobs())
     require_same(found, expected)
+
+
+def test_statistical_mode_gives_series_and_no_judgement(
+    world: Path, expected: Assessment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Series of parcels computed by the service, within the tolerance that docs/sources-sentinelhub.md states."""
+    with SentinelHubServer(world) as hub:
+        monkeypatch.setenv("SH_CLIENT_ID", hub.client_id)
+        monkeypatch.setenv("SH_CLIENT_SECRET", hub.client_secret)
+        options = {"mode": "statistical", "collections": ["sentinel-2-l2a"]}
+        found = assess(world, f"sentinelhub:{hub.base_url}", knobs(), source_options=options)
+        assert not hub.requests("process")
+    assert (found.parcels["meta_status"] == "cannot_tell").all()
+    assert found.parcels["meta_reason"].str.contains("statistical").all()
+    assert found.alerts == ()
+    key = ["parcel_id", "index", "time"]
+    optical = expected.series[expected.series["sensor"] == "sentinel-2"]
+    both = optical.merge(found.series, on=key, suffixes=("", "_told"))
+    clear = both[(both["valid_fraction"] > 0.9) & (both["valid_fraction_told"] > 0.9)]
+    assert len(clear) > 100
+    assert (clear["mean"] - clear["mean_told"]).abs().quantile(0.99) <= STATISTICAL_TOLERANCE
+    assert not found.changes.empty

@@ -29,7 +29,7 @@ from geocollateral.sources.hub.requests import LONGEST_SIDE, HubRequest, statist
 from geocollateral.sources.hub.scenes import PIXEL_M, SNAP_M, acquisition_of, service_bands, utm_code
 from geocollateral.sources.hub.units import statistical_units
 from geocollateral.sources.raster.cache import BlockCache
-from geocollateral.types import SERIES_COLUMNS, Period, ReadCost
+from geocollateral.types import SERIES_COLUMNS, ReadCost
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -52,6 +52,9 @@ class ParcelRequest:
     request: HubRequest
     version: str
     scene_ids: Mapping[dt.date, str]
+    """By solar day."""
+    names: Mapping[dt.date, dt.date]
+    """By solar day: the day in UTC of its first acquisition, which names a look."""
 
 
 def parcel_series(
@@ -59,7 +62,6 @@ def parcel_series(
     cache: BlockCache | None,
     parcels: gpd.GeoDataFrame,
     formulas: Mapping[str, str],
-    period: Period,
     scenes: Sequence[pystac.Item],
     clear_classes: tuple[int, ...] = CLEAR_CLASSES,
 ) -> pd.DataFrame:
@@ -71,15 +73,13 @@ def parcel_series(
         Indexed by ``parcel_id``, EPSG:4326.
     formulas
         Arithmetic in our band names, by index, such as ``{"ndvi": "(nir - red) / (nir + red)"}``.
-    period
-        Days, both ends included; without a start the first scene's.
     scenes
         Sentinel-2 items of the search: they say which days there are and what each is called.
 
     Returns
     -------
     Columns of ``series.parquet``, one row per parcel, day and index with at least one clear pixel. ``time`` is the
-    solar day. ``n_pixels`` and ``valid_fraction`` count whole pixels.
+    day in UTC of the first acquisition of a solar day. ``n_pixels`` and ``valid_fraction`` count whole pixels.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def parcel_series(
     """
     if not scenes or not len(parcels):
         return pd.DataFrame(columns=list(SERIES_COLUMNS))
-    asked = list(_requests(client, parcels, formulas, period, scenes, clear_classes))
+    asked = list(_requests(client, parcels, formulas, scenes, clear_classes))
     with ThreadPoolExecutor(min(client.access.concurrency, MOST_THREADS)) as pool:
         tables = list(pool.map(lambda one: _fetch(client, cache, one, formulas), asked))
     rows = [row for table in tables for row in table]
@@ -118,7 +118,6 @@ def _requests(
     client: HubClient,
     parcels: gpd.GeoDataFrame,
     formulas: Mapping[str, str],
-    period: Period,
     scenes: Sequence[pystac.Item],
     clear_classes: tuple[int, ...],
 ) -> Iterator[ParcelRequest]:
@@ -133,7 +132,7 @@ def _requests(
         for item in scenes:
             assert item.datetime is not None  # noqa: S101 - ours always have one
             by_day[(item.datetime + shift).date()].append(item)
-        days = sorted(day for day in by_day if day <= period.end and (period.start is None or day >= period.start))
+        days = sorted(by_day)
         for first, last in _spans(days):
             within = [day for day in days if first <= day <= last]
             # Days of the service begin where the first does: at solar midnight of the parcel, to the second.
@@ -149,7 +148,10 @@ def _requests(
             )
             version = " ".join(acquisition_of(item).version for day in within for item in by_day[day])
             named = {day: "+".join(sorted(item.id for item in by_day[day])) for day in within}
-            yield ParcelRequest(parcel_id=str(parcel_id), request=request, version=version, scene_ids=named)
+            dates = {day: min(item.datetime for item in by_day[day] if item.datetime).date() for day in within}
+            yield ParcelRequest(
+                parcel_id=str(parcel_id), request=request, version=version, scene_ids=named, names=dates
+            )
 
 
 def _spans(days: Sequence[dt.date]) -> Iterator[tuple[dt.date, dt.date]]:
@@ -210,7 +212,7 @@ def _row(
     quantiles = {round(float(k)): float(v) for k, v in stats["percentiles"].items()}
     return {
         "parcel_id": asked.parcel_id,
-        "time": pd.Timestamp(date),
+        "time": pd.Timestamp(asked.names.get(date, date)),
         "sensor": "sentinel-2",
         "index": index,
         "mean": float(stats["mean"]),

@@ -79,13 +79,15 @@ class TiffReader:
 
     # -------------------------------------------------------------------------------------------------------- header
 
-    def read_layout(self, *, anew: bool = False) -> Layout:
+    def read_layout(self, *, anew: bool = False, overviews: bool = False) -> Layout:
         """Header of the file.
 
         Parameters
         ----------
         anew
             Not from the cache: it did not fit the file.
+        overviews
+            List the reduced images too.
 
         Raises
         ------
@@ -94,7 +96,7 @@ class TiffReader:
         """
         key = make_key("header", self.address.public, self.version)
         if self.cache is not None and not anew:
-            layout = _unpack_header(self.cache.get(key))
+            layout = _unpack_header(self.cache.get(key), overviews=overviews)
             if layout is not None:
                 return layout
         parts: dict[int, bytes] = {}
@@ -103,7 +105,7 @@ class TiffReader:
             answer = self._fetch_part(span, parts, total, etag)
             total, etag = answer.total, answer.etag
             parts[span[0]] = answer.body
-            found = _parse(parts, total, etag)
+            found = _parse(parts, total, etag, overviews=overviews)
             if isinstance(found, Layout):
                 if self.cache is not None:
                     self.cache.put(key, _pack_header(parts, total, etag))
@@ -247,9 +249,9 @@ def segments_of(layout: Layout, request: WindowRequest) -> list[int]:
     return sorted({layout.segment(row, col, band) for row, col in places for band in bands_of(layout, request)})
 
 
-def _parse(parts: Mapping[int, bytes], total: int | None, etag: str) -> Layout | tuple[int, int]:
+def _parse(parts: Mapping[int, bytes], total: int | None, etag: str, *, overviews: bool) -> Layout | tuple[int, int]:
     try:
-        return parse_layout(parts, total, etag)
+        return parse_layout(parts, total, etag, overviews=overviews)
     except Undecodable as exc:
         raise ReadFault("corrupt", str(exc)) from exc
 
@@ -268,7 +270,7 @@ def _pack_header(parts: Mapping[int, bytes], total: int | None, etag: str) -> by
     return json.dumps(meta).encode() + b"\n" + b"".join(parts.values())
 
 
-def _unpack_header(data: bytes | None) -> Layout | None:
+def _unpack_header(data: bytes | None, *, overviews: bool) -> Layout | None:
     """Layout of a header in the cache; None where it is not there or of no use."""
     if data is None:
         return None
@@ -279,7 +281,7 @@ def _unpack_header(data: bytes | None) -> Layout | None:
         parts[start] = body[at : at + size]
         at += size
     try:
-        found = parse_layout(parts, meta["total"], meta["etag"])
+        found = parse_layout(parts, meta["total"], meta["etag"], overviews=overviews)
     except (Undecodable, ReadFault):
         return None
     return found if isinstance(found, Layout) else None

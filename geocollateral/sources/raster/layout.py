@@ -7,7 +7,7 @@ import io
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from geocollateral.sources.raster.request import Expected, ReadFault, Transform, Undecodable
@@ -29,6 +29,9 @@ PLAIN_CODECS = frozenset({1, 5, 8, 32946, 50000})
 """None, LZW, DEFLATE (two numbers), ZSTD."""
 CODECS = PLAIN_CODECS | {7, 32773, 50001}
 """And JPEG, PackBits, WebP: orthomosaics."""
+
+MASKED = "not supported: a mask of its own inside the file; rewrite it with an alpha band or a nodata value"
+"""Read without its mask, the black collar of an orthomosaic would count as ground."""
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it would print we say in `reason`
 
@@ -57,7 +60,7 @@ class Layout:
     """Size of the file [bytes]."""
     etag: str
     overviews: tuple[tuple[int, int], ...]
-    """Rows, columns of the reduced images that the header shows. Never read: averages are other numbers."""
+    """Rows, columns of the reduced images; empty unless asked for. Never read: averages are other numbers."""
     page: TiffPage
 
     @property
@@ -128,8 +131,12 @@ class HeaderBytes(io.RawIOBase):
         return len(found)
 
 
-def parse_layout(parts: Mapping[int, bytes], total: int | None, etag: str) -> Layout | tuple[int, int]:
+def parse_layout(
+    parts: Mapping[int, bytes], total: int | None, etag: str, *, overviews: bool = False
+) -> Layout | tuple[int, int]:
     """Layout of a file of which some parts were fetched (by offset), or the range that is lacking still.
+
+    Reduced images are looked for only where `overviews` asks for them: no pixel of theirs is ever read.
 
     Raises
     ------
@@ -143,8 +150,12 @@ def parse_layout(parts: Mapping[int, bytes], total: int | None, etag: str) -> La
     file = HeaderBytes(parts, total)
     try:
         with tifffile.TiffFile(cast(Any, file)) as tiff:
-            page = tiff.pages.first
-            layout = _describe(page, total, etag)
+            layout = _describe(tiff.pages.first, total, etag)
+            if file.lacking is None and _has_mask(tiff, file, look_further=layout.samples >= 3):
+                raise ReadFault("missing", MASKED)
+            if overviews:
+                reduced = [page for page in cast(Any, tiff.pages) if int(page.subfiletype) & 5 == 1]
+                layout = replace(layout, overviews=tuple((int(p.imagelength), int(p.imagewidth)) for p in reduced))
     except (ReadFault, Undecodable):
         if file.lacking is None:
             raise
@@ -241,6 +252,28 @@ def _describe(page: Any, total: int | None, etag: str) -> Layout:
             "missing", f"not supported: tiles or strips of {tile[0]} x {tile[1]} pixels; rewrite it as a COG"
         )
     return layout
+
+
+def _has_mask(tiff: Any, file: HeaderBytes, *, look_further: bool) -> bool:
+    """Tell whether the second image is the mask of the first, where GDAL writes it.
+
+    A single band is masked by nodata as a rule: for it the second image is looked at only where its header was fetched
+    with the first's. For pictures it is fetched (`look_further`).
+    """
+    try:
+        second = tiff.pages[1]
+    except IndexError:
+        return False
+    except Exception:  # cut off, like whatever the header lacks
+        if file.lacking is None or look_further:
+            raise
+        file.lacking = None
+        return False
+    if file.lacking is not None and not look_further:
+        file.lacking = None
+    first = tiff.pages.first
+    same = (second.imagelength, second.imagewidth) == (first.imagelength, first.imagewidth)
+    return bool(int(second.subfiletype) & 4) and same
 
 
 def _read_nodata(page: Any) -> float | None:

@@ -97,7 +97,7 @@ def read_profile(href: str, version: str, access: Access, *, clock: Clock = SYST
         try:
             if jpeg2000.is_jpeg2000(href):
                 return jpeg2000.read_profile(session.transport, session.transport.resolve(href), session.cache, version)
-            return profile_of(session.reader(href, version).read_layout())
+            return profile_of(session.reader(href, version).read_layout(overviews=True))
         except ReadFault as fault:
             kind = ServiceUnavailable if fault.transient else MissingInput if fault.status == "missing" else BrokenData
             raise kind(f"Expected a raster at {href.partition('?')[0]}: {fault.reason}.") from fault

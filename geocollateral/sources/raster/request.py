@@ -119,7 +119,7 @@ class RasterProfile:
     """Rows, columns of a tile or strip."""
     compression: str
     overviews: tuple[tuple[int, int], ...]
-    """Rows, columns of each reduced image. Empty where the header alone does not show them."""
+    """Rows, columns of each reduced image. They are never read."""
 
 
 @dataclass(frozen=True, kw_only=True)

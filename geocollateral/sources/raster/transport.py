@@ -13,11 +13,11 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 from geocollateral.errors import QuotaExceeded
@@ -25,7 +25,8 @@ from geocollateral.sources.raster import s3
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import Address, RefusedAddress, redact, resolve
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
-from geocollateral.sources.raster.request import ReadFault, Took, Undecodable
+from geocollateral.sources.raster.request import ReadFault, Took
+from geocollateral.sources.raster.request import Undecodable as Undecodable  # what `accept` raises
 from geocollateral.sources.raster.retry import Patience, is_quota, is_retried, parse_http_date, parse_retry_after
 from geocollateral.sources.raster.signing import SIGNERS, Signer
 
@@ -105,7 +106,7 @@ class Transport:
         self._rng = rng or random.SystemRandom()
         self._slots = threading.BoundedSemaphore(access.params.concurrency)
         self._twins = ThreadPoolExecutor(access.params.concurrency, thread_name_prefix="twin")
-        self._signer = _signer_of(os.getpid(), access, clock)
+        self._signer = _signer_of(os.getpid(), access, cast(Hashable, clock))
 
     def __enter__(self) -> Self:
         return self
@@ -466,7 +467,7 @@ def _proxy_for(url: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _signer_of(_process: int, access: Access, _clock: Clock) -> Signer | None:
+def _signer_of(_process: int, access: Access, _clock: Hashable) -> Signer | None:
     """Signer of this process, whose tokens serve all blocks of a run."""
     return SIGNERS[access.signer]() if access.signer else None
 

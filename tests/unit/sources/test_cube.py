@@ -63,8 +63,8 @@ class TestSpec:
     @pytest.mark.parametrize(
         ("spec", "parts"),
         [
-            ("cubes:x", ["Unknown imagery source 'cubes'", "Did you mean 'cube'", "cube, sample"]),
-            ("romania", ["SCHEME:WHAT", "'romania'", "cube, sample"]),
+            ("cubes:x", ["Unknown imagery source 'cubes'", "Did you mean 'cube'", "cube", "sample", "earth-search"]),
+            ("romania", ["SCHEME:WHAT", "'romania'", "cube", "sample", "earth-search"]),
             ("cube:", ["SCHEME:WHAT"]),
         ],
     )

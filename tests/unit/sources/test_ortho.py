@@ -186,6 +186,19 @@ def test_area_means_are_those_of_the_pixels(tmp_path, layout, dtype):
     assert read.faults == ()
 
 
+@pytest.mark.parametrize("codec", ["jpeg", "webp", "zstd"])
+def test_codecs_of_drone_software(tmp_path, codec):
+    """JPEG keeps brightness and colour apart (YCbCr): what comes back is colours, within what it loses."""
+    rows, cols = np.mgrid[0:192, 0:192]
+    planes = np.stack([100 + 50 * np.sin(rows / 30), 120 + 40 * np.cos(cols / 25), 60 + rows / 4]).astype("uint8")
+    options = {"jpeg": {"photometric": "ycbcr", "JPEG_QUALITY": 90}, "webp": {"WEBP_LEVEL": 90}}.get(codec, {})
+    path = write_ortho(tmp_path / "a.tif", planes, transform=PLACE, crs=CRS, compress=codec, **options)
+    read = read_area(open_orthomosaic(f"{path}@2024-05-01,bands=red+green+blue"), grid(9), COLOURS)
+    for band, plane in zip(COLOURS, planes, strict=True):
+        truth = by_blocks(plane[:180, :180].astype(float), 20)
+        assert np.abs(read.values[band] - truth).max() < (2 if options else 1e-3)
+
+
 def test_a_scale_makes_reflectance(tmp_path):
     planes = picture(dtype="uint16")
     path = write_ortho(tmp_path / "a.tif", planes, transform=PLACE, crs=CRS, colours=COLOURS)
@@ -201,7 +214,7 @@ def hidden() -> np.ndarray:
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
-@pytest.mark.parametrize("how", ["alpha", "nodata", "inner mask", "nan", "black"])
+@pytest.mark.parametrize("how", ["alpha", "nodata", "nan", "black"])
 def test_what_holds_nothing_is_left_out(tmp_path, how):
     planes, mask, more = picture(), hidden(), {}
     colours: tuple[str, ...] = COLOURS
@@ -211,8 +224,6 @@ def test_what_holds_nothing_is_left_out(tmp_path, how):
         colours = (*COLOURS, "alpha")
     elif how == "nodata":
         planes[:, mask], more = 255, {"nodata": 255}
-    elif how == "inner mask":
-        more = {"inner_mask": ~mask}
     elif how == "nan":
         planes = np.where(mask, np.nan, planes).astype("float32")
     else:
@@ -223,6 +234,14 @@ def test_what_holds_nothing_is_left_out(tmp_path, how):
     read = read_area(mosaic, grid(), ["red"])
     np.testing.assert_allclose(read.values["red"], by_blocks(true, 20), rtol=1e-5)
     np.testing.assert_allclose(read.share, by_blocks((~mask).astype(float), 20), atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_mask_inside_is_refused_with_advice(tmp_path, count):
+    """The raster module does not read it, and without it the collar would count as ground."""
+    path = write_ortho(tmp_path / "a.tif", picture(count), transform=PLACE, crs=CRS, inner_mask=~hidden())
+    with pytest.raises(InvalidInput, match="rewrite it with an alpha band"):
+        open_orthomosaic(f"{path}@2024-05-01,bands={'+'.join(COLOURS[:count])}")
 
 
 def test_black_in_one_band_is_a_colour_not_a_hole(tmp_path):
@@ -338,7 +357,15 @@ def test_t39_tiles_that_were_never_written_are_no_ground(tmp_path):
     planes[0] = 0  # black in red is a colour, and must not be what tells
     profile = {"width": 256, "height": 256, "count": 3, "dtype": "uint8", "crs": CRS, "transform": PLACE}
     with rasterio.open(
-        path, "w", driver="GTiff", tiled=True, blockxsize=64, blockysize=64, compress="deflate", SPARSE_OK=True, **profile
+        path,
+        "w",
+        driver="GTiff",
+        tiled=True,
+        blockxsize=64,
+        blockysize=64,
+        compress="deflate",
+        SPARSE_OK=True,
+        **profile,
     ) as file:
         for band in (1, 2, 3):
             file.write(planes[band - 1, :128], band, window=((0, 128), (0, 256)))

@@ -53,7 +53,7 @@ def test_keys_tell_apart_what_was_asked_for() -> None:
     assert len({make_key(*p) for p in parts}) == len(parts)
 
 
-def test_every_flipped_bit_is_seen(tmp_path: Path) -> None:
+def test_r4_every_flipped_bit_is_seen(tmp_path: Path) -> None:
     """R4: 300 of 300 single-bit flips."""
     rng = random.Random(3)  # noqa: S311
     cache = BlockCache(tmp_path, 10_000_000)
@@ -88,7 +88,7 @@ def test_an_entry_under_another_name_is_not_taken(tmp_path: Path) -> None:
     assert cache.get(other) is None
 
 
-def test_killed_at_any_instant_no_entry_is_wrong(tmp_path: Path) -> None:
+def test_r5_killed_at_any_instant_no_entry_is_wrong(tmp_path: Path) -> None:
     """R5: 200 writers killed at random instants, four at a time over one folder."""
     script = """
         import hashlib, os, random, signal, sys, time
@@ -128,7 +128,7 @@ def test_killed_at_any_instant_no_entry_is_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("operation", ["open", "write", "fsync", "close"])
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EIO])
-def test_whichever_operation_fails_nothing_wrong_is_left(
+def test_r5_whichever_operation_fails_nothing_wrong_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, operation: str, fault: int
 ) -> None:
     """R5: the N-th call fails, for every N. The run goes on without the cache and says so once."""
@@ -177,7 +177,7 @@ def test_a_failed_rename_leaves_the_old_value(tmp_path: Path, monkeypatch: pytes
     assert not list(tmp_path.glob("??/*.partial"))
 
 
-def test_a_file_size_limit_of_the_system_is_got_over(tmp_path: Path) -> None:
+def test_r9_a_file_size_limit_of_the_system_is_got_over(tmp_path: Path) -> None:
     """R9: what a full disk does, by the limit of a process (EFBIG)."""
     script = (
         "import resource, signal, sys; from pathlib import Path\n"

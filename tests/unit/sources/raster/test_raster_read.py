@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from rasterio.enums import Resampling
 
@@ -143,13 +144,15 @@ def test_windows_of_any_place_and_size(tmp_path: Path) -> None:
     assert sum(r.provenance.bytes for r in reads) < 3 * path.stat().st_size  # tiles are shared
 
 
-def test_overviews_are_never_read(tmp_path: Path) -> None:
+def test_t38_overviews_are_never_read(tmp_path: Path) -> None:
     """T38: the numbers stay when the overviews go."""
     values = ints()
     for overviews in ("AUTO", "NONE"):
         path = write(tmp_path / f"{overviews}.tif", np.tile(values, (1, 4, 4)), driver="COG", overviews=overviews,
                      compress="DEFLATE", blocksize=128, overview_resampling=Resampling.average)  # fmt: skip
         np.testing.assert_array_equal(read(path).array, values[0][WINDOW])
+        profile = read_profile(str(path), "", Access(folders=(tmp_path,)))
+        assert profile.overviews == (() if overviews == "NONE" else ((300, 340), (150, 170), (75, 85)))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_nodata_of_the_catalogue_is_masked_besides_that_of_the_file(tmp_path: Pa
 
 
 @pytest.mark.parametrize("nodata", [0, 255, None])
-def test_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path, nodata: float | None) -> None:
+def test_t39_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path, nodata: float | None) -> None:
     """T39: what GDAL leaves out, it would read as zeros (or nodata); here it is neither."""
     path, values = tmp_path / "a.tif", ints(dtype="uint8") + 1
     with rasterio.open(
@@ -195,8 +198,35 @@ def test_a_sparse_file_is_missing_and_says_which_pixels_are_good(tmp_path: Path,
     assert read(path, (slice(0, 48), slice(0, 64))).status == "ok"
 
 
+@pytest.mark.parametrize(("bands", "driver"), [(1, "GTiff"), (3, "GTiff"), (3, "COG")])
+def test_a_mask_inside_the_file_is_not_passed_over(tmp_path: Path, bands: int, driver: str) -> None:
+    """A drone's picture with a mask of its own is refused with advice, never read as if all of it were ground."""
+    values = ints(bands, "uint8")
+    mask = np.full((ROWS, COLS), 255, np.uint8)
+    mask[:60] = 0
+    plain, path = tmp_path / "plain.tif", tmp_path / "a.tif"
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            plain, "w", driver="GTiff", width=COLS, height=ROWS, count=bands, dtype="uint8", transform=TRANSFORM,
+            crs="EPSG:32633", compress="DEFLATE",
+        ) as dataset,
+    ):  # fmt: skip
+        dataset.write(values)
+        dataset.write_mask(mask)
+    if driver == "COG":
+        rasterio.shutil.copy(plain, path, driver="COG", compress="JPEG")
+    else:
+        plain.rename(path)
+    with rasterio.open(path) as dataset:
+        assert (dataset.read_masks(1)[:60] == 0).mean() > 0.9  # GDAL sees the mask
+    found = read(path)
+    assert found.status == "missing"
+    assert "mask of its own" in found.reason
+
+
 @pytest.mark.parametrize("compress", ["NONE", "DEFLATE"])
-def test_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: str) -> None:
+def test_t39_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: str) -> None:
     """T39: GDAL, killed before it closes the file, leaves one that opens and reads as zeros."""
     script = textwrap.dedent(f"""
         import os, sys, numpy, rasterio, signal
@@ -214,7 +244,7 @@ def test_a_writer_that_was_killed_never_reads_as_ok(tmp_path: Path, compress: st
 
 
 @pytest.mark.parametrize("options", [{"compress": "DEFLATE"}, {"compress": "NONE"}, {"compress": "ZSTD"}], ids=str)
-def test_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_t39_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
     """T39, over all kinds of places: in the header, between and inside tiles."""
     whole = write(tmp_path / "a.tif", ints(), nodata=0, **options, **TILED).read_bytes()
     path, everything = tmp_path / "cut.tif", (slice(0, ROWS), slice(0, COLS))
@@ -225,7 +255,7 @@ def test_a_file_cut_off_anywhere_never_reads_as_ok(tmp_path: Path, options: dict
 
 
 @pytest.mark.parametrize("options", [{"compress": "DEFLATE"}, {"compress": "NONE"}, {"compress": "ZSTD"}], ids=str)
-def test_a_file_of_zeros_behind_its_header_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_t39_a_file_of_zeros_behind_its_header_never_reads_as_ok(tmp_path: Path, options: dict[str, Any]) -> None:
     """T39: what a file system may leave of a file after a loss of power."""
     path = write(tmp_path / "a.tif", ints(), **options, **TILED)
     whole = path.read_bytes()

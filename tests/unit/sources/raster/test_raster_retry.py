@@ -70,7 +70,7 @@ def test_jitter_is_full_and_bounded() -> None:
         assert 0.9 * bound < max(waits) <= bound
 
 
-def test_patience_ends_after_the_tries_and_within_the_wait() -> None:
+def test_r2_patience_ends_after_the_tries_and_within_the_wait() -> None:
     source = rng()
     for asked in (None, 0.0, 1.0, 70.0, 100.0):
         patience: Patience | None = Patience(attempts=5, wait_seconds=300)
@@ -107,7 +107,7 @@ def test_a_rate_is_kept_by_all_threads_together() -> None:
     assert sorted(granted) == pytest.approx([(91 + n) * 60 / 300 for n in range(200)])  # one after the other, no twice
 
 
-def test_a_rate_limited_client_is_not_refused() -> None:
+def test_r2_a_rate_limited_client_is_not_refused() -> None:
     """At steady state a service with the same budget never answers 429."""
     clock = FakeClock()
     limit = RateLimit(per_minute=60, burst=5, clock=clock)

@@ -124,7 +124,7 @@ BLOB = "https://account.blob.core.windows.net/container/a.tif"
 
 
 @pytest.mark.parametrize("skew_hours", [-48, 0, 48])
-def test_a_token_lives_by_the_servers_clock(skew_hours: int) -> None:
+def test_r10_a_token_lives_by_the_servers_clock(skew_hours: int) -> None:
     """R10: a machine whose clock is two days wrong neither uses dead tokens nor asks for one at each read."""
     clock = FakeClock()
     endpoint = Endpoint(clock.now() + dt.timedelta(hours=skew_hours))
