@@ -169,6 +169,9 @@ def judge_offset(
         return OffsetVerdict(verdict="untested" if only is None else "agrees", offset=only, detail=detail)
     fit = _fits(told, on_land, on_green)
     verdict: Verdict = "untested" if fit is None else "agrees" if fit else "disagrees"
+    if fit is False and only is None and not _too_dark(told, on_land):
+        # Too bright for every offset there is: a haze that the classification took for land, which says nothing of it.
+        verdict = "untested"
     return OffsetVerdict(verdict=verdict, offset=only, detail=detail)
 
 
@@ -176,10 +179,8 @@ def _fits(
     offsets: Mapping[str, float], land: Mapping[str, NDArray[np.float64]], green: Mapping[str, NDArray[np.float64]]
 ) -> bool | None:
     """Whether offsets may be true; None where the pixels cannot tell that they correct too little."""
-    for band, values in land.items():
-        shifted = values + offsets[band]
-        if np.mean(shifted < 0) > MAX_NEGATIVE or np.percentile(shifted, 1) < DARKEST:
-            return False
+    if _too_dark(offsets, land):
+        return False
     bright = [np.percentile(values + offsets[band], 1) for band, values in land.items()]
     if min(bright) <= BRIGHTEST_DARK:
         return True
@@ -188,6 +189,12 @@ def _fits(
     if len(bright) == len(DARK_BANDS) and bright[0] <= BRIGHTEST_GREY and bright[1] < GREY_RATIO * bright[0]:
         return False
     return None
+
+
+def _too_dark(offsets: Mapping[str, float], land: Mapping[str, NDArray[np.float64]]) -> bool:
+    """Whether offsets leave reflectance that no land has."""
+    shifted = [values + offsets[band] for band, values in land.items()]
+    return any(bool(np.mean(v < 0) > MAX_NEGATIVE or np.percentile(v, 1) < DARKEST) for v in shifted)
 
 
 def _clear_land(classes: NDArray[np.generic], valid: NDArray[np.bool_], *wanted: int) -> NDArray[np.bool_]:

@@ -59,7 +59,7 @@ def spec() -> WorldSpec:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("world") / "same", spec(), seed=3)
+    return build(tmp_path_factory.mktemp("world") / "same", spec(), seed=4)
 
 
 def knobs(**access: Any) -> Settings:

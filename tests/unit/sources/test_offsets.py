@@ -194,3 +194,10 @@ def test_without_classification_or_dark_bands_there_is_no_verdict() -> None:
     assert judge_offset({"red": 0.0}, dn, valid, None).verdict == "untested"
     assert judge_offset({"nir": 0.0}, {}, {}, np.full((SIDE, SIDE), 4)).verdict == "untested"
     assert judge_offset({"red": OFFSET}, dn, valid, np.full((SIDE, SIDE), 4)).verdict == "disagrees"
+
+
+@pytest.mark.parametrize("stated", [0.0, -0.1])
+def test_t2_haze_over_all_is_no_verdict(stated: float) -> None:
+    """Cloud that the classification took for vegetation is too bright for every offset, and says nothing of any."""
+    haze = {"blue": 0.24, "red": 0.25}
+    assert judge(dict.fromkeys(haze, stated), 0, reflectance=haze).verdict == "untested"
