@@ -36,8 +36,8 @@ COLLECTIONS = "sentinel-2-l2a,sentinel-1-rtc"
 
 
 def spec() -> WorldSpec:
-    """Two years of forest and fields with clear-cuts. Its scenes have every flaw but lying offset flags: a service that
-    keeps the products itself knows their offset, so it has no flag that could lie.
+    """Two years of forest and fields with clear-cuts. Its scenes have every flaw but lying offset flags and missing files:
+    a service that keeps the products itself knows their offset and has all their bands.
     """
     tiny = find_world("tiny")
     site = replace(tiny.sites[0], size=96, land={"poplar": 0.6, "wheat_maize": 0.4})
@@ -53,7 +53,7 @@ def spec() -> WorldSpec:
         events={"clear_cut": 3},
         history_days=400,
         pledged=6,
-        flaws=FlawRates(flag_lies_applied=0, flag_lies_not_applied=0),
+        flaws=FlawRates(flag_lies_applied=0, flag_lies_not_applied=0, missing_band=0),
     )
 
 

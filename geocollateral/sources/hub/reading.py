@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.assembly import Account, BandStack, SceneAxis, assemble
+from geocollateral.sources.borders import usable_backscatter
 from geocollateral.sources.hub.client import BrokenAnswer, HubClient, HubFault
 from geocollateral.sources.hub.deployments import Deployment
 from geocollateral.sources.hub.images import parse_image, split_planes
@@ -24,7 +25,7 @@ from geocollateral.sources.hub.requests import HubRequest, process_request, spli
 from geocollateral.sources.hub.scenes import PIXEL_M, Acquisition, acquisition_of, service_bands
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.raster.cache import BlockCache, cache_of
-from geocollateral.types import Block, ReadCost, ReadStatus
+from geocollateral.types import RADAR_BANDS, Block, ReadCost, ReadStatus
 
 LATTICE_TOLERANCE = 1e-6
 """Largest departure of a block from the lattice [pixels]."""
@@ -148,6 +149,8 @@ def gather(block: Block, bands: Sequence[str], plans: Sequence[ScenePlan], answe
             if told.status == "ok":
                 for part, answer in found:
                     _fill(stack.values[n], part, answer, band)
+                if band in RADAR_BANDS:
+                    _drop_border(stack.values[n])
             b = list(bands).index(band)
             stack.status[n] = told.status
             account.reason[n, b], account.transient[n, b], account.sha256[n, b] = (
@@ -238,6 +241,11 @@ def _fill(values: NDArray[np.generic], part: Part, answer: PartAnswer, band: str
         return
     target = values[part.rows, part.columns]
     target[answer.mask] = answer.planes[band][answer.mask].astype(target.dtype)
+
+
+def _drop_border(power: NDArray[np.generic]) -> None:
+    """Make the border of a radar scene, zeros and the noise beside them, no data. A window tells it within its margin."""
+    power[~usable_backscatter(power, np.isfinite(power))] = np.nan
 
 
 def _empty(count: int, geobox: GeoBox, facts: Mapping[str, Any]) -> BandStack:
