@@ -244,7 +244,7 @@ def _fill(values: NDArray[np.generic], part: Part, answer: PartAnswer, band: str
 
 
 def _drop_border(power: NDArray[np.generic]) -> None:
-    """Make the border of a radar scene, zeros and the noise beside them, no data. A window tells it within its margin."""
+    """Make the border of a radar scene, zeros and the noise beside them, no data; told within the window's margin."""
     power[~usable_backscatter(power, np.isfinite(power))] = np.nan
 
 
