@@ -103,7 +103,6 @@ class PgStac:
         """Schema, settings, collections and items."""
         import psycopg
         from pypgstac.db import PgstacDB
-        from pypgstac.load import Loader, Methods
         from pypgstac.migrate import Migrate
 
         place = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
@@ -111,16 +110,14 @@ class PgStac:
             connection.execute("CREATE EXTENSION postgis")
         with PgstacDB(dsn=place) as database:
             Migrate(database).run_migration()
-            loader = Loader(database)
-            for name, rows in (("collections", self._collections), ("items", self._items)):
-                path = self._folder / f"{name}.ndjson"
-                path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-                load = loader.load_collections if name == "collections" else loader.load_items
-                load(str(path), Methods.insert)
-        with psycopg.connect(place, autocommit=True) as connection:
+        with psycopg.connect(place, autocommit=True, options="-c search_path=pgstac,public") as connection:
+            for collection in self._collections:
+                connection.execute("SELECT create_collection(%s::jsonb)", (json.dumps(collection),))
+            for item in self._items:
+                connection.execute("SELECT create_item(%s::jsonb)", (json.dumps(item),))
             for name, value in COUNT.items():
                 connection.execute(
-                    "INSERT INTO pgstac.pgstac_settings (name, value) VALUES (%s, %s) "
+                    "INSERT INTO pgstac_settings (name, value) VALUES (%s, %s) "
                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (name, value),
                 )
