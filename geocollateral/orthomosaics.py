@@ -28,7 +28,7 @@ from geocollateral.errors import InvalidInput
 from geocollateral.observe import cube, indices, masks, zonal
 from geocollateral.observe.plan import Plan, is_radar
 from geocollateral.observe.shift import STEPS, cannot_tell, combine_shifts, measure_shift, pad_cells
-from geocollateral.sources.ortho import Orthomosaic, count_pixels, open_orthomosaic, read_area
+from geocollateral.sources.orthos.mosaic import Orthomosaic, count_pixels, open_orthomosaic, read_area
 from geocollateral.types import SERIES_COLUMNS, Block, Chip, IntakeNote, OrthoRecord, Shift, Source
 
 SHIFT_BANDS = ("red", "green", "blue", "nir")

@@ -31,11 +31,11 @@ from shapely.geometry import Polygon
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.assembly import BandStack, SceneAxis, assemble
-from geocollateral.sources.declared import BackscatterUnits, BandVariable, Declaration
-from geocollateral.sources.files import READ_FAULTS, ChunkMap, hash_files, map_chunks, open_dataset
-from geocollateral.sources.grid import Window, footprint, replication, window_of
-from geocollateral.sources.items import build_items
-from geocollateral.sources.layout import CubePart, Layout, Scenes, describe, standard_dims
+from geocollateral.sources.cubes.declared import BackscatterUnits, BandVariable, Declaration
+from geocollateral.sources.cubes.files import READ_FAULTS, ChunkMap, hash_files, map_chunks, open_dataset
+from geocollateral.sources.cubes.grid import Window, footprint, replication, window_of
+from geocollateral.sources.cubes.items import build_items
+from geocollateral.sources.cubes.layout import CubePart, Layout, Scenes, describe, standard_dims
 from geocollateral.sources.schemes import SOURCES, SourceRequest, parse_options
 from geocollateral.types import Block, Params, Period, Source, SourceInfo
 

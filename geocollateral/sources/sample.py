@@ -13,8 +13,8 @@ from pathlib import Path
 
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput
 from geocollateral.sources.cube import CubeSource
-from geocollateral.sources.declared import Declaration
-from geocollateral.sources.layout import CubePart
+from geocollateral.sources.cubes.declared import Declaration
+from geocollateral.sources.cubes.layout import CubePart
 from geocollateral.sources.schemes import SOURCES, SourceRequest, parse_options
 from geocollateral.types import Params, Source
 

@@ -13,11 +13,14 @@ from pydantic import Field
 
 from geocollateral.errors import GeocollateralError, IncompleteSearch, MissingInput
 from geocollateral.sources.bounds import Box, meet, split_bounds
-from geocollateral.sources.documents import DocumentClient
-from geocollateral.sources.duplicates import drop_duplicates, drop_twins
-from geocollateral.sources.instants import is_within
-from geocollateral.sources.raster.access import Access
-from geocollateral.sources.scenes import (
+from geocollateral.sources.catalogue.api import ApiCatalogue
+from geocollateral.sources.catalogue.documents import DocumentClient
+from geocollateral.sources.catalogue.duplicates import drop_duplicates, drop_twins
+from geocollateral.sources.catalogue.instants import is_within
+from geocollateral.sources.catalogue.parquet import ParquetCatalogue
+from geocollateral.sources.catalogue.plan import plan_reads
+from geocollateral.sources.catalogue.read import read_block
+from geocollateral.sources.catalogue.scenes import (
     AssetGrid,
     RefusedItem,
     canonical_item,
@@ -25,11 +28,8 @@ from geocollateral.sources.scenes import (
     lacks_grid,
     with_grid,
 )
-from geocollateral.sources.stac_api import ApiCatalogue
-from geocollateral.sources.stac_parquet import ParquetCatalogue
-from geocollateral.sources.stac_plan import plan_reads
-from geocollateral.sources.stac_read import read_block
-from geocollateral.sources.stac_static import StaticCatalogue
+from geocollateral.sources.catalogue.static import StaticCatalogue
+from geocollateral.sources.raster.access import Access
 from geocollateral.types import RADAR_BANDS, Block, Found, Params, Period, ReadCost, SourceInfo
 
 HEADER_THREADS = 16

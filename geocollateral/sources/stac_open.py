@@ -13,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
-from geocollateral.sources.catalogs import COPERNICUS, LICENCE, SERVICES, CatalogService
-from geocollateral.sources.documents import DocumentClient
+from geocollateral.sources.catalogue.api import ApiCatalogue, require_collections
+from geocollateral.sources.catalogue.documents import DocumentClient
+from geocollateral.sources.catalogue.parquet import ParquetCatalogue
+from geocollateral.sources.catalogue.services import COPERNICUS, LICENCE, SERVICES, CatalogService
+from geocollateral.sources.catalogue.static import StaticCatalogue
 from geocollateral.sources.raster.access import Access, AccessParams
 from geocollateral.sources.raster.address import origin_of
 from geocollateral.sources.schemes import CHECKS, SOURCES, SourceRequest, parse_options
 from geocollateral.sources.stac import StacOptions, StacSource
-from geocollateral.sources.stac_api import ApiCatalogue, require_collections
-from geocollateral.sources.stac_parquet import ParquetCatalogue
-from geocollateral.sources.stac_static import StaticCatalogue
 from geocollateral.types import Source, SourceCheck
 
 REVISIT_DAYS = 5.0

@@ -39,8 +39,8 @@ from geocollateral.errors import BrokenData, IncompleteSearch, InvalidInput, Mis
 from geocollateral.simulate import build
 from geocollateral.sources import check_source, open_source
 from geocollateral.sources.borders import NOISE_PIXELS
-from geocollateral.sources.catalogs import SERVICES
-from geocollateral.sources.duplicates import SUPERSEDES
+from geocollateral.sources.catalogue.duplicates import SUPERSEDES
+from geocollateral.sources.catalogue.services import SERVICES
 from geocollateral.sources.schemes import SourceRequest
 from geocollateral.sources.stac import StacSource
 from geocollateral.sources.stac_open import open_service
@@ -145,7 +145,7 @@ def test_t1_an_offset_that_nobody_tells_is_not_guessed(tmp_path: Path) -> None:
 @pytest.mark.sample
 def test_t2_real_scenes_are_judged_right() -> None:
     """140 scenes of a Romanian forest: as they are, told to carry an offset they lack, and carrying one they deny."""
-    from geocollateral.sources.offsets import judge_offset
+    from geocollateral.sources.catalogue.offsets import judge_offset
 
     source = open_source("sample:romania")
     items = source.search(EVERYWHERE, EVER)

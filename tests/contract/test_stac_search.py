@@ -14,9 +14,9 @@ from servers.pages import Pages
 
 from geocollateral.errors import IncompleteSearch, InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.sources import check_source, open_source
-from geocollateral.sources.documents import DocumentClient
+from geocollateral.sources.catalogue.api import ApiCatalogue
+from geocollateral.sources.catalogue.documents import DocumentClient
 from geocollateral.sources.raster.access import Access, AccessParams
-from geocollateral.sources.stac_api import ApiCatalogue
 from geocollateral.types import Period
 
 BOX = ((10.0, 50.0, 11.0, 51.0),)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.bounds import footprint_boxes, meet, split_bounds
-from geocollateral.sources.instants import (
+from geocollateral.sources.catalogue.instants import (
     MARGIN,
     interval_text,
     is_within,

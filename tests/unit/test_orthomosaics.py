@@ -13,7 +13,7 @@ from orthomosaic_files import write_ortho
 from shapely import box
 
 from geocollateral import orthomosaics
-from geocollateral.sources.ortho import Orthomosaic, open_orthomosaic
+from geocollateral.sources.orthos.mosaic import Orthomosaic, open_orthomosaic
 
 CRS = "EPSG:32633"
 WINDOW = GeoBox((8, 10), Affine(10, 0, 500_000, 0, -10, 5_000_000), CRS)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import mapping
 
-from geocollateral.sources.duplicates import SUPERSEDES, drop_duplicates, drop_twins
+from geocollateral.sources.catalogue.duplicates import SUPERSEDES, drop_duplicates, drop_twins
 
 TILE = shapely.box(10, 50, 11, 51)
 WEST, EAST = shapely.box(10, 50, 10.6, 51), shapely.box(10.5, 50, 11, 51)

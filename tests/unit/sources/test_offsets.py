@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from geocollateral.sources.offsets import (
+from geocollateral.sources.catalogue.offsets import (
     MIN_PIXELS,
     OFFSET,
     SCALE,

@@ -16,8 +16,9 @@ from orthomosaic_files import write_ortho
 from rasterio.enums import Resampling
 
 from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
-from geocollateral.sources import area_average, ortho
-from geocollateral.sources.ortho import open_orthomosaic, parse_spec, read_area
+from geocollateral.sources.orthos import area_average
+from geocollateral.sources.orthos import mosaic as ortho
+from geocollateral.sources.orthos.mosaic import open_orthomosaic, parse_spec, read_area
 
 CRS = "EPSG:32633"
 PLACE = Affine(0.5, 0, 500_000, 0, -0.5, 5_000_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from geocollateral.errors import InvalidInput
-from geocollateral.sources.ortho_bands import find_bands, parse_bands
+from geocollateral.sources.orthos.bands import find_bands, parse_bands
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from servers.catalogue import COMMON, SIZE, Layout, Scene, sentinel2_item
 
-from geocollateral.sources.orbits import KNOWN_PLATFORMS, orbit_label, relative_orbit_of, tile_of
-from geocollateral.sources.scenes import (
+from geocollateral.sources.catalogue.orbits import KNOWN_PLATFORMS, orbit_label, relative_orbit_of, tile_of
+from geocollateral.sources.catalogue.scenes import (
     KEY,
     REFUSED,
     UNKNOWN_PLATFORM,

@@ -15,12 +15,12 @@ from odc.geo.geobox import GeoBox
 
 from geocollateral.sources.assembly import Account, BandStack, SceneAxis, assemble
 from geocollateral.sources.borders import REACH_PIXELS, usable_backscatter
-from geocollateral.sources.duplicates import sensing_instant_of
-from geocollateral.sources.offsets import DARK_BANDS, OffsetVerdict, judge_offset
-from geocollateral.sources.orbits import direction_of, orbit_label, relative_orbit_of
+from geocollateral.sources.catalogue.duplicates import sensing_instant_of
+from geocollateral.sources.catalogue.offsets import DARK_BANDS, OffsetVerdict, judge_offset
+from geocollateral.sources.catalogue.orbits import direction_of, orbit_label, relative_orbit_of
+from geocollateral.sources.catalogue.plan import Key, Placement, ReadPlan, frame_of, plan_reads
+from geocollateral.sources.catalogue.scenes import EVIDENCE
 from geocollateral.sources.raster.request import RasterRead, WindowRequest
-from geocollateral.sources.scenes import EVIDENCE
-from geocollateral.sources.stac_plan import Key, Placement, ReadPlan, frame_of, plan_reads
 from geocollateral.types import OPTICAL_BANDS, RADAR_BANDS, Block
 
 if TYPE_CHECKING:

@@ -18,10 +18,9 @@ import pystac
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.bounds import Box, footprint_boxes, split_bounds
-from geocollateral.sources.catalogs import RADAR_GEOMETRY_ADVICE
-from geocollateral.sources.instants import sensing_instant
-from geocollateral.sources.offsets import SCALE, candidate_offset
-from geocollateral.sources.orbits import (
+from geocollateral.sources.catalogue.instants import sensing_instant
+from geocollateral.sources.catalogue.offsets import SCALE, candidate_offset
+from geocollateral.sources.catalogue.orbits import (
     constellation_of,
     direction_of,
     is_unknown,
@@ -29,6 +28,7 @@ from geocollateral.sources.orbits import (
     relative_orbit_of,
     tile_of,
 )
+from geocollateral.sources.catalogue.services import RADAR_GEOMETRY_ADVICE
 from geocollateral.types import BANDS, OPTICAL_BANDS, RADAR_BANDS, SENTINEL2_BANDS
 
 EARTH_SEARCH_BANDS: Mapping[str, str] = {

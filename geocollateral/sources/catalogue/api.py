@@ -15,9 +15,9 @@ from urllib.parse import urlencode, urljoin
 
 from geocollateral.errors import IncompleteSearch, InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.sources.bounds import Box
-from geocollateral.sources.documents import DocumentClient, NoAnswer
-from geocollateral.sources.duplicates import drop_twins
-from geocollateral.sources.instants import interval_text
+from geocollateral.sources.catalogue.documents import DocumentClient, NoAnswer
+from geocollateral.sources.catalogue.duplicates import drop_twins
+from geocollateral.sources.catalogue.instants import interval_text
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import redact
 from geocollateral.types import Period

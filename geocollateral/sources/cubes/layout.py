@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
 
 from geocollateral.errors import GeocollateralError, InvalidInput
-from geocollateral.sources.declared import BandVariable, Declaration, describe_variable, find_bands
-from geocollateral.sources.grid import Grid, crs_name, grid_from_centres, parse_crs
+from geocollateral.sources.cubes.declared import BandVariable, Declaration, describe_variable, find_bands
+from geocollateral.sources.cubes.grid import Grid, crs_name, grid_from_centres, parse_crs
 from geocollateral.types import BANDS, SENTINEL1_BANDS, SENTINEL2_BANDS
 
 DIMS = ("time", "y", "x")

@@ -12,9 +12,9 @@ from typing import Any
 
 from geocollateral.errors import BrokenData, MissingInput
 from geocollateral.sources.bounds import Box
-from geocollateral.sources.instants import search_interval
+from geocollateral.sources.catalogue.instants import search_interval
+from geocollateral.sources.catalogue.static import with_absolute_assets
 from geocollateral.sources.raster.access import Access
-from geocollateral.sources.stac_static import with_absolute_assets
 from geocollateral.types import Period
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 import pystac
 
-from geocollateral.sources.declared import BandVariable
-from geocollateral.sources.grid import footprint
-from geocollateral.sources.layout import Layout
+from geocollateral.sources.cubes.declared import BandVariable
+from geocollateral.sources.cubes.grid import footprint
+from geocollateral.sources.cubes.layout import Layout
 
 DECIMALS = 7
 """Of the outlines of items: about a centimetre."""

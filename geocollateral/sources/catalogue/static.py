@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from geocollateral.errors import BrokenData, IncompleteSearch, InvalidInput, MissingInput, ServiceUnavailable
-from geocollateral.sources.documents import parse_object
+from geocollateral.sources.catalogue.documents import parse_object
 from geocollateral.sources.raster.access import Access
 from geocollateral.sources.raster.address import RefusedAddress, redact
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock

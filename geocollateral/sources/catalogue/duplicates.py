@@ -22,9 +22,9 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
-from geocollateral.sources.instants import parse_instant, sensing_instant
-from geocollateral.sources.offsets import FOREIGN_BASELINE, parse_baseline
-from geocollateral.sources.orbits import direction_of, platform_of, relative_orbit_of, tile_of
+from geocollateral.sources.catalogue.instants import parse_instant, sensing_instant
+from geocollateral.sources.catalogue.offsets import FOREIGN_BASELINE, parse_baseline
+from geocollateral.sources.catalogue.orbits import direction_of, platform_of, relative_orbit_of, tile_of
 
 SLICE_SECONDS = 10
 """Radar scenes of one platform and orbit no further apart are one look: the next slice of a pass starts 25 seconds

@@ -17,10 +17,10 @@ from odc.geo.geobox import GeoBox
 
 from geocollateral.errors import BrokenData
 from geocollateral.sources.borders import REACH_PIXELS
-from geocollateral.sources.duplicates import sensing_instant_of
-from geocollateral.sources.offsets import DARK_BANDS
+from geocollateral.sources.catalogue.duplicates import sensing_instant_of
+from geocollateral.sources.catalogue.offsets import DARK_BANDS
+from geocollateral.sources.catalogue.scenes import KEY, NATIVE_M, REFUSED
 from geocollateral.sources.raster.request import Expected, WindowRequest
-from geocollateral.sources.scenes import KEY, NATIVE_M, REFUSED
 from geocollateral.types import OPTICAL_BANDS, RADAR_BANDS, Block
 
 TOLERANCE = 1e-3
