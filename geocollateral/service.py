@@ -28,7 +28,7 @@ from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_bands, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
-from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.errors import InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.intake import read_parcels
 from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
@@ -520,8 +520,24 @@ def _require_indices(tasks: Sequence[BlockTask], items: Sequence[pystac.Item], n
         )
 
 
+def _require_reads(results: Sequence[BlockResult]) -> None:
+    """That something was read at all: what no service gave is no cloud."""
+    scenes = [scene for result in results for scene in result.scenes]
+    if any(status in {"ok", "outside"} for scene in scenes for status in scene["bands"].values()):
+        return
+    reasons = [str(reason) for scene in scenes for reason in scene.get("reasons", {}).values()]
+    transient = any(scene.get("transient") for scene in scenes)
+    kind = ServiceUnavailable if transient else MissingInput
+    first = reasons[0] if reasons else "no reason given"
+    raise kind(
+        f"Not one band of {len(scenes)} scenes could be read. The first: {first}."
+        + (" Run the same command again later." if transient else " Check the source and what it may reach.")
+    )
+
+
 def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item]) -> None:
     if all(result.series.empty for result in results):
+        _require_reads(results)
         first, last = items[0].datetime, items[-1].datetime
         raise MissingInput(
             f"No clear look: {len(items)} scenes from {first:%Y-%m-%d} to {last:%Y-%m-%d} were read, and every parcel "

@@ -23,6 +23,7 @@ from servers.sentinelhub import SentinelHubServer
 
 from geocollateral import service
 from geocollateral.config import Settings
+from geocollateral.errors import MissingInput
 from geocollateral.simulate import WorldSpec, build, find_world
 from geocollateral.simulate.worlds import FlawRates
 from geocollateral.sources import open_source
@@ -251,3 +252,10 @@ def test_statistical_mode_gives_series_and_no_judgement(
     assert len(clear) > 100
     assert (clear["mean"] - clear["mean_told"]).abs().quantile(0.99) <= STATISTICAL_TOLERANCE
     assert not found.changes.empty
+
+
+def test_nothing_that_can_be_read_is_no_cloud(world: Path, tmp_path: Path) -> None:
+    """Files on a host that is not allowed: the run says so, and asks no one."""
+    write_static(world, tmp_path / "catalogue", "https://elsewhere.example")
+    with pytest.raises(MissingInput, match=r"Not one band of \d+ scenes could be read.*refused"):
+        assess(world, str(tmp_path / "catalogue" / "items.json"), knobs())
