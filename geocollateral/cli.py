@@ -23,8 +23,8 @@ EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
 app = typer.Typer(
     name="geocollateral",
     help="Satellite due diligence and monitoring of loan collateral.",
-    epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable, "
-    "6 broken data.",
+    epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable "
+    "or run incomplete, 6 broken data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

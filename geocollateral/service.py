@@ -247,7 +247,7 @@ LINK_BYTES_PER_SECOND = 5e6
 REQUEST_SECONDS = 0.15
 """What one request is taken to wait for."""
 PIXELS_PER_SECOND = 2e6
-"""Scene x band x pixel decoded, masked and monitored per core; measured on the sample imagery."""
+"""Scene x band x pixel read and monitored per core: the order of what one block of the simulated world `dev` showed."""
 
 
 def _minutes(cost: ReadCost, settings: Settings) -> float:
