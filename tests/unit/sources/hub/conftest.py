@@ -9,7 +9,7 @@ from typing import Any
 
 import pystac
 import pytest
-from servers.fake_clock import FakeClock
+from servers.clock import FakeClock
 from servers.hub_blocks import EVER, QUICK, Opener
 from servers.sentinelhub import SentinelHubServer
 from servers.small_catalogue import bounds_of_tiles, build_catalogue

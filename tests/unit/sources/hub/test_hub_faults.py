@@ -144,7 +144,7 @@ def test_r2_tries_and_waits_are_bounded(hub: SentinelHubServer, opened: Opener, 
         assert (got["status"] != "ok").all()
         assert got["transient"].all()
         assert len(hub.requests("process")) == 2 * 5, fault
-        assert source.clock.monotonic() - 1000 < 300
+        assert source.clock.monotonic() < 300
 
 
 def test_r2_wait_longer_than_allowed_is_not_waited(hub: SentinelHubServer, opened: Opener, one: Any) -> None:
@@ -153,7 +153,7 @@ def test_r2_wait_longer_than_allowed_is_not_waited(hub: SentinelHubServer, opene
     got = source.read(one, ["red"])
     assert (got["status"] == "missing").all()
     assert len(hub.requests("process")) == 2
-    assert source.clock.monotonic() - 1000 < 1.0
+    assert source.clock.monotonic() < 1.0
 
 
 def test_r2_other_refusals_are_not_repeated(hub: SentinelHubServer, opened: Opener, one: Any) -> None:
