@@ -54,6 +54,7 @@ from geocollateral.types import (
     ReadCost,
     Source,
     SourceInfo,
+    bounds_of,
 )
 from geocollateral.valuation import UnitValue, parse_unit_values, value_of
 
@@ -441,20 +442,6 @@ def _refusals(refused: Sequence[str]) -> list[IntakeNote]:
         return []
     message = f"{len(refused)} scenes that were found cannot be read. The first: {refused[0]}"
     return [IntakeNote(kind="warning", parcel_id=None, message=message)]
-
-
-def bounds_of(parcels: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
-    """Smallest west, south, east, north that holds all parcels [degrees]; west > east where it crosses 180 degrees."""
-    boxes = parcels.geometry.explode().bounds
-    spans = sorted(zip(boxes["minx"].tolist(), boxes["maxx"].tolist(), strict=True))
-    # The bounds leave out the widest gap between parcels on the circle of longitudes.
-    reach, widest, after = spans[0][1], (spans[0][0] + 360.0 - max(e for _, e in spans)), spans[0][0]
-    for start, end in spans[1:]:
-        if start - reach > widest:
-            widest, after = start - reach, start
-        reach = max(reach, end)
-    before = max((end for start, end in spans if start < after), default=reach)
-    return float(after), float(boxes["miny"].min()), float(before), float(boxes["maxy"].max())
 
 
 def _day_of(span: Period, as_of: dt.date | str | None, items: Sequence[pystac.Item], *, alive: bool) -> dt.date:

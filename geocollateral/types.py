@@ -657,3 +657,17 @@ def require_parcels(parcels: gpd.GeoDataFrame, *columns: str) -> gpd.GeoDataFram
     if lacking:
         raise BrokenData(f"parcels lack columns {lacking}")
     return parcels
+
+
+def bounds_of(parcels: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    """Smallest west, south, east, north that holds all parcels [degrees]; west > east where it crosses 180 degrees."""
+    boxes = parcels.geometry.explode().bounds
+    spans = sorted(zip(boxes["minx"].tolist(), boxes["maxx"].tolist(), strict=True))
+    # The bounds leave out the widest gap between parcels on the circle of longitudes.
+    reach, widest, after = spans[0][1], (spans[0][0] + 360.0 - max(e for _, e in spans)), spans[0][0]
+    for start, end in spans[1:]:
+        if start - reach > widest:
+            widest, after = start - reach, start
+        reach = max(reach, end)
+    before = max((end for start, end in spans if start < after), default=reach)
+    return float(after), float(boxes["miny"].min()), float(before), float(boxes["maxy"].max())

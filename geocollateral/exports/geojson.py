@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
 from geocollateral.exports.json_values import json_value, to_json
-from geocollateral.types import PARCEL_COLUMNS, require_parcels
+from geocollateral.types import PARCEL_COLUMNS, bounds_of, require_parcels
 
 DECIMALS = 7
 """Of a coordinate [degrees]: about 1 cm on the ground."""
@@ -50,7 +50,7 @@ def parcels_geojson(parcels: gpd.GeoDataFrame) -> bytes:
         }
         for parcel_id, geometry, row in zip(parcels.index, parcels.geometry, _rows(parcels, columns), strict=True)
     ]
-    bounds = [round(float(v), DECIMALS) for v in parcels.total_bounds]
+    bounds = [round(float(v), DECIMALS) for v in bounds_of(parcels)]
     return to_json({"type": "FeatureCollection", "bbox": bounds, "features": features})
 
 

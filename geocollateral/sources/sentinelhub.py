@@ -33,7 +33,7 @@ from geocollateral.sources.hub.scenes import build_items, lattice
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.sources.raster.clock import SYSTEM_CLOCK, Clock
 from geocollateral.sources.schemes import CHECKS, SOURCES, SourceRequest, parse_options
-from geocollateral.types import Block, Period, ReadCost, Source, SourceCheck, SourceInfo
+from geocollateral.types import Block, Period, ReadCost, Source, SourceCheck, SourceInfo, bounds_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -118,7 +118,7 @@ class SentinelHubSource:
         clear_classes: Sequence[int] = statistics.CLEAR_CLASSES,
     ) -> pd.DataFrame:
         """Series of parcels by the Statistical API; see `geocollateral.types.ParcelStatistics`."""
-        found = self.search(tuple(parcels.total_bounds), period)
+        found = self.search(bounds_of(parcels), period)
         scenes = [item for item in found if item.properties["constellation"] == "sentinel-2"]
         return statistics.parcel_series(
             self.client(), reading.open_cache(self.access), parcels, formulas, scenes, tuple(clear_classes)

@@ -12,7 +12,7 @@ from shapely import MultiPolygon, box
 from shapely.geometry.base import BaseGeometry
 
 from geocollateral.intake.geometry import geodesic_area, parse_shape
-from geocollateral.service import bounds_of
+from geocollateral.types import bounds_of
 
 
 def frame(*shapes: BaseGeometry) -> gpd.GeoDataFrame:
