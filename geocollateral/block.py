@@ -1,14 +1,13 @@
 """One block, all its dates, in one task: from digital numbers to judged parcels.
 
-Written once, top to bottom; only this file and `service` know the order of the stages. Everything returned is small:
-tables by parcel, and the year of loss of the pixels for the map.
+Written once, top to bottom; only this file, `observed` and `service` know the order of the stages. Everything returned
+is small: tables by parcel, and the year of loss of the pixels for the map.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,27 +15,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
-from shapely.geometry.base import BaseGeometry
 
 from geocollateral.assets import ASSETS, Asset
 from geocollateral.change import default_params, monitor
 from geocollateral.config import Settings
-from geocollateral.observe import cube, indices, looks, masks, speckle, zonal
+from geocollateral.observe import indices, zonal
+from geocollateral.observed import Observed, Part, observe, optical_bands
 from geocollateral.types import (
     CHANGE_COLUMNS,
     CHANGE_STATUSES,
-    OBSERVATION_STATUSES,
-    OPTICAL_BANDS,
     RADAR_BANDS,
-    SENSOR_PROPERTY,
-    SERIES_COLUMNS,
     Block,
     Event,
     Hit,
     Judgement,
     ParcelEvidence,
     PixelChange,
+    RadarEvidence,
     Source,
 )
 
@@ -50,21 +45,33 @@ PIXELS_AT_ONCE = 4096
 class BlockTask:
     """All one task needs; pickles."""
 
-    block: Block
-    grid: GeoBox
-    geometries: Mapping[str, BaseGeometry]
-    """In the CRS of the grid."""
+    optical: Part | None
+    radar: tuple[Part, ...]
+    """Windows of radar lattices around the same parcels; at least one part there is."""
     attributes: Mapping[str, Mapping[str, Any]]
     asset_classes: frozenset[str]
     """Of the whole project, so that every block reads the same bands and the count of observations adds up."""
-    offered: frozenset[str]
-    """Bands that any scene of this kind has in the whole project, for the same reason."""
     visible_fraction: Mapping[str, float]
-    radar: bool
-    """Whether the scenes hold backscatter only."""
     source: Source
     settings: Settings
     as_of: dt.date
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The optical part, where there is one, and the radar parts."""
+        return self.radar if self.optical is None else (self.optical, *self.radar)
+
+    @property
+    def block(self) -> Block:
+        """Window the parcels are judged on."""
+        return self.parts[0].block
+
+    def bands(self, part: Part) -> list[str]:
+        """Bands that are read for a part."""
+        wanted = wanted_indices(self.asset_classes, part.offered)
+        if part is not self.optical:
+            return wanted
+        return optical_bands(wanted, wanted_bands(self.asset_classes), part.offered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,57 +84,40 @@ class BlockResult:
     judgements: Mapping[str, Judgement]
     hits: tuple[Hit, ...]
     scenes: tuple[Mapping[str, Any], ...]
-    indices: tuple[str, ...]
-    """Indices the bands of the source allow."""
     lost_pixels: NDArray[np.int64]
     """Shape (pixel, 3): row and column in the grid, year of loss."""
 
 
 def assess_block(task: BlockTask) -> BlockResult:
     """Read a block once and judge every parcel in it."""
-    settings = task.settings
-    wanted = wanted_indices(task.asset_classes, task.offered)
-    numbers = task.source.read(task.block, wanted_bands(wanted, task.offered))
-    cover = zonal.coverage(task.geometries, task.block.geobox)
-    physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
-    scene_ids = numbers["scene_id"].values.tolist()
-    days = looks.look_days(numbers["time"].values, looks.longitude_of(task.block.geobox))
-    clear = _clear(numbers, physical, cover, settings)
-    bands = physical[[name for name in OPTICAL_BANDS if name in physical]].assign_coords(time=physical["time"])
-    # One look per day before anything is compared in time: parts and twins of one overpass are one witness.
-    seen = looks.fuse_days(bands, clear, scene_ids, days)
-    hidden = _hidden(seen, settings)
-    for look, members in enumerate(seen.scenes_of):
-        clear[members] &= ~hidden[look]
-    scenes = _account(numbers, physical, clear, cover, sorted(task.offered & set(numbers["band"].values)))
+    return judge_block(task, observe_block(task))
 
-    optical = [name for name in wanted if name not in RADAR_BANDS]
-    radar = [name for name in wanted if name in RADAR_BANDS]
-    tables = []
-    visible = seen.clear & ~hidden
-    found = indices.compute_indices(seen.values, optical)
-    statistics: xr.Dataset | None = None
-    if optical:
-        statistics = zonal.zonal_statistics(found, visible, cover)
-        sensor = str(task.block.items[0].properties.get(SENSOR_PROPERTY, "sentinel-2"))
-        tables.append(zonal.series_table(statistics, seen.scene_ids, sensor))
-    if radar:
-        tables += _radar_tables(numbers, radar, cover, days)
 
-    judged = _judged_classes(task, optical)
-    pixels = {name: _pixel_changes(found, visible, ASSETS[name], settings) for name in judged}
+def observe_block(task: BlockTask) -> Observed:
+    """All looks at the parcels of a block."""
+    wanted = [] if task.optical is None else wanted_indices(task.asset_classes, task.optical.offered)
+    return observe(task.optical, task.radar, wanted, wanted_bands(task.asset_classes), task.source, task.settings)
+
+
+def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
+    """Monitor and judge every parcel of a block on the looks there are."""
+    settings, cover = task.settings, seen.cover
+    tables = [table for table in (seen.found, seen.optical) if table is not None]
+    offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
-    changes, baselines = ([], []) if statistics is None else monitor_parcels(statistics, classes, settings)
+    judged = _judged_classes(classes.values(), offered)
+    pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
+    changes, baselines = ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
     for position, parcel_id in enumerate(cover.parcel_ids):
         asset_class = classes[parcel_id]
-        if statistics is None or asset_class not in pixels:
-            judgements[parcel_id] = _no_judgement(asset_class, optical)
+        if asset_class not in pixels:
+            judgements[parcel_id] = _no_judgement(asset_class, offered)
             continue
         asset = ASSETS[asset_class]
-        evidence = _evidence(task, cover, statistics, position, pixels[asset_class])
+        evidence = evidence_of(task, seen, position, pixels[asset_class])
         params = getattr(settings, asset.name)
         judgement = asset.judge(evidence, params)
         judgements[parcel_id] = judgement
@@ -135,13 +125,12 @@ def assess_block(task: BlockTask) -> BlockResult:
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
         lost += [_lost_pixels(evidence, event) for event in judgement.events]
     return BlockResult(
-        series=_concat(tables, SERIES_COLUMNS),
+        series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),
         baselines=_concat(baselines, ("parcel_id", "index", "time", "expected", "spread", "informative")),
         judgements=judgements,
         hits=tuple(hits),
-        scenes=scenes,
-        indices=tuple(wanted),
+        scenes=seen.scenes,
         lost_pixels=np.concatenate([*lost, np.zeros((0, 3), np.int64)]),
     )
 
@@ -154,133 +143,15 @@ def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> 
     return [name for name in unique if set(indices.bands_of(name, offered)) <= set(offered)]
 
 
-def wanted_bands(wanted: Sequence[str], offered: Collection[str]) -> list[str]:
-    """Bands the indices need, and those the masks look at."""
-    bands = {band for name in wanted for band in indices.bands_of(name, offered)}
-    masks_need = {"scl", "blue", "red"} & set(offered) if bands - set(RADAR_BANDS) else set()
-    return sorted(bands | masks_need)
+def wanted_bands(asset_classes: Collection[str]) -> list[str]:
+    """Bands that asset classes of a project judge by themselves, beside those of their indices."""
+    return sorted({band for c in set(asset_classes) & set(ASSETS) for band in ASSETS[c].bands})
 
 
-def _radar_tables(
-    numbers: xr.Dataset, bands: Sequence[str], cover: zonal.Coverage, days: NDArray[np.datetime64]
-) -> list[pd.DataFrame]:
-    """Series of backscatter, one sensor per relative orbit: seen from two sides the same ground is not the same.
-
-    The mean is that of the power as measured [dB of the mean, not mean of dB]; the quantiles are of the power with its
-    speckle smoothed in time, or they would tell of speckle only.
-    """
-    tables = []
-    orbits = numbers["orbit"].values
-    held = np.logical_or.reduce([(numbers["status"].sel(band=band) == "ok").values for band in bands])
-    for orbit in sorted(set(orbits[held].tolist())):
-        at = np.flatnonzero(held & (orbits == orbit))
-        plane = cube.to_physical(numbers[[*bands, "status", "scale", "offset"]].isel(time=at))
-        raw = indices.compute_indices(cube.take_pixels(plane, cover.pixels), bands)
-        calm = plane.copy(data={band: speckle.smooth_in_time(plane[band].values) for band in bands})
-        smooth = indices.compute_indices(cube.take_pixels(calm, cover.pixels), bands)
-        scene_ids = numbers["scene_id"].values[at].tolist()
-        every = np.ones((len(at), len(cover.pixels)), bool)
-        measured, quiet = (looks.fuse_days(power, every, scene_ids, days[at]) for power in (raw, smooth))
-        statistics = zonal.zonal_statistics(measured.values, measured.clear, cover)
-        spread = zonal.zonal_statistics(quiet.values, quiet.clear, cover)
-        statistics = statistics.assign({name: spread[name] for name in ("p10", "p50", "p90")})
-        sensor = f"sentinel-1 {orbit}" if orbit else "sentinel-1"
-        tables.append(zonal.series_table(zonal.to_decibel(statistics), measured.scene_ids, sensor))
-    return tables
-
-
-def _judged_classes(task: BlockTask, optical: Sequence[str]) -> list[str]:
-    """Asset classes in the block that have a judgement and all the indices it needs."""
-    classes = {str(task.attributes[i]["asset_class"]) for i in task.block.parcel_ids}
-    return [name for name in sorted(classes & set(ASSETS)) if set(ASSETS[name].indices) <= set(optical)]
-
-
-def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel), True = each optical scene has data there and its classification calls it clear.
-
-    A band that was not read for a scene takes nothing from the others: what it lacks is no cloud.
-    """
-    bands = [name for name in OPTICAL_BANDS if name in physical]
-    if not bands:
-        return np.ones((physical.sizes["time"], physical.sizes["pixel"]), bool)
-    read = {name: (numbers["status"].sel(band=name) == "ok").values[:, None] for name in bands}
-    clear = np.logical_and.reduce([np.isfinite(physical[name].values) | ~read[name] for name in bands])
-    clear &= np.logical_or.reduce(list(read.values()))
-    if "scl" in numbers:
-        plane = cube.to_physical(numbers[["scl", "status", "scale", "offset"]].assign_attrs(numbers.attrs))
-        classified = masks.classification_mask(plane, settings.masks).values
-        clear &= classified.reshape(len(classified), -1)[:, cover.pixels]
-    return np.asarray(clear)
-
-
-def _hidden(seen: looks.Looks, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel) of the looks, True = snow, haze or shadow that the classification missed."""
-    bands = set(map(str, seen.values.data_vars))
-    hidden = np.zeros(seen.clear.shape, bool)
-    if {"red", "swir16"} <= bands:
-        hidden |= masks.snow_screen(seen.values, settings.masks)
-    clear = seen.clear & ~hidden
-    if {"blue", "red"} <= bands:
-        hidden |= masks.haze_screen(seen.values, clear, settings.masks)
-    if {"red", "nir"} <= bands:
-        hidden |= masks.shadow_screen(seen.values, clear, settings.masks)
-    return hidden
-
-
-def _account(
-    numbers: xr.Dataset, physical: xr.Dataset, clear: NDArray[np.bool_], cover: zonal.Coverage, bands: Sequence[str]
-) -> tuple[Mapping[str, Any], ...]:
-    """What became of every scene, band and parcel of the block; the counts add up to scenes x bands x parcels."""
-    touched = (cover.fraction > 0).astype(np.int32)
-
-    def seen_by(usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.asarray(touched @ usable.T.astype(np.int32) > 0)  # (parcel, time)
-
-    # Radar sees through clouds: what hides its bands is a lack of signal only.
-    seen = {band: seen_by(np.isfinite(physical[band].values)) for band in bands if band in RADAR_BANDS}
-    optical = seen_by(clear) if set(bands) - set(RADAR_BANDS) else np.zeros((len(cover.parcel_ids), len(clear)), bool)
-    any_clear = np.logical_or.reduce([optical, *seen.values()])
-    status = numbers["status"]
-    rows = []
-    for n, scene_id in enumerate(numbers["scene_id"].values.tolist()):
-        read = {band: str(status.sel(band=band).values[n]) for band in bands}
-        why = _reasons(numbers, n, bands)
-        count: Counter[str] = Counter()
-        for band, found in read.items():
-            if found == "ok":
-                n_seen = int(seen.get(band, optical)[:, n].sum())
-                count.update({"ok": n_seen, "masked": len(cover.parcel_ids) - n_seen})
-            else:
-                count[found] += len(cover.parcel_ids)
-        rows.append(
-            {
-                "scene_id": scene_id,
-                "datetime": pd.Timestamp(numbers["time"].values[n]).isoformat() + "Z",
-                "platform": str(numbers["platform"].values[n]),
-                "orbit": str(numbers["orbit"].values[n]),
-                "bands": read,
-                **why,
-                "n_parcels": len(cover.parcel_ids),
-                "observations": {name: count[name] for name in OBSERVATION_STATUSES},
-                "clear_parcels": [cover.parcel_ids[p] for p in np.flatnonzero(any_clear[:, n])],
-            }
-        )
-    return tuple(rows)
-
-
-def _reasons(numbers: xr.Dataset, n: int, bands: Sequence[str]) -> dict[str, Any]:
-    """Of one scene: why bands are not there, which a later run may get, and the offsets used."""
-    out: dict[str, Any] = {}
-    if "reason" in numbers:
-        said = {band: str(numbers["reason"].sel(band=band).values[n]) for band in bands}
-        out["reasons"] = {band: text for band, text in said.items() if text}
-    if "transient" in numbers:
-        out["transient"] = [band for band in bands if bool(numbers["transient"].sel(band=band).values[n])]
-    offsets = {band: float(numbers["offset"].sel(band=band).values[n]) for band in bands if band in OPTICAL_BANDS}
-    out["offsets"] = {band: value for band, value in offsets.items() if np.isfinite(value)}
-    if "offset_evidence" in numbers.coords:
-        out["offset_evidence"] = str(numbers["offset_evidence"].values[n])
-    return out
+def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[str]:
+    """Asset classes among some that have a judgement and all the indices and bands it needs."""
+    known = [ASSETS[name] for name in sorted(set(classes) & set(ASSETS))]
+    return [asset.name for asset in known if {*asset.indices, *asset.bands} <= set(offered)]
 
 
 def monitor_parcels(
@@ -317,21 +188,32 @@ def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> An
     return type(base).model_validate({**base.model_dump(), **own})
 
 
-def _evidence(
-    task: BlockTask,
-    cover: zonal.Coverage,
-    statistics: xr.Dataset,
-    position: int,
-    pixels: Mapping[str, PixelChange],
-) -> ParcelEvidence:
+def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[str, PixelChange]) -> ParcelEvidence:
+    """All that is known of one parcel of a block.
+
+    Parameters
+    ----------
+    position
+        Of the parcel in ``seen.cover``.
+    pixels
+        What the monitor found on every pixel of the block.
+    """
+    cover = seen.cover
     parcel_id = cover.parcel_ids[position]
     part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
     columns, shares = cover.fraction.indices[part], cover.fraction.data[part]
-    row, col = np.divmod(cover.pixels[columns], task.block.geobox.shape.x)
-    left, top = ~task.grid.affine @ (task.block.geobox.affine @ (0, 0))
+    row, col = np.divmod(cover.pixels[columns], seen.geobox.shape.x)
+    left, top = ~seen.grid.affine @ (seen.geobox.affine @ (0, 0))
     # Geodesic area of the whole parcel, shared out by coverage: the grid's own projection need not keep areas.
     pixel_m2 = float(task.attributes[parcel_id]["obs_area_m2"]) / cover.whole[position]
-    fraction = statistics["valid_fraction"].isel(index=0, parcel=position).values
+    days = np.zeros(0, "datetime64[ns]") if seen.statistics is None else seen.statistics["time"].values
+    fraction = (
+        np.zeros(0)
+        if seen.statistics is None
+        else seen.statistics["valid_fraction"].isel(index=0, parcel=position).values
+    )
+    looked = fraction > 0
+    peers = _peers(task, cover, position)
     return ParcelEvidence(
         parcel_id=parcel_id,
         attributes=task.attributes[parcel_id],
@@ -341,18 +223,50 @@ def _evidence(
         col=col + round(left),
         n_full_pixels=int(cover.n_full[position]),
         visible_fraction=task.visible_fraction[parcel_id],
-        look_days=statistics["time"].values[fraction > 0].astype("datetime64[D]"),
-        look_fraction=fraction[fraction > 0],
+        look_days=days[looked].astype("datetime64[D]"),
+        look_fraction=fraction[looked],
         pixels={name: _take(change, columns) for name, change in pixels.items()},
+        optical=None if seen.optical is None else seen.optical.isel(pixel=columns, time=looked),
+        indices=None if seen.found is None else seen.found.isel(pixel=columns, time=looked),
+        series=None if seen.statistics is None else seen.statistics.isel(parcel=position, time=looked),
+        peers=None if seen.statistics is None else _of_peers(seen.statistics, peers),
+        radar={
+            orbit: RadarEvidence(
+                power=looks.power.isel(pixel=columns),
+                series=looks.statistics.sel(parcel=parcel_id),
+                peers=_of_peers(looks.statistics, peers),
+            )
+            for orbit, looks in seen.radar.items()
+        },
     )
 
 
-def _pixel_changes(
-    found: xr.Dataset, visible: NDArray[np.bool_], asset: Asset, settings: Settings
-) -> dict[str, PixelChange]:
-    """What the monitor finds on every pixel of the block, for each index of an asset class."""
-    clear = xr.DataArray(visible, dims=("time", "pixel"))
-    return {name: _pixel_change(found[name].where(clear), asset, settings) for name in asset.indices}
+PEER_VARIABLES = ("mean", "valid_fraction")
+
+
+def _peers(task: BlockTask, cover: zonal.Coverage, position: int) -> dict[str, float]:
+    """Other parcels of the same asset class in the block, the nearest first, and how far their middles are [m]."""
+    own = cover.parcel_ids[position]
+    kind = task.attributes[own]["asset_class"]
+    part = task.parts[0]
+    here = part.geometries[own].centroid
+    away = {
+        i: float(part.geometries[i].centroid.distance(here))
+        for i in cover.parcel_ids
+        if i != own and task.attributes[i]["asset_class"] == kind
+    }
+    return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
+
+
+def _of_peers(statistics: xr.Dataset, peers: Mapping[str, float]) -> xr.Dataset:
+    there = [name for name in peers if name in set(statistics["parcel"].values.tolist())]
+    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there).rename(parcel="peer")
+    return taken.assign_coords(distance_m=("peer", [peers[name] for name in there]))
+
+
+def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored."""
+    return {name: _pixel_change(found[name], asset, settings) for name in asset.monitoring}
 
 
 def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
@@ -385,12 +299,13 @@ def _take(change: PixelChange, columns: NDArray[np.integer]) -> PixelChange:
     return PixelChange(**{field.name: getattr(change, field.name)[columns] for field in fields(change)})
 
 
-def _no_judgement(asset_class: str, optical: Sequence[str]) -> Judgement:
+def _no_judgement(asset_class: str, offered: Collection[str]) -> Judgement:
     if asset_class not in ASSETS:
         reason = f"This version does not judge the asset class {asset_class!r} yet; only its series are given."
     else:
-        lacking = sorted(set(ASSETS[asset_class].indices) - set(optical))
-        needed = sorted({band for name in lacking for band in indices.bands_of(name)})
+        asset = ASSETS[asset_class]
+        lacking = sorted({*asset.indices, *asset.bands} - set(offered))
+        needed = sorted({b for name in lacking for b in ([name] if name in asset.bands else indices.bands_of(name))})
         reason = f"The source lacks bands for {', '.join(lacking)} (needs {', '.join(needed)})."
     return Judgement(
         status="cannot_tell", reason=reason, columns={}, quantity=None, quantity_unit="ha", events=(), yearly=()

@@ -16,9 +16,10 @@ import pandas as pd
 import pystac
 import xarray as xr
 
-from geocollateral.block import BlockResult, BlockTask, monitor_parcels, wanted_bands, wanted_indices
+from geocollateral.block import BlockResult, BlockTask, monitor_parcels, wanted_indices
 from geocollateral.config import Settings
 from geocollateral.observe import indices
+from geocollateral.observed import Part, optical_bands
 from geocollateral.types import (
     CHANGE_COLUMNS,
     OBSERVATION_STATUSES,
@@ -41,8 +42,9 @@ def chosen(source: Source, tasks: Sequence[BlockTask], parcels: gpd.GeoDataFrame
     if not isinstance(source, ParcelStatistics):
         return False
     formulas = _formulas(tasks)
-    bands = wanted_bands(list(formulas), tasks[0].offered)
-    return bool(formulas) and source.choose_mode([t.block for t in tasks], bands, parcels, formulas) == "statistical"
+    blocks = [part.block for task in tasks for part in task.parts]
+    bands = optical_bands(list(formulas), (), tasks[0].parts[0].offered)
+    return bool(formulas) and source.choose_mode(blocks, bands, parcels, formulas) == "statistical"
 
 
 def assess_series(
@@ -69,19 +71,22 @@ def assess_series(
         judgements=dict.fromkeys(classes, judgement),
         hits=(),
         scenes=_account(tasks, series, classes, sorted(_bands(formulas))),
-        indices=tuple(formulas),
         lost_pixels=np.zeros((0, 3), np.int64),
     )
 
 
 def _formulas(tasks: Sequence[BlockTask]) -> Mapping[str, str]:
     """Formulas of the indices wanted that a service can compute, by name."""
-    optical = [task for task in tasks if not task.radar]
+    optical = _optical(tasks)
     if not optical:
         return {}
     offered: Collection[str] = optical[0].offered
-    found = {n: indices.formula_of(n, offered) for n in wanted_indices(optical[0].asset_classes, offered)}
+    found = {n: indices.formula_of(n, offered) for n in wanted_indices(tasks[0].asset_classes, offered)}
     return {name: formula for name, formula in found.items() if formula is not None}
+
+
+def _optical(tasks: Sequence[BlockTask]) -> list[Part]:
+    return [task.optical for task in tasks if task.optical is not None]
 
 
 def _bands(formulas: Mapping[str, str]) -> set[str]:
@@ -96,7 +101,7 @@ def _account(
     for parcel_id, names in zip(series["parcel_id"], series["scene_id"], strict=True):
         for name in str(names).split("+"):
             seen.setdefault(name, set()).add(str(parcel_id))
-    items = {item.id: item for task in tasks if not task.radar for item in task.block.items}
+    items = {item.id: item for part in _optical(tasks) for item in part.block.items}
     return tuple(_row(item, seen.get(name, set()), len(parcel_ids), bands) for name, item in sorted(items.items()))
 
 

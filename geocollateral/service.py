@@ -25,13 +25,14 @@ from pydantic import ValidationError
 
 from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode
 from geocollateral.assets import ASSETS, judge_area
-from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_bands, wanted_indices
+from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.intake import read_parcels
 from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
+from geocollateral.observed import Part
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import require_writable, write_result_folder
@@ -42,6 +43,7 @@ from geocollateral.types import (
     Alert,
     AreaOfInterest,
     Assessment,
+    Block,
     CandidSource,
     CostedSource,
     Estimate,
@@ -230,15 +232,20 @@ def estimate(
     _require_indices(tasks, items, name)
     cost = ReadCost()
     for task in tasks:
-        bands = wanted_bands(wanted_indices(task.asset_classes, task.offered), task.offered)
-        cost += imagery.estimate(task.block, bands) if isinstance(imagery, CostedSource) else _local_cost(task, bands)
+        for part in task.parts:
+            bands = task.bands(part)
+            cost += (
+                imagery.estimate(part.block, bands)
+                if isinstance(imagery, CostedSource)
+                else _local_cost(part.block, bands)
+            )
     return Estimate(
         source=name,
         n_parcels=len(area.parcels),
         n_blocks=len(tasks),
         first=items[0].datetime.date() if items[0].datetime else None,
         last=items[-1].datetime.date() if items[-1].datetime else None,
-        cost=replace(cost, scenes=len({item.id for task in tasks for item in task.block.items})),
+        cost=replace(cost, scenes=len({item.id for task in tasks for part in task.parts for item in part.block.items})),
         minutes=_minutes(cost, settings),
     )
 
@@ -258,9 +265,9 @@ def _minutes(cost: ReadCost, settings: Settings) -> float:
     return (cost.bytes / LINK_BYTES_PER_SECOND + waiting + working) / 60
 
 
-def _local_cost(task: BlockTask, bands: Sequence[str]) -> ReadCost:
-    height, width = task.block.geobox.shape
-    return ReadCost(pixels=len(task.block.items) * len(bands) * int(height) * int(width))
+def _local_cost(block: Block, bands: Sequence[str]) -> ReadCost:
+    height, width = block.geobox.shape
+    return ReadCost(pixels=len(block.items) * len(bands) * int(height) * int(width))
 
 
 def source_table(check: str | None = None, settings: Settings | None = None) -> list[dict[str, str]]:
@@ -533,25 +540,36 @@ def _require_looks(results: Sequence[BlockResult], items: Sequence[pystac.Item])
 
 
 def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings, day: dt.date) -> list[BlockTask]:
+    """One task per group of parcels: their optical block, if they have one, and the radar blocks around them."""
     attributes = area.parcels.drop(columns="geometry").to_dict("index")
     offered, classes = plan.offered, frozenset(area.parcels["asset_class"])
     useful = {radar for radar, bands in offered.items() if wanted_indices(classes, bands)}
-    return [
-        BlockTask(
+    members: dict[str, list[Part]] = {}
+    for block in plan.blocks:
+        radar = is_radar(block.items[0])
+        if radar not in useful:
+            continue
+        home = plan.optical_home(block.parcel_ids[0]) if False in useful else None
+        group = block.block_id if home is None else home.block_id
+        part = Part(
             block=block,
             grid=plan.grids[block.block_id],
             geometries=plan.geometries[block.block_id],
-            attributes={i: attributes[i] for i in block.parcel_ids},
+            offered=offered[radar],
+        )
+        members.setdefault(group, []).append(part)
+    return [
+        BlockTask(
+            optical=next((part for part in parts if not is_radar(part.block.items[0])), None),
+            radar=tuple(part for part in parts if is_radar(part.block.items[0])),
+            attributes={i: attributes[i] for part in parts for i in part.block.parcel_ids},
             asset_classes=classes,
-            offered=offered[is_radar(block.items[0])],
-            radar=is_radar(block.items[0]),
-            visible_fraction={i: plan.visible_fraction[i] for i in block.parcel_ids},
+            visible_fraction={i: plan.visible_fraction[i] for part in parts for i in part.block.parcel_ids},
             source=imagery,
             settings=settings,
             as_of=day,
         )
-        for block in plan.blocks
-        if is_radar(block.items[0]) in useful
+        for parts in members.values()
     ]
 
 

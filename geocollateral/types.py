@@ -63,6 +63,9 @@ ObservationStatus = Literal["ok", "masked", "outside", "missing", "corrupt", "qu
 OBSERVATION_STATUSES: tuple[ObservationStatus, ...] = ("ok", "masked", "outside", "missing", "corrupt", "quarantined")
 """What became of one band of one scene over one parcel; every expected observation has exactly one."""
 
+OperatingPoint = Literal["early_warning", "confirmed"]
+"""How sure an alert must be: an early warning has a budget of false alarms of its own, larger than a confirmed one's."""
+
 Verdict = Literal["match", "mismatch", "cannot_tell"]
 ParcelStatus = Literal["ok", "cannot_tell"]
 
@@ -357,6 +360,21 @@ class PixelChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RadarEvidence:
+    """What Sentinel-1 saw of one parcel from one relative orbit."""
+
+    power: xr.Dataset
+    """Dims ``(time, pixel)``: linear gamma0 ``vv`` and ``vh`` [1] at the parcel's pixels, as measured, speckle and all;
+    NaN = no signal."""
+    series: xr.Dataset
+    """Dims ``(index, time)``, index ``vv`` and ``vh``: ``mean`` (of the power, in dB), ``p10``, ``p50``, ``p90`` [dB]
+    and ``valid_fraction`` of the parcel."""
+    peers: xr.Dataset
+    """Dims ``(index, time, peer)``: ``mean`` [dB] and ``valid_fraction`` of parcels of the same asset class in the
+    block, the nearest first; coordinate ``distance_m`` [m]."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParcelEvidence:
     """All an asset class needs to judge one parcel."""
 
@@ -379,6 +397,18 @@ class ParcelEvidence:
     """Share of the parcel seen clearly on each of them [0-1]."""
     pixels: Mapping[str, PixelChange]
     """By index."""
+    optical: xr.Dataset | None = None
+    """Dims ``(time, pixel)``, time = `look_days`: reflectance by band [1]; NaN = not seen clearly."""
+    indices: xr.Dataset | None = None
+    """The same looks as indices of the asset class and the general ones."""
+    series: xr.Dataset | None = None
+    """Dims ``(index, time)``, time = `look_days`: ``mean``, ``p10``, ``p50``, ``p90``, ``valid_fraction`` and
+    ``n_pixels`` of the parcel."""
+    peers: xr.Dataset | None = None
+    """Dims ``(index, time, peer)``: ``mean`` and ``valid_fraction`` of other parcels of the same asset class in the
+    block, the nearest first, on all days of the block; coordinate ``distance_m`` [m]."""
+    radar: Mapping[str, RadarEvidence] = field(default_factory=dict)
+    """By relative orbit, such as ``ascending-15``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -401,6 +431,10 @@ class Event:
     pixels: tuple[int, ...]
     """Positions of its pixels among those of the parcel's evidence."""
     reasons: tuple[str, ...]
+    sensors: tuple[str, ...] = ("sentinel-2",)
+    """Sensors whose looks bear it out."""
+    causes: Mapping[str, float] = field(default_factory=dict)
+    """Probability of each cause considered [0-1]; empty where none was."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -417,6 +451,9 @@ class Judgement:
     events: tuple[Event, ...]
     yearly: tuple[Mapping[str, Any], ...]
     """One row per year, JSON values, for the report."""
+    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages`` (one
+    row per date); dates are ISO text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -430,6 +467,7 @@ class Hit:
     sensors: tuple[str, ...]
     evidence: Mapping[str, Any]
     reasons: tuple[str, ...]
+    operating_point: OperatingPoint = "confirmed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,12 +19,19 @@ class Asset(Protocol):
 
     @property
     def indices(self) -> tuple[str, ...]:
-        """Indices monitored, the leading one first."""
+        """Indices it needs, the leading one first."""
+        ...
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Bands it needs as reflectance, beside those of its indices."""
         ...
 
     @property
     def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
-        """Per index, the fields of the change monitor's parameters that differ from its defaults."""
+        """Indices that are monitored pixel by pixel; of each, the fields of the change monitor's parameters that differ
+        from its defaults.
+        """
         ...
 
     def judge(self, evidence: ParcelEvidence, params: Any) -> Judgement:

@@ -78,6 +78,7 @@ class Forestry:
 
     name: str = "forestry"
     indices: tuple[str, ...] = (GREEN, WATER)
+    bands: tuple[str, ...] = ()
 
     @property
     def monitoring(self) -> Mapping[str, Mapping[str, Any]]:

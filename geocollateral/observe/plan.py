@@ -42,7 +42,7 @@ class Plan:
 
     blocks: tuple[Block, ...]
     """Optical blocks before radar blocks. A parcel is in at most one optical block, and in one radar block of each
-    lattice that holds some of it."""
+    lattice that holds some of it; parcels of one radar block share their optical block."""
     geometries: Mapping[str, Mapping[str, BaseGeometry]]
     """By block id, then by parcel: each parcel of the block, in the CRS of the block's grid."""
     visible_fraction: Mapping[str, float]
@@ -117,8 +117,10 @@ def plan_blocks(
     optical = _Part("", [item for item in ordered if not is_radar(item)], parcels, params, reach_m)
     radar = _Part("s1", [item for item in ordered if is_radar(item)], parcels, params, reach_m)
     judged = optical if optical.tiles else radar
+    homes = optical.blocks(homes=True)
+    together = {parcel_id: block.block_id for block in homes for parcel_id in block.parcel_ids}
     return Plan(
-        blocks=(*optical.blocks(homes=True), *radar.blocks(homes=False)),
+        blocks=(*homes, *radar.blocks(homes=False, together=together)),
         geometries=optical.geometries | radar.geometries,
         visible_fraction={i: judged.visible_fraction(i) for i in sorted(parcels.index)},
         grids=optical.grids | radar.grids,
@@ -170,17 +172,27 @@ class _Part:
     def visible_fraction(self, parcel_id: str) -> float:
         return min(max((place.fraction for place in self.places[parcel_id]), default=0.0), 1.0)
 
-    def blocks(self, *, homes: bool) -> list[Block]:
-        """Blocks in the order of lattice and place; fills `geometries` and `grids`."""
-        members: dict[tuple[int, int, int, tuple[GeoBox, ...]], list[tuple[str, BaseGeometry]]] = defaultdict(list)
+    def blocks(self, *, homes: bool, together: Mapping[str, str] | None = None) -> list[Block]:
+        """Blocks in the order of lattice and place; fills `geometries` and `grids`.
+
+        Parameters
+        ----------
+        together
+            Block that parcels already share, by parcel: they share one here too, wherever they lie.
+        """
+        members: dict[tuple[int, str, int, int, tuple[GeoBox, ...]], list[tuple[str, BaseGeometry]]] = defaultdict(list)
         for parcel_id, places in self.places.items():
             for place in self._homes(places) if homes else places:
                 grid = place.tiles[0] if homes and len(place.tiles) == 1 else self._hull(place.lattice)
-                square = _square(place.geometry, grid, self.params)
+                shared = (together or {}).get(parcel_id, "")
+                square = (0, 0) if shared else _square(place.geometry, grid, self.params)
                 tiles = place.tiles if homes else ()
-                members[(self.numbers[place.lattice], *square, tiles)].append((parcel_id, place.geometry))
-        ordered = sorted(members.items(), key=lambda entry: (entry[0][:3], [tuple(t.affine) for t in entry[0][3]]))
-        return [self._block(lattice, row, col, tiles, held) for (lattice, row, col, tiles), held in ordered]
+                members[(self.numbers[place.lattice], shared, *square, tiles)].append((parcel_id, place.geometry))
+        ordered = sorted(members.items(), key=lambda entry: (entry[0][:4], [tuple(t.affine) for t in entry[0][4]]))
+        return [
+            self._block(lattice, shared or f"r{row}-c{col}", tiles, held)
+            for (lattice, shared, row, col, tiles), held in ordered
+        ]
 
     def _homes(self, places: Sequence[_Place]) -> list[_Place]:
         """The place of rule 1, its tiles by rule 2."""
@@ -195,8 +207,7 @@ class _Part:
     def _block(
         self,
         number: int,
-        row: int,
-        col: int,
+        place: str,
         tiles: tuple[GeoBox, ...],
         held: Sequence[tuple[str, BaseGeometry]],
     ) -> Block:
@@ -207,7 +218,7 @@ class _Part:
         frame = shapely.box(*window.boundingbox.bbox)
         met = [t for t in tiles or self.lattices[lattice] if shapely.box(*t.boundingbox.bbox).intersection(frame).area]
         items = sorted((i for tile in met for i in self.tiles[tile]), key=lambda item: (item.datetime, item.id))
-        stem = f"{self.prefix}g{number}-r{row}-c{col}"
+        stem = f"{self.prefix}g{number}-{place}"
         block_id, twin = stem, 1
         while block_id in self.grids:  # the same square, read from other tiles
             twin += 1

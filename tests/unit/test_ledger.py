@@ -47,7 +47,6 @@ def result(*scenes: dict[str, Any], parcels: tuple[str, ...] = ("a", "b")) -> Bl
         judgements=dict.fromkeys(parcels, JUDGED),
         hits=(),
         scenes=scenes,
-        indices=("ndvi",),
         lost_pixels=np.zeros((0, 3), np.int64),
     )
 
