@@ -71,6 +71,7 @@ class Picture:
     nir_ratio: tuple[float, float]
     red_rise: tuple[float, float]
     swir_rise: tuple[float, float]
+    char: tuple[float, float]
     vh_change_db: tuple[float, float]
     vv_change_db: tuple[float, float] | None = None
     share_of_parcel: tuple[float, float] | None = None
@@ -87,6 +88,7 @@ PICTURES: Mapping[str, Picture] = {
         nir_ratio=(0.82, 0.18),
         red_rise=(0.07, 0.025),
         swir_rise=(0.08, 0.04),
+        char=(1.3, 0.4),
         vh_change_db=(-2.2, 1.2),
         days=(8, 1.0),
         neighbours=0.5,
@@ -97,6 +99,7 @@ PICTURES: Mapping[str, Picture] = {
         nir_ratio=(0.95, 0.10),
         red_rise=(0.025, 0.015),
         swir_rise=(0.03, 0.025),
+        char=(2.1, 0.6),
         vh_change_db=(-0.7, 0.8),
         share_of_parcel=(0.8, 0.25),
         days=(8, 1.0),
@@ -108,6 +111,7 @@ PICTURES: Mapping[str, Picture] = {
         nir_ratio=(0.55, 0.13),
         red_rise=(0.02, 0.02),
         swir_rise=(-0.01, 0.04),
+        char=(0.9, 0.5),
         vh_change_db=(-1.7, 1.2),
         days=(3, 1.0),
         neighbours=2.0,
@@ -118,20 +122,21 @@ PICTURES: Mapping[str, Picture] = {
         nir_ratio=(0.86, 0.13),
         red_rise=(0.037, 0.018),
         swir_rise=(0.05, 0.035),
+        char=(1.8, 0.5),
         vh_change_db=(-0.7, 0.8),
         share_of_parcel=(0.5, 0.25),
         days=(5, 1.2),
-        neighbours=4.0,
+        neighbours=6.0,
     ),
     # The same spectra as a storm's, but over months.
     DECLINE: Picture(
-        loss=(0.48, 0.18),
+        loss=(0.45, 0.20),
         nir_ratio=(0.86, 0.13),
         red_rise=(0.037, 0.018),
         swir_rise=(0.05, 0.035),
+        char=(1.9, 0.6),
         vh_change_db=(-0.7, 0.8),
-        share_of_parcel=(0.45, 0.25),
-        days=(100, 0.6),
+        days=(100, 1.0),
         neighbours=1.5,
     ),
     # Stripped to the subsoil, then built on: brighter than a felling, and buildings answer the radar.
@@ -140,6 +145,7 @@ PICTURES: Mapping[str, Picture] = {
         nir_ratio=(0.85, 0.2),
         red_rise=(0.15, 0.05),
         swir_rise=(0.15, 0.06),
+        char=(1.0, 0.3),
         vh_change_db=(0.5, 2.5),
         vv_change_db=(3.0, 2.5),
         days=(10, 1.0),
@@ -151,10 +157,13 @@ FIGURES: tuple[str, ...] = (
     "nir_ratio",
     "red_rise",
     "swir_rise",
+    "char",
     "vh_change_db",
     "vv_change_db",
     "share_of_parcel",
 )
+MOST = {"loss": 1.0}
+"""Figures beyond this say no more: char and wet soil have an NBR below that of bare ground."""
 CHANCE = {"vv_change_db": (0.0, 1.2), "share_of_parcel": (0.5, 0.3)}
 """What a figure looks like where a cause's picture has none: it then speaks neither for nor against."""
 
@@ -203,8 +212,12 @@ def with_cause(evidence: ParcelEvidence, event: Event, params: CauseParams) -> E
 
 def probabilities(measured: Signature, params: CauseParams) -> dict[str, float]:
     """Probability of each of `CAUSES` [0-1], which add up to 1. Figures that are NaN say nothing."""
+    speeds = {cause: math.log(_speed(measured, picture)) for cause, picture in PICTURES.items()}
+    fastest = max(speeds.values())  # only how much worse one fits than another counts, and that is bounded
     score = {
-        cause: math.log(max(params.prior(cause), 1e-9)) + params.temper * _evidence(measured, picture, params.bound)
+        cause: math.log(max(params.prior(cause), 1e-9)) 
+        + _evidence(measured, picture, params)
+        + max(speeds[cause] - fastest, -params.bound)
         for cause, picture in PICTURES.items()
     }
     top = max(score.values())
@@ -213,15 +226,15 @@ def probabilities(measured: Signature, params: CauseParams) -> dict[str, float]:
     return {cause: weight[cause] / total for cause in CAUSES}
 
 
-def _evidence(measured: Signature, picture: Picture, bound: float) -> float:
-    """Log-likelihood of the figures under a picture, each bounded."""
+def _evidence(measured: Signature, picture: Picture, params: CauseParams) -> float:
+    """Log-likelihood of the figures under a picture, each bounded; those of one spectrum are tempered."""
     total = 0.0
     for name in FIGURES:
-        value = float(getattr(measured, name))
+        value = min(float(getattr(measured, name)), MOST.get(name, math.inf))
         middle, spread = getattr(picture, name) or CHANCE[name]
         if math.isfinite(value):
-            total += max(-0.5 * ((value - middle) / spread) ** 2, -bound) - math.log(spread)
-    return total + max(math.log(_speed(measured, picture)), -bound) + _company(measured, picture)
+            total += max(-0.5 * ((value - middle) / spread) ** 2, -params.bound) - math.log(spread)
+    return params.temper * total + _company(measured, picture)
 
 
 def _speed(measured: Signature, picture: Picture) -> float:
@@ -234,7 +247,7 @@ def _speed(measured: Signature, picture: Picture) -> float:
     def below(days: float) -> float:
         return 0.5 * (1 + math.erf(math.log(max(days, 1e-3) / median) / (spread * math.sqrt(2))))
 
-    return max(below(high) - (below(low) if low > 0 else 0.0), 1e-6)
+    return max(below(high) - (below(low) if low > 0 else 0.0), 1e-12)
 
 
 def _company(measured: Signature, picture: Picture) -> float:
@@ -243,7 +256,7 @@ def _company(measured: Signature, picture: Picture) -> float:
         return 0.0
     if measured.peers_hit == 0:
         return -0.1 * math.log(picture.neighbours)
-    return min(measured.peers_hit, 3) ** 0.5 * math.log(picture.neighbours)
+    return measured.peers_hit / (measured.peers_hit + 1) * math.log(picture.neighbours)
 
 
 def _in_words(causes: Mapping[str, float], named: str | None, measured: Signature) -> str:
