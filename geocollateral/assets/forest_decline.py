@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF
+from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF, middle_of
 from geocollateral.types import Event, Params, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -115,7 +115,7 @@ def measure_losses(evidence: ParcelEvidence, left: NDArray[np.bool_], params: De
     values = np.concatenate([own[:, None], others], axis=1).astype(np.float64)
     days = dates.astype(np.int64)
     lost, spread = _relative_losses(values, days, params)
-    weather = _nanmedian(lost[:, 1:], params.min_peers)
+    weather = _weather(lost[:, 1:], params.min_peers)
     # Only a fall that neighbours share is weather: where they thrive, a stand that does not is no decline yet.
     each = lost[:, 0] - np.maximum(weather, 0.0)
     loss, score = _agreed(each, spread, days, params)
@@ -157,13 +157,9 @@ def _relative_losses(values: Floats, days: NDArray[np.int64], params: DeclinePar
     return lost, np.where(told[:, 0], spread / np.where(told[:, 0], usual[:, 0] - BARE_NBR, 1.0), np.nan)
 
 
-def _nanmedian(values: Floats, least: int) -> Floats:
-    """Along the last axis; 0 where fewer are known."""
-    enough = np.isfinite(values).sum(axis=1) >= least
-    out = np.zeros(len(values))
-    if enough.any():
-        out[enough] = np.nanmedian(values[enough], axis=1)
-    return out
+def _weather(lost: Floats, least: int) -> Floats:
+    """What peers lost on each look, their median; 0 where fewer of them are known."""
+    return np.where(np.isfinite(lost).sum(axis=1) >= least, middle_of(lost.T), 0.0)
 
 
 def _agreed(each: Floats, spread: Floats, days: NDArray[np.int64], params: DeclineParams) -> tuple[Floats, Floats]:
@@ -260,7 +256,7 @@ def _affected(
     early = (days <= last) & (apart.min(axis=1, initial=YEAR) <= 30)
     if not late.any() or not early.any():
         return left
-    usual, now = _pixel_median(values[early]), _pixel_median(values[late])
+    usual, now = middle_of(values[early].astype(np.float64)), middle_of(values[late].astype(np.float64))
     with np.errstate(invalid="ignore"):
         lost = np.where(usual >= IN_LEAF, 1 - (now - BARE_NBR) / (usual - BARE_NBR), np.nan)
     told = left & np.isfinite(lost)
@@ -268,13 +264,6 @@ def _affected(
         return left
     hit: NDArray[np.bool_] = told & (np.nan_to_num(lost) >= 0.5 * np.percentile(lost[told], 90))
     return hit
-
-
-def _pixel_median(values: Floats) -> Floats:
-    seen = np.isfinite(values).any(axis=0)
-    out = np.full(values.shape[1], np.nan)
-    out[seen] = np.nanmedian(values[:, seen], axis=0)
-    return out
 
 
 def _taken(evidence: ParcelEvidence, events: Sequence[Event]) -> NDArray[np.bool_]:
