@@ -1,11 +1,10 @@
 """Whether a polygon holds one use: several uses in it, or a boundary that lies over the neighbour's land.
 
-A wrong polygon makes every other figure wrong. Each pixel's course over the last years (greenness, water, brightness) is
-compared with the middle of the parcel on the same looks; the pixels are parted in two groups, and the parting is believed
-only if the groups are far apart in their
-profiles of NDVI, well parted for their own scatter (few pixels lie between), hang together on the ground, and did so from
-the first year on, not only since an event. A patchy field
-grades from one state into the other and passes.
+A wrong polygon makes every other figure wrong. Each pixel's course over the last years (greenness, water, brightness)
+is compared with the middle of the parcel on the same looks. The pixels are parted in two groups, and the parting is
+believed only if the groups are far apart in NDVI and well parted for their own scatter (few pixels lie between), hang
+together on the ground, and did so from the first year on, not only since an event. A patchy field grades from one state
+into the other and passes.
 
 Sources: the European checks by monitoring ask for a cluster of more than 20 pixels inside a negative buffer before a
 parcel's homogeneity is challenged; Ashman et al. 1994, doi:10.1086/117248 (separation of two groups); Lloyd 1982,
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.forest_signature import middle_of
+from geocollateral.assets.frame import grow, mask_of, middle_of, number_of, numbers_of, to_plane
 from geocollateral.types import Event, Params, ParcelEvidence, Verdict
 
 Floats = NDArray[np.float64]
@@ -59,7 +58,9 @@ class MixtureParams(Params):
         "of the simulated world stay below 0.4.",
     )
     min_core_part: int = Field(8, ge=3, description="Fewest pixels of a part clear of the border.")
-    min_together: float = Field(0.7, gt=0, le=1, description="Share of a part that must hang together in one patch [1].")
+    min_together: float = Field(
+        0.7, gt=0, le=1, description="Share of a part that must hang together in one patch [1]."
+    )
     min_early: float = Field(
         0.3, ge=0, le=1, description="Share of the difference that the first year must show, or it is a change [1]."
     )
@@ -125,13 +126,14 @@ def judge_mixture(evidence: ParcelEvidence, params: MixtureParams, changed: Sequ
             f"Cannot tell whether the polygon holds one use: {evidence.n_full_pixels} whole pixels, "
             f"{params.min_full_pixels} are needed.",
         )
-    inner = inner_pixels(evidence) & ~_touched(evidence, changed)
+    touched = mask_of(tuple(p for event in changed for p in event.pixels), evidence)
+    inner = inner_pixels(evidence) & ~grow(touched, evidence)
     if inner.sum() < params.min_core:
         without = " and of the events told" if changed else ""
         return _unknown(
             evidence,
-            f"Cannot tell whether the polygon holds one use: {int(inner.sum())} pixels lie clear of its border{without}, "
-            f"{params.min_core} are needed.",
+            f"Cannot tell whether the polygon holds one use: {int(inner.sum())} pixels lie clear of its border"
+            f"{without}, {params.min_core} are needed.",
         )
     found = part(evidence, inner, params)
     if isinstance(found, int):
@@ -146,17 +148,8 @@ def judge_mixture(evidence: ParcelEvidence, params: MixtureParams, changed: Sequ
 def inner_pixels(evidence: ParcelEvidence) -> Mask:
     """Whole pixels whose eight neighbours are whole pixels of the parcel too: a negative buffer of one pixel."""
     whole = evidence.area_m2 >= 0.95 * evidence.area_m2.max()
-    plane, row, col = _plane(whole, evidence)
+    plane, row, col = to_plane(whole, evidence)
     return np.asarray(ndimage.binary_erosion(plane, np.ones((3, 3)))[row, col])
-
-
-def _touched(evidence: ParcelEvidence, events: Sequence[Event]) -> Mask:
-    """Pixels of events and those beside them."""
-    hit = np.zeros(len(evidence.area_m2), bool)
-    for event in events:
-        hit[list(event.pixels)] = True
-    plane, row, col = _plane(hit, evidence)
-    return np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)))[row, col])
 
 
 def part(evidence: ParcelEvidence, inner: Mask, params: MixtureParams) -> Parting | int:
@@ -196,8 +189,8 @@ def _features(
     optical = evidence.optical
     if optical is None or not {"red", "nir", "nir08", "swir16"} <= set(optical):
         return np.zeros(0, np.int64), {}
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)
-    last = int(np.datetime64(evidence.as_of, "D").astype(np.int64))
+    days = numbers_of(evidence.look_days)
+    last = number_of(evidence.as_of)
     clear = np.isfinite(optical["nir"].values[:, inner]).mean(axis=1) >= params.min_clear
     at = np.flatnonzero(clear & (days > last - 365.25 * params.years) & (days <= last))
     if len(at) > params.most_looks:
@@ -234,8 +227,8 @@ def _two_means(points: Floats) -> Mask:
 
 def _smooth(label: Mask, evidence: ParcelEvidence, inner: Mask) -> Mask:
     """Each pixel as most of those within one of it."""
-    yes, row, col = _plane(_spread(label, inner), evidence)
-    all_of, _, _ = _plane(inner, evidence)
+    yes, row, col = to_plane(_spread(label, inner), evidence)
+    all_of, _, _ = to_plane(inner, evidence)
     votes = ndimage.uniform_filter(yes.astype(np.float64), 3, mode="constant")[row, col]
     count = ndimage.uniform_filter(all_of.astype(np.float64), 3, mode="constant")[row, col]
     share = votes[inner] / count[inner]
@@ -244,7 +237,7 @@ def _smooth(label: Mask, evidence: ParcelEvidence, inner: Mask) -> Mask:
 
 def _largest(label: Mask, evidence: ParcelEvidence, inner: Mask) -> Mask:
     """Its largest patch of touching pixels (four neighbours)."""
-    plane, row, col = _plane(_spread(label, inner), evidence)
+    plane, row, col = to_plane(_spread(label, inner), evidence)
     numbered, _ = ndimage.label(plane)
     number = numbered[row, col][inner]
     sizes = np.bincount(number)
@@ -268,8 +261,8 @@ def _spread_of(values: Floats) -> float:
 
 def _count(evidence: ParcelEvidence, inner: Mask, one: Mask, other: Mask) -> int:
     """Whole pixels on or beside one part's inner pixels and not beside the other's."""
-    near, row, col = _plane(_spread(one, inner), evidence)
-    far, _, _ = _plane(_spread(other, inner), evidence)
+    near, row, col = to_plane(_spread(one, inner), evidence)
+    far, _, _ = to_plane(_spread(other, inner), evidence)
     near, far = (ndimage.binary_dilation(plane, np.ones((3, 3))) for plane in (near, far))
     beside = near[row, col] & ~far[row, col] & (evidence.area_m2 >= 0.95 * evidence.area_m2.max())
     return int((beside | _spread(one, inner)).sum())
@@ -317,7 +310,7 @@ def _confidence(found: Parting, params: MixtureParams) -> float:
 
 def _place(evidence: ParcelEvidence, inner: Mask, minor: Mask, params: MixtureParams) -> Place:
     """Edge where the part is a strip along the border: most of the pixels at its depth and less are its own side's."""
-    plane, row, col = _plane(inner, evidence)
+    plane, row, col = to_plane(inner, evidence)
     depth = ndimage.distance_transform_cdt(np.pad(plane, 1), "chessboard")[1:-1, 1:-1][row, col]
     reach = float(np.percentile(depth[minor], 90))
     deepest = float(depth[inner].max())
@@ -388,14 +381,6 @@ def _spread(label: Mask, inner: Mask) -> Mask:
     out = np.zeros(len(inner), bool)
     out[inner] = label
     return out
-
-
-def _plane(mask: Mask, evidence: ParcelEvidence) -> tuple[Mask, NDArray[np.int64], NDArray[np.int64]]:
-    """The mask as a picture of the parcel's frame, and where in it each pixel lies."""
-    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
-    plane = np.zeros((int(row.max()) + 1, int(col.max()) + 1), bool)
-    plane[row, col] = mask
-    return plane, row, col
 
 
 __all__ = ["Mixture", "MixtureParams", "Parting", "inner_pixels", "judge_mixture", "part"]
