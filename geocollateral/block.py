@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets import ASSETS, Asset
-from geocollateral.change import default_params, monitor
+from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
 from geocollateral.observed import Observed, Part, observe, optical_bands
@@ -38,7 +38,6 @@ from geocollateral.types import (
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
-PIXELS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +170,7 @@ def monitor_parcels(
             own = statistics.sel(index=name, parcel=ids).drop_vars("index")
             usable = own["valid_fraction"] >= settings.forestry.min_look_fraction
             series = own["mean"].where(usable).reindex(time=np.union1d(days, steps)).rename(name)
-            found = monitor(series, None, params=_params(series, asset, settings))
+            found = monitor(series, None, params=_params(series, asset, settings), curves=True)
             rows += [_series_row(parcel_id, name, found.sel(parcel=parcel_id)) for parcel_id in ids]
             drawn = found[["expected", "spread", "informative"]].to_dataframe().reset_index()
             curves.append(
@@ -180,12 +179,11 @@ def monitor_parcels(
     return rows, curves
 
 
-def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> Any:
+def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> SequentialParams:
+    """Parameters of the monitor for one index: its unit's, the asset class's over them, the user's over both."""
     name = str(series.name)
-    own = dict(asset.monitoring.get(name, {})) if asset is not None else {}
-    own |= settings.change.get(name, {})
-    base = default_params(series)
-    return type(base).model_validate({**base.model_dump(), **own})
+    own = {} if asset is None else {k: v for group in asset.monitoring for k, v in group.get(name, {}).items()}
+    return SequentialParams.model_validate({**default_params(series).model_dump(), **own, **settings.change.get(name, {})})
 
 
 def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[str, PixelChange]) -> ParcelEvidence:
@@ -265,31 +263,32 @@ def _of_peers(statistics: xr.Dataset, peers: Mapping[str, float]) -> xr.Dataset:
 
 
 def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
-    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored."""
-    return {name: _pixel_change(found[name], asset, settings) for name in asset.monitoring}
+    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored.
+
+    Indices of one group share what was decided of them together; magnitude and season are each index's own.
+    """
+    changes: dict[str, PixelChange] = {}
+    for group in asset.monitoring:
+        params = {name: _params(found[name], asset, settings) for name in group}
+        joint = monitor_joint({"optical": found[list(group)]}, None, params)
+        for place, name in enumerate(group):
+            changes[name] = _pixel_change(joint, place)
+    return changes
 
 
-def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
-    params = _params(values, asset, settings)
-    # The baseline of every look is kept by the monitor: a part of the pixels at a time bounds what that takes.
-    starts = range(0, max(values.sizes["pixel"], 1), PIXELS_AT_ONCE)
-    parts = [monitor(values.isel(pixel=slice(n, n + PIXELS_AT_ONCE)), None, params=params) for n in starts]
-
-    def joined(variable: str) -> NDArray[Any]:
-        return np.concatenate([part[variable].values for part in parts])
-
+def _pixel_change(found: xr.Dataset, place: int) -> PixelChange:
     def days(variable: str) -> NDArray[np.datetime64]:
-        return joined(variable).astype("datetime64[D]")
+        return found[variable].values.astype("datetime64[D]")
 
     return PixelChange(
-        status=joined("status"),
+        status=found["status"].values,
         last_clear_before=days("last_clear_before"),
         first_clear_after=days("break_date"),
         detected_on=days("detected_on"),
         recovered_on=days("recovered_on"),
-        magnitude=joined("magnitude"),
-        probability=joined("probability"),
-        season_max=joined("season_max"),
+        magnitude=found["magnitudes"].values[place],
+        probability=found["probability"].values,
+        season_max=found["seasons_max"].values[place],
         first_informative=days("first_informative"),
         last_informative=days("last_informative"),
     )
