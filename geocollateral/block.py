@@ -183,7 +183,9 @@ def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> Se
     """Parameters of the monitor for one index: its unit's, the asset class's over them, the user's over both."""
     name = str(series.name)
     own = {} if asset is None else {k: v for group in asset.monitoring for k, v in group.get(name, {}).items()}
-    return SequentialParams.model_validate({**default_params(series).model_dump(), **own, **settings.change.get(name, {})})
+    return SequentialParams.model_validate(
+        {**default_params(series).model_dump(), **own, **settings.change.get(name, {})}
+    )
 
 
 def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[str, PixelChange]) -> ParcelEvidence:

@@ -85,8 +85,8 @@ class Forestry:
         """Only drops matter. The changed level is that of fresh clearings with ground vegetation."""
         return (
             {
-                GREEN: {"direction": "down", "changed_level": 0.55, "min_magnitude": 0.12},
-                WATER: {"direction": "down", "changed_level": 0.10, "min_magnitude": 0.10},
+                GREEN: {"direction": "down", "changed_level": 0.60, "min_magnitude": 0.12},
+                WATER: {"direction": "down", "changed_level": 0.15, "min_magnitude": 0.10},
             },
         )
 

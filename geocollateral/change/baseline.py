@@ -28,9 +28,11 @@ from numpy.typing import NDArray
 YEAR_DAYS = 365.25
 Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
+SPREAD_BOUND = 1.0
+"""Residuals count towards the spread up to this many spreads: the smaller, the less outliers widen it."""
 
 
-def design(days: Floats, harmonics: int) -> Floats:
+def design(days: NDArray[Any], harmonics: int) -> Floats:
     """Regressors of the seasonal curve.
 
     Parameters
@@ -57,7 +59,7 @@ def products(regressors: Floats) -> Floats:
 
 
 def prior_precision(harmonics: int, amplitude_sd: float) -> Floats:
-    """Prior precision of the coefficients: none on the level, the k-th amplitude has the sd ``amplitude_sd / k^1.5``."""
+    """Prior precision of the coefficients: none on the level; the k-th amplitude has the sd `amplitude_sd` / k^1.5."""
     order = np.repeat(np.arange(1, harmonics + 1), 2)
     found: Floats = np.concatenate([[0.0], np.square(order**1.5 / amplitude_sd)])
     return found
@@ -88,7 +90,7 @@ def fit_seasons(
     precision: Floats,
     noise_floor: float = 0.0,
     huber: float = 1.345,
-    rounds: int = 5,
+    rounds: int = 4,
 ) -> Fit:
     """Fit the seasonal curve to many series by iteratively reweighted least squares.
 
@@ -121,22 +123,24 @@ def fit_seasons(
     k = x.shape[1]
     freedom = np.maximum(n_looks - k / 2, 1).astype(kind)
     floor2 = max(noise_floor, 1e-12) ** 2
-    weights = seen.astype(kind)
-    variance = np.full(values.shape[1], 4 * floor2, kind)
-    share = consistency(huber)
-    for turn in range(rounds):
+    share = consistency(SPREAD_BOUND)
+
+    def solved(weights: Floats, variance: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         normal, moment = pairs.T @ weights, x.T @ (weights * filled)
         coefficients = solve(normal, moment, variance, precision)
         residual = filled - x @ coefficients
         residual *= seen
-        if turn == 0:  # least squares so far: its plain spread starts the robust one from above
-            bounded = np.square(residual)
-            variance = np.maximum(bounded.sum(axis=0) / freedom, floor2)
-        else:
-            bounded = np.minimum(np.square(residual), huber**2 * variance)
-            variance = np.maximum(bounded.sum(axis=0) / (share * freedom), floor2)
-        reach = huber * np.sqrt(variance)
-        weights = np.minimum(reach / np.maximum(np.abs(residual), 1e-12), 1) * seen
+        return normal, moment, coefficients, residual
+
+    weights = seen.astype(kind)
+    normal, moment, coefficients, residual = solved(weights, np.full(values.shape[1], 4 * floor2, kind))
+    # Least squares so far: its plain spread starts the robust one from above.
+    variance = np.maximum(np.square(residual).sum(axis=0) / freedom, floor2)
+    for _ in range(rounds):
+        weights = np.minimum(huber * np.sqrt(variance) / np.maximum(np.abs(residual), 1e-12), 1) * seen
+        normal, moment, coefficients, residual = solved(weights, variance)
+        bounded = np.minimum(np.square(residual), SPREAD_BOUND**2 * variance)
+        variance = np.maximum(bounded.sum(axis=0) / (share * freedom), floor2)
     variance = (variance * freedom + k * floor2) / (freedom + k)
     return Fit(
         normal=normal,
@@ -181,9 +185,9 @@ def leverage_form(normal: Floats, variance: Floats, precision: Floats) -> Floats
         inverse[j, j] = factor[j, j]
         for i in range(j + 1, k):
             inverse[i, j] = -factor[i, i] * np.einsum("an,an->n", factor[i, j:i], inverse[j:i, j])
-    row, col = np.tril_indices(k)
-    form = np.empty((len(row), factor.shape[2]), factor.dtype)
-    for p, (i, j) in enumerate(zip(row, col, strict=True)):
+    pairs = [(i, j) for i in range(k) for j in range(i + 1)]  # as `products` has them
+    form = np.empty((len(pairs), factor.shape[2]), factor.dtype)
+    for p, (i, j) in enumerate(pairs):
         form[p] = np.einsum("an,an->n", inverse[i:, i], inverse[i:, j]) * (1 if i == j else 2)
     return form
 

@@ -2,21 +2,22 @@
 
 Unchanged ground lies within the *envelope* of its season: the lowest and the highest value that the baseline takes when
 the season comes up to ``timing_days`` earlier or later. Changed ground lies at or beyond a *target*: the known level of
-changed ground, or, where none is known, a departure of twice the smallest of interest. With the distance ``a`` of the look
-beyond the envelope towards the target, the distance ``d`` short of the target, both in spreads of a new look, and
+changed ground, or, where none is known, a departure of twice the smallest of interest. With the distance ``a`` of the
+look beyond the envelope towards the target, the distance ``d`` short of the target, both in spreads of a new look, and
 Student's t for both (a missed cloud is no rare thing), the log likelihood ratio is
 
     (tail + indices) / 2 * log((tail + a^2) / (tail + d^2))
 
-It grows from unchanged to changed and is nought half-way between. Where the level of changed ground is known, beyond it is
-no more changed than at it: where the baseline itself is there, as that of a leafless stand is at the level of cleared
-ground, the ratio is nought, and such a look says nothing without any rule for it. The ratio is clipped, so that no single
-look decides.
+It grows from unchanged to changed and is nought half-way between. Where the level of changed ground is known, beyond
+it is no more changed than at it: where the baseline itself is there, as that of a leafless stand is at the level of
+cleared ground, the ratio is nought, and such a look says nothing without any rule for it. The ratio is clipped, so
+that no single look decides.
 
 Several indices of one look are weighed together by their residual correlation (Mahalanobis distances ``a`` and ``d``).
 
-Sources: Lange, Little & Taylor 1989, doi:10.1080/01621459.1989.10478852 (Student's t against outliers); Verbesselt et al.
-2012, doi:10.1016/j.rse.2012.02.022; Reiche et al. 2015, doi:10.3390/rs70504973 (looks of several sensors as likelihoods).
+Sources: Lange, Little & Taylor 1989, doi:10.1080/01621459.1989.10478852 (Student's t against outliers); Verbesselt et
+al. 2012, doi:10.1016/j.rse.2012.02.022; Reiche et al. 2015, doi:10.3390/rs70504973 (looks of several sensors as
+likelihoods).
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ class SequentialParams(Params):
         0.9, gt=0, le=1, description="Share of what was learned that is kept at each half-yearly refit of the baseline."
     )
     min_magnitude: float = Field(0.12, gt=0, description="Departure from which a look speaks for a change [unit].")
-    min_spreads: float = Field(2.0, gt=0, description="The same in spreads of a new look; the larger of both counts [1].")
+    min_spreads: float = Field(
+        2.0, gt=0, description="The same in spreads of a new look; the larger of both counts [1]."
+    )
     direction: Direction = Field("both", description="Which way a change of interest goes.")
     changed_level: float | None = Field(
         None,
@@ -76,21 +79,21 @@ class SequentialParams(Params):
     max_gap_days: float = Field(
         120.0,
         gt=0,
-        description="Looks further apart do not date each other: the run starts anew at the later one, and its interval "
-        "reaches back to before the first [days].",
+        description="Looks further apart do not date each other: the run starts anew at the later one, and its "
+        "interval reaches back to before the first [days].",
     )
     full_share: float = Field(
         0.6,
         ge=0,
         le=1,
-        description="The break is dated to the first look that reaches this share of the run's greatest departure, both "
-        "measured against a full change on their day; needs changed_level.",
+        description="The break is dated to the first look that reaches this share of the run's greatest departure, "
+        "both measured against a full change on their day; needs changed_level.",
     )
     recover_looks: int = Field(3, ge=1, description="Consecutive looks near the baseline that end a change.")
 
 
 HIT, OK = 1.0, -1.0
-"""A look bears a change out from this log likelihood ratio, and bears unchanged ground out down to this one (factor e)."""
+"""A look bears a change out from the one log likelihood ratio up, unchanged ground from the other down (factor e)."""
 
 
 def hypotheses(directions: tuple[Direction, ...]) -> tuple[tuple[int, ...], ...]:

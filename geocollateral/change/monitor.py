@@ -1,4 +1,4 @@
-"""One function for every series: ``monitor(series, history_end)``; and for several sensors together: ``monitor_joint``."""
+"""One function for every series, ``monitor(series, history_end)``; for several sensors together `monitor_joint`."""
 
 from __future__ import annotations
 
@@ -116,10 +116,9 @@ def monitor(
         No ``time`` dimension in front, times that are not dates, two values for one day, an unknown method.
     """
     chosen = params if params is not None else default_params(series, method)
-    wanted = METHODS[method].params
-    if not isinstance(chosen, wanted):
-        raise InvalidInput(f"params for method {method!r} must be {wanted.__name__}, got {type(chosen).__name__}")
-    assert isinstance(chosen, SequentialParams)
+    run = METHODS[method].run
+    if not isinstance(chosen, SequentialParams):
+        raise InvalidInput(f"params for method {method!r} must be SequentialParams, got {type(chosen).__name__}")
     days, order = _days(series)
     name = str(series.name or "")
     stream = Stream(name=name, indices=(name,), params=(chosen,))
@@ -127,7 +126,6 @@ def monitor(
     values = _flat(series)
     taken = None if common is None else _flat(common.broadcast_like(series).transpose(*series.dims))
     doubt = None if common_sd is None else _flat(common_sd.broadcast_like(series).transpose(*series.dims))
-    run = METHODS[method].run
     parts, watches = [], []
     for part in _parts(values.shape[1]):
         one = _looks([values[:, part]], days, order, taken, doubt, part)
@@ -153,9 +151,9 @@ def monitor_joint(
     Parameters
     ----------
     sensors
-        By name of the sensor (of radar: of the relative orbit, since from two sides the same ground is not the same): its
-        indices, seen together, the leading one first. Each index has ``time`` first, as in `monitor`, then the same
-        further dimensions in all sensors. The first sensor leads.
+        By name of the sensor (of radar: of the relative orbit, since from two sides the same ground is not the same):
+        its indices, seen together, the leading one first. Each index has ``time`` first, as in `monitor`, then the
+        same further dimensions in all sensors. The first sensor leads.
     history_end
         As in `monitor`, for each sensor.
     params
@@ -164,7 +162,8 @@ def monitor_joint(
     Returns
     -------
     As `monitor` without curves; ``magnitude`` and the range of the season are the leading index's. Also ``magnitudes``,
-    ``seasons_max`` and ``seasons_min`` along ``index`` (named ``sensor:index``) and ``evidence`` along ``sensor``: its share in what speaks for the change [0-1, NaN without one].
+    ``seasons_max`` and ``seasons_min`` along ``index`` (named ``sensor:index``) and ``evidence`` along ``sensor``: its
+    share in what speaks for the change [0-1, NaN without one].
 
     Raises
     ------
@@ -189,11 +188,10 @@ def monitor_joint(
     if shape is None:
         raise InvalidInput("no sensor given")
     plan = Plan(streams=tuple(streams), history_end=_day_number(history_end))
-    parts = []
-    for part in _parts(math.prod(shape[1])):
-        parts.append(
-            monitor_sequential(plan, [_looks([v[:, part] for v in values], *when) for values, *when in looks])
-        )
+    parts = [
+        monitor_sequential(plan, [_looks([v[:, part] for v in values], days, order) for values, days, order in looks])
+        for part in _parts(math.prod(shape[1]))
+    ]
     found = _dataset(parts, *shape, plan, joint=True)
     first = next(iter(sensors.values()))
     return found.assign_coords({n: c for n, c in first.coords.items() if "time" not in c.dims})

@@ -1,17 +1,19 @@
 """From what each look says to a dated change: the run of looks that bear it out, its confirmation and its recovery.
 
-The probability of change follows Shiryaev's recursion for the odds, ``odds = (odds + hazard x days) x ratio``, look by look; a
-run is what Page's cumulative sum ``path = max(path + log ratio, 0)`` calls the looks since it last was nought. A change is
-*confirmed* when it is probable enough **and** enough looks bear it out: one outlier, however large, decides nothing.
+The probability of change follows Shiryaev's recursion for the odds, ``odds = (odds + hazard x days) x ratio``, look by
+look; a run is what Page's cumulative sum ``path = max(path + log ratio, 0)`` calls the looks since it last was nought.
+A change is *confirmed* when it is probable enough **and** enough looks bear it out: one outlier, however large,
+decides nothing.
 
 Sources: Shiryaev 1963, doi:10.1137/1108002; Page 1954, doi:10.1093/biomet/41.1-2.100; Pollak & Tartakovsky 2009,
-doi:10.1137/S0040585X97983559 (optimality of the procedure); Reiche et al. 2018, doi:10.1016/j.rse.2017.10.034 (its use on
-forest loss with optical and radar looks).
+doi:10.1137/S0040585X97983559 (optimality of the procedure); Reiche et al. 2018, doi:10.1016/j.rse.2017.10.034 (its use
+on forest loss with optical and radar looks).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from geocollateral.change.evidence import HIT, OK, SequentialParams
 
 NONE = -1
 """No day."""
-Store = dict[str, NDArray[np.generic]]
+Store = dict[str, NDArray[Any]]
 """Arrays by name, the series on the last axis: numbers only, so that a state can be written to any file."""
 
 SETTLED = 4e-3
@@ -76,11 +78,11 @@ class Look:
     """Shape (index, series): from the baseline [unit]; NaN where the index was not seen."""
 
 
-def follow(runs: Store, look: Look, hazard: float, params: SequentialParams) -> None:
+def follow(runs: Store, look: Look, hazard: Floats, params: SequentialParams) -> None:
     """Let one look bear on the runs of some series, in place. ``hazard``: odds of a change since the look before."""
     ratio, seen = look.log_ratio, look.seen
     tempered = ratio * look.weight
-    runs["odds"] += np.float32(hazard)
+    runs["odds"] += hazard
     runs["odds"] = np.minimum(runs["odds"] * np.exp(tempered), MOST_ODDS)
     open_case = runs["detected"] < 0
     hit = seen & (ratio >= HIT)
@@ -147,8 +149,8 @@ def dated(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """First look after the change and last before it, of the runs of some series.
 
-    Where the changed level is known, first looks that were slight against the later ones do not date the break: an early
-    autumn is not a felling.
+    Where the changed level is known, first looks that were slight against the later ones do not date the break: an
+    early autumn is not a felling.
     """
     days, before = runs["ring_day"][side, :, col], runs["before"][side, col]
     place = np.zeros(len(col), np.intp)

@@ -1,9 +1,9 @@
 """The monitor ``sequential``: looks of one or several sensors, one after the other, many series at once.
 
-Time runs in half-yearly steps of the calendar. Through a step the baseline of a series stands; at its end the looks of the
-step that agreed with it are added to it. A state holds what was known at the start of the running step and the looks since:
-what it says is worked out from these by the same operations however the looks came in, so one look at a time gives the
-result of one batch, bit for bit.
+Time runs in half-yearly steps of the calendar. Through a step the baseline of a series stands; at its end the looks of
+the step that agreed with it are added to it. A state holds what was known at the start of the running step and the
+looks since: what it says is worked out from these by the same operations however the looks came in, so one look at a
+time gives the result of one batch, bit for bit.
 
 A series' history is fitted as soon as it is long enough; nothing is said before.
 """
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocollateral.change.baseline import (
+    SPREAD_BOUND,
     Floats,
     Mask,
     consistency,
@@ -111,6 +112,7 @@ def start_store(plan: Plan, n: int) -> Store:
         store[name] = np.zeros(n, np.int32)
     for name in ("first_informative", "last_informative"):
         store[name] = np.full(n, NONE, np.int32)
+    store["clock"] = np.full(n, NONE, np.int32)
     store["unstable"] = np.zeros(n, bool)
     store["season"] = np.full((2, n_indices, n), np.nan, np.float32)
     for s, stream in enumerate(plan.streams):
@@ -150,7 +152,13 @@ class Curves:
 
 
 def advance(
-    store: Store, plan: Plan, step: int, looks: Sequence[Looks], past: Sequence[Looks], clock: int, *, learn: bool,
+    store: Store,
+    plan: Plan,
+    step: int,
+    looks: Sequence[Looks],
+    past: Sequence[Looks],
+    *,
+    learn: bool,
     note: Callable[[Store, Mask], None] | None = None,
 ) -> None:
     """Let all looks of one step bear on some series, in place.
@@ -161,8 +169,6 @@ def advance(
         By stream: those of the step.
     past
         By stream: those of the step and all before it that a history may rest on.
-    clock
-        Day of the newest look before the step, of any stream; `NONE` without one.
     learn
         Whether the step is over: its looks are then learned from.
     note
@@ -175,13 +181,14 @@ def advance(
         note(store, store["0/history_end"] != before)
     blocks = [_block(store, plan, s, one) for s, one in enumerate(looks)]
     order = sorted((int(day), s, t) for s, one in enumerate(looks) for t, day in enumerate(one.days))
-    calm = _weigh(store, plan, blocks, order, clock)
+    calm = _weigh(store, plan, blocks, order)
     for s, block in enumerate(blocks):
         store["n_looks"] += np.isfinite(looks[s].values[0]).sum(axis=0, dtype=np.int32)
         _tell_informative(store, block, plan.streams[s].params)
         if learn and len(block.days):
             _learn(store, plan, s, block, calm[s])
         np.maximum(store[f"{s}/last_look"], block.newest, out=store[f"{s}/last_look"])
+        np.maximum(store["clock"], block.newest, out=store["clock"])
 
 
 # -------------------------------------------------------------------------------------------------------------- history
@@ -221,12 +228,13 @@ def history_ends(seen: Mask, days: NDArray[np.int32], given: int | None, params:
     """
     if not len(days):
         return np.full(seen.shape[1], NONE, np.int32)
-    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], np.iinfo(np.int32).max)
+    never = np.int32(np.iinfo(np.int32).max)
+    first: NDArray[np.int32] = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], never)
     if given is not None:
         last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
         enough = (seen.sum(axis=0) >= params.min_history_looks) & (last - first >= params.min_history_days)
         return np.where(enough, last, NONE).astype(np.int32)
-    count = np.cumsum(seen, axis=0, dtype=np.int16 if len(days) < 2**15 else np.int32)
+    count: NDArray[np.int32] = np.cumsum(seen, axis=0, dtype=np.int32)
     long = seen & (count >= params.min_history_looks) & (days[:, None] - first >= params.min_history_days)
     return np.where(long.any(axis=0), days[np.argmax(long, axis=0)], NONE).astype(np.int32)
 
@@ -234,7 +242,7 @@ def history_ends(seen: Mask, days: NDArray[np.int32], given: int | None, params:
 def _fit(
     store: Store, plan: Plan, s: int, columns: NDArray[np.intp], days: NDArray[np.int32], values: NDArray[np.float32]
 ) -> None:
-    residuals = []
+    residuals: list[Floats] = []
     for i, params in enumerate(plan.streams[s].params):
         fit = fit_seasons(
             values[i],
@@ -251,7 +259,12 @@ def _fit(
         if i == 0:
             seen = np.isfinite(values[0])
             store[f"{s}/lag"][columns] = _lag(residuals[0], seen, params)
-            wild = _wild(fit.residual, fit.residual / np.maximum(spread, params.min_magnitude / params.min_spreads), params)
+            last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
+            store[f"{s}/last_look"][columns] = last
+            store["clock"][columns] = np.maximum(store["clock"][columns], last)
+            wild = _wild(
+                fit.residual, fit.residual / np.maximum(spread, params.min_magnitude / params.min_spreads), params
+            )
             store["unstable"][columns] |= wild
             if s == 0:
                 store["last_ok"][columns] = _last_unchanged(days, values[0], spread, params)
@@ -268,7 +281,8 @@ def _lag(z: Floats, seen: Mask, params: SequentialParams) -> Floats:
     both = seen[1:] & seen[:-1]
     together = np.einsum("tn,tn->n", z[1:], z[:-1])  # residuals are nought where there is no look
     alone = (np.square(z[1:]) * both).sum(axis=0)
-    return np.clip(together / (alone + 10 * 0.7), params.least_correlation, 0.8).astype(np.float32)
+    found: Floats = np.clip(together / (alone + 10 * 0.7), params.least_correlation, 0.8).astype(np.float32)
+    return found
 
 
 def _wild(residual: Floats, z: Floats, params: SequentialParams) -> Mask:
@@ -328,6 +342,8 @@ class _Block:
     days: NDArray[np.int32]
     seen: Mask
     """Shape (time, series): looks that are monitored."""
+    apart: Floats
+    """Shape (time, series): days since the look before."""
     weight: Floats
     """Shape (time, series): share of what each says that earlier looks have not said."""
     expected: tuple[Expectation, ...]
@@ -346,14 +362,20 @@ def _block(store: Store, plan: Plan, s: int, looks: Looks) -> _Block:
         values = np.where(monitored, looks.values, np.float32(np.nan))
     expected, regressors = [], []
     for i, params in enumerate(stream.params):
-        x, one = expect(store, f"{s}/{i}", looks.days, values[i], None if looks.doubt is None else looks.doubt[i], params)
+        x, one = expect(
+            store, f"{s}/{i}", looks.days, values[i], None if looks.doubt is None else looks.doubt[i], params
+        )
         expected.append(one)
         regressors.append(x)
     seen = seen_any(tuple(expected))
-    weight, newest = _weights(store, s, looks.days, seen, stream.params[0])
+    apart, newest = _apart(store[f"{s}/last_look"], looks.days, seen)
+    # What a look adds to the one before it: all, if that lies far back; less, the closer and the more alike they are.
+    near = np.maximum(1 - apart * np.float32(1 / stream.params[0].correlation_days), 0)
+    weight = 1 - store[f"{s}/lag"] * near
     return _Block(
         days=looks.days,
         seen=seen,
+        apart=apart,
         weight=weight,
         expected=tuple(expected),
         regressors=tuple(regressors),
@@ -395,40 +417,33 @@ def variance_of_look(store: Store, name: str, x: Floats, params: SequentialParam
     return found
 
 
-def _weights(
-    store: Store, s: int, days: NDArray[np.int32], seen: Mask, params: SequentialParams
-) -> tuple[Floats, NDArray[np.int32]]:
-    """What a look adds to the one before it: all, if that lies far back; less, the closer and the more alike they are."""
-    newest = np.maximum.accumulate(
-        np.concatenate([store[f"{s}/last_look"][None], np.where(seen, days[:, None], NONE).astype(np.int32)]), axis=0
-    )
-    apart = (days[:, None] - newest[:-1]).astype(np.float32)
-    apart *= np.float32(1 / params.correlation_days)
-    weight = 1 - store[f"{s}/lag"] * np.maximum(1 - apart, 0)
-    return weight.astype(np.float32, copy=False), newest[-1]
+def _apart(last: NDArray[np.int32], days: NDArray[np.int32], seen: Mask) -> tuple[Floats, NDArray[np.int32]]:
+    """Days from each series' look before, shape (time, series), and the day of its newest look."""
+    newest = np.empty((len(days) + 1, len(last)), np.int32)
+    newest[0] = last
+    np.multiply(seen, days[:, None], out=newest[1:])
+    np.maximum.accumulate(newest, axis=0, out=newest)
+    return (days[:, None] - newest[:-1]).astype(np.float32), newest[-1]
 
 
-def _weigh(
-    store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[tuple[int, int, int]], clock: int
-) -> list[Mask]:
+def _weigh(store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[tuple[int, int, int]]) -> list[Mask]:
     """Let the looks of a step, merged in order of time, bear on the odds and runs; which looks found a calm series.
 
-    First a bound of the odds is worked out for all series, by the most that any hypothesis makes of a look; then the few
-    series in which something goes on are followed exactly.
+    First a bound of the odds is worked out for all series, by the most that any hypothesis makes of a look; then the
+    few series in which something goes on are followed exactly.
     """
     ratios = [_most(plan, s, block, store) for s, block in enumerate(blocks)]
     factors = [np.exp(ratio * block.weight) for ratio, block in zip(ratios, blocks, strict=True)]
     calm = [np.empty(block.seen.shape, bool) for block in blocks]
     at_start = store["odds"].max(axis=0)
-    odds, peak, last = at_start.copy(), at_start.copy(), clock
-    rate = plan.deciding.changes_per_year / 365.25
-    for day, s, t in order:
-        odds += np.float32(rate * (day - last if last >= 0 else 0))
+    odds, peak = at_start.copy(), at_start.copy()
+    hazards = _hazards(store["clock"], blocks, order, plan.deciding)
+    for (_, s, t), hazard in zip(order, hazards, strict=True):
+        odds += hazard
         odds *= factors[s][t]
         np.minimum(odds, MOST_ODDS, out=odds)
         np.maximum(peak, odds, out=peak)
         np.less(odds, ACTIVE, out=calm[s][t])
-        last = day
     undecided = (store["detected"] < 0) | (store["recovered"] < 0)
     alive = (at_start > SETTLED) | (peak > ACTIVE) | (odds > SETTLED) | (store["detected"] >= 0)
     columns = np.flatnonzero(alive & undecided)
@@ -441,9 +456,22 @@ def _weigh(
     store["odds"][:, rest] = odds[rest]
     if len(columns):
         part = {name: store[name][..., columns] for name in _RUN_NAMES}
-        _follow_all(part, plan, [_take(block, columns) for block in blocks], store, columns, order, clock)
+        _follow_all(part, plan, [_take(block, columns) for block in blocks], store, columns, order, hazards[:, columns])
         put(store, columns, part)
     return calm
+
+
+def _hazards(
+    clock: NDArray[np.int32], blocks: Sequence[_Block], order: Sequence[tuple[int, int, int]], params: SequentialParams
+) -> Floats:
+    """Odds of a change since each series' look before, of any sensor, shape (look, series); nought without a look."""
+    rate = np.float32(params.changes_per_year / 365.25)
+    if len(blocks) == 1:
+        return blocks[0].apart * blocks[0].seen * rate
+    seen = np.stack([blocks[s].seen[t] for _, s, t in order]) if order else np.zeros((0, len(clock)), bool)
+    days = np.array([day for day, _, _ in order], np.int32)
+    found: Floats = _apart(clock, days, seen)[0] * seen * rate
+    return found
 
 
 _RUN_NAMES = tuple(empty_runs(1, 1, 1, 1, 1))
@@ -464,11 +492,9 @@ def _most(plan: Plan, s: int, block: _Block, store: Store) -> Floats:
     params = plan.streams[s].params[0]
     places = plan.places(s)
     inverse = store[f"{s}/inverse"] if len(block.expected) > 1 else None
-    found: Floats | None = None
-    for sides in plan.sides:
-        one = log_ratio(block.expected, sides[places], inverse, params)
-        found = one if found is None else np.maximum(found, one, out=found)
-    assert found is not None
+    found = log_ratio(block.expected, plan.sides[0][places], inverse, params)
+    for sides in plan.sides[1:]:
+        np.maximum(found, log_ratio(block.expected, sides[places], inverse, params), out=found)
     return found
 
 
@@ -479,7 +505,7 @@ def _follow_all(
     store: Store,
     columns: NDArray[np.intp],
     order: Sequence[tuple[int, int, int]],
-    clock: int,
+    hazards: Floats,
 ) -> None:
     ratios = []
     for s, block in enumerate(blocks):
@@ -490,8 +516,7 @@ def _follow_all(
         )
     departures = [np.stack([one.values - one.centre for one in block.expected]) for block in blocks]
     shares = [_share(block.expected[0], plan.streams[s].params[0]) for s, block in enumerate(blocks)]
-    rate, last = plan.deciding.changes_per_year / 365.25, clock
-    for day, s, t in order:
+    for (day, s, t), hazard in zip(order, hazards, strict=True):
         block = blocks[s]
         look = Look(
             day=day,
@@ -503,8 +528,7 @@ def _follow_all(
             share=shares[s][t],
             departure=departures[s][:, t],
         )
-        follow(part, look, rate * (day - last if last >= 0 else 0), plan.deciding)
-        last = day
+        follow(part, look, hazard, plan.deciding)
     settle(part)
 
 
@@ -516,11 +540,12 @@ def _share(one: Expectation, params: SequentialParams) -> Floats:
 
 
 def informative(expected: tuple[Expectation, ...], params: Sequence[SequentialParams]) -> Mask:
-    """Whether a full change would show in any index, or the look itself lies far on the near side of the changed level."""
+    """Whether a full change would show in any index, or the look itself plainly shows that there was none."""
     found = np.zeros(expected[0].centre.shape, bool)
     for one, own in zip(expected, params, strict=True):
         if one.level is None:
-            return one.per_spread > 0
+            found |= one.per_spread > 0
+            continue
         for side, wanted, sign in ((DOWN, "down", 1), (UP, "up", -1)):
             if own.direction in (wanted, "both"):
                 found |= np.asarray(one.gap(side)) >= own.min_spreads
@@ -562,11 +587,11 @@ def _learn(store: Store, plan: Plan, s: int, block: _Block, agreed: Mask) -> Non
         store[f"{name}/normal"] += products(x).T @ weights
         store[f"{name}/moment"] *= keep
         store[f"{name}/moment"] += x.T @ (weights * filled)
-        squares = (np.minimum(np.square(residual), params.huber**2 * variance) * (weights > 0)).sum(axis=0)
+        squares = (np.minimum(np.square(residual), SPREAD_BOUND**2 * variance) * (weights > 0)).sum(axis=0)
         old = store[f"{name}/weight"] * keep
         n_looks = np.count_nonzero(weights > 0, axis=0)
         total = np.maximum(old + n_looks, 1)
-        fresh = (variance * old + squares / consistency(params.huber)) / total
+        fresh = (variance * old + squares / consistency(SPREAD_BOUND)) / total
         store[f"{name}/variance"] = np.maximum(fresh, params.noise_floor**2).astype(np.float32)
         store[f"{name}/weight"] = (old + n_looks).astype(np.float32)
         precision = prior_precision(params.harmonics, params.amplitude_prior)

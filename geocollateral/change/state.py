@@ -1,7 +1,7 @@
 """What is remembered of monitored series between two runs, and what it says.
 
-``start`` a state, ``update`` it with looks as they come, ask for the ``outcome`` at any time. `save` and `load` write it as a
-Dataset of plain numbers.
+``start`` a state, ``update`` it with looks as they come, ask for the ``outcome`` at any time. `save` and `load` write
+it as a Dataset of plain numbers.
 """
 
 from __future__ import annotations
@@ -48,8 +48,6 @@ class State:
     """By stream: looks of the running step, and those before it that a history not yet fitted may rest on."""
     step: int
     """The running step; the first has not begun while there is no look."""
-    clock: int
-    """Day of the newest look before the running step."""
 
     @property
     def n_series(self) -> int:
@@ -63,7 +61,7 @@ def start(plan: Plan, n_series: int) -> State:
         Looks(days=np.zeros(0, np.int32), values=np.zeros((len(s.indices), 0, n_series), np.float32))
         for s in plan.streams
     )
-    return State(plan=plan, store=start_store(plan, n_series), looks=empty, step=NONE, clock=NONE)
+    return State(plan=plan, store=start_store(plan, n_series), looks=empty, step=NONE)
 
 
 def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> State:
@@ -84,27 +82,24 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
     if not steps or steps[-1] <= state.step:
         return replace(state, looks=merged)
     store = {name: array.copy() for name, array in state.store.items()}
-    clock = state.clock
     for step in [step for step in steps[:-1] if step >= state.step]:
-        clock = _close(store, state.plan, merged, step, clock, watch)
+        _close(store, state.plan, merged, step, watch)
     return State(
         plan=state.plan,
         store=store,
         looks=_retained(store, state.plan, merged, steps[-1], step_before=steps[-2] if len(steps) > 1 else NONE),
         step=steps[-1],
-        clock=clock,
     )
 
 
 def _close(
-    store: Store, plan: Plan, looks: Sequence[Looks], step: int, clock: int, watch: Watch | None, *, learn: bool = True
-) -> int:
-    """Let a step bear on the series, in place; the day of its newest look."""
+    store: Store, plan: Plan, looks: Sequence[Looks], step: int, watch: Watch | None, *, learn: bool = True
+) -> None:
+    """Let a step bear on the series, in place."""
     own = [_of_step(one, step) for one in looks]
     past = [one.rows(slice(0, int(np.searchsorted(one.days, (step + 1) * STEP_DAYS)))) for one in looks]
     note = None if watch is None else partial(watch.note, step=step)
-    advance(store, plan, step, own, past, clock, learn=learn, note=note)
-    return max([clock, *(int(one.days[-1]) for one in own if len(one.days))])
+    advance(store, plan, step, own, past, learn=learn, note=note)
 
 
 def _of_step(looks: Looks, step: int) -> Looks:
@@ -178,7 +173,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     """What the looks so far say."""
     store = {name: array.copy() for name, array in state.store.items()}
     if state.step >= 0:
-        _close(store, state.plan, state.looks, state.step, state.clock, watch, learn=False)
+        _close(store, state.plan, state.looks, state.step, watch, learn=False)
     params, n = state.plan.deciding, state.n_series
     column = np.arange(n)
     detected = store["detected"]
@@ -201,7 +196,11 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     some = np.flatnonzero(suspect)
     broken[some], before[some] = dated(store, side[some], some, params)
     told = ((detected >= 0) | suspect) & ~silent
-    total, count, said = store["total"][side, :, column], store["count"][side, :, column], store["said"][side, :, column]
+    total, count, said = (
+        store["total"][side, :, column],
+        store["count"][side, :, column],
+        store["said"][side, :, column],
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         magnitude = np.where(told[:, None], total / count, np.nan).T
         shares = np.where(told[:, None], said / said.sum(axis=1, keepdims=True), np.nan).T
@@ -281,7 +280,7 @@ def save(state: State) -> xr.Dataset:
             for s in state.plan.streams
         ],
     }
-    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step, "clock": state.clock}
+    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step}
     return xr.Dataset({name.replace("/", "."): value for name, value in arrays.items()}, attrs=attrs)
 
 
@@ -322,7 +321,6 @@ def load(saved: xr.Dataset) -> State:
         },
         looks=looks,
         step=int(saved.attrs["step"]),
-        clock=int(saved.attrs["clock"]),
     )
 
 
