@@ -64,7 +64,7 @@ OBSERVATION_STATUSES: tuple[ObservationStatus, ...] = ("ok", "masked", "outside"
 """What became of one band of one scene over one parcel; every expected observation has exactly one."""
 
 OperatingPoint = Literal["early_warning", "confirmed"]
-"""How sure an alert must be: an early warning has a budget of false alarms of its own, larger than a confirmed one's."""
+"""How sure an alert must be: an early warning's budget of false alarms is larger than that of a confirmed one."""
 
 Verdict = Literal["match", "mismatch", "cannot_tell"]
 ParcelStatus = Literal["ok", "cannot_tell"]
@@ -452,8 +452,8 @@ class Judgement:
     yearly: tuple[Mapping[str, Any], ...]
     """One row per year, JSON values, for the report."""
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages`` (one
-    row per date); dates are ISO text."""
+    """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages``
+    (one row per date); dates are ISO text."""
 
 
 @dataclass(frozen=True, kw_only=True)
