@@ -107,7 +107,9 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
     pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
-    changes, baselines = ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings)
+    changes, baselines = (
+        ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
+    )
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -155,7 +157,7 @@ def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[st
 
 
 def monitor_parcels(
-    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings
+    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings, sensor: str = "sentinel-2"
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     """Monitor the mean of every parcel, one call per asset class and index: rows of changes, and baselines to draw.
 
@@ -169,10 +171,10 @@ def monitor_parcels(
         ids = [parcel_id for parcel_id in statistics["parcel"].values.tolist() if classes[parcel_id] == asset_class]
         for name in statistics["index"].values.tolist():
             own = statistics.sel(index=name, parcel=ids).drop_vars("index")
-            usable = own["valid_fraction"] >= settings.forestry.min_look_fraction
+            usable = own["valid_fraction"] >= settings.masks.min_look_fraction
             series = own["mean"].where(usable).reindex(time=np.union1d(days, steps)).rename(name)
             found = monitor(series, None, params=_params(series, asset, settings))
-            rows += [_series_row(parcel_id, name, found.sel(parcel=parcel_id)) for parcel_id in ids]
+            rows += [_series_row(parcel_id, name, sensor, found.sel(parcel=parcel_id)) for parcel_id in ids]
             drawn = found[["expected", "spread", "informative"]].to_dataframe().reset_index()
             curves.append(
                 drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
@@ -312,7 +314,7 @@ def _no_judgement(asset_class: str, offered: Collection[str]) -> Judgement:
     )
 
 
-def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
+def _series_row(parcel_id: str, name: str, sensor: str, found: xr.Dataset) -> dict[str, Any]:
     return {
         "parcel_id": parcel_id,
         "index": name,
@@ -326,7 +328,7 @@ def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
         "area_m2": np.nan,
         "magnitude": float(found["magnitude"]),
         "probability": float(found["probability"]),
-        "sensors": "sentinel-2",
+        "sensors": sensor,
         "n_looks": int(found["n_looks"]),
         "reason": "mean of the parcel",
     }
@@ -346,7 +348,7 @@ def _event_row(parcel_id: str, event: Event, n_looks: int) -> dict[str, Any]:
         "area_m2": event.area_m2,
         "magnitude": event.magnitude,
         "probability": event.probability,
-        "sensors": "sentinel-2",
+        "sensors": ",".join(event.sensors),
         "n_looks": n_looks,
         "reason": " ".join(event.reasons),
     }

@@ -108,7 +108,7 @@ def observe(
         # Two lattices may show one orbit where zones meet: the first holds most scenes.
         found = by_orbit | found
         tables += part_tables
-        scenes += part_scenes
+        scenes = _joined(scenes, part_scenes)
     return Observed(
         cover=cover,
         geobox=judged.block.geobox,
@@ -121,6 +121,25 @@ def observe(
         series=_concat(tables, SERIES_COLUMNS),
         scenes=tuple(scenes),
     )
+
+
+def _joined(rows: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of scenes of which both sensors' bands are read, made one."""
+    known = {row["scene_id"]: row for row in rows}
+    for row in more:
+        same = known.get(row["scene_id"])
+        if same is not None:
+            row = {
+                **same,
+                **{
+                    name: {**same.get(name, {}), **row[name]} for name in ("bands", "reasons", "offsets") if name in row
+                },
+                "transient": [*same.get("transient", []), *row.get("transient", [])],
+                "observations": {n: same["observations"][n] + row["observations"][n] for n in OBSERVATION_STATUSES},
+                "clear_parcels": sorted({*same["clear_parcels"], *row["clear_parcels"]}),
+            }
+        known[row["scene_id"]] = row
+    return list(known.values())
 
 
 @dataclass(frozen=True, kw_only=True)

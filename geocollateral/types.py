@@ -593,6 +593,9 @@ class Assessment:
     charts; ``informative`` is False where a change would not show, such as a leafless season."""
     yearly: pd.DataFrame
     """Columns ``parcel_id, year, living_share, disturbed_m2, n_looks`` (forestry), for the report."""
+    tables: Mapping[str, pd.DataFrame]
+    """Further tables that asset classes give, by name (``seasons``, ``stages``); first column ``parcel_id``, JSON
+    values, dates as ISO text."""
     scenes: Mapping[str, Any]
     """Content of ``scenes.json``."""
     chips: tuple[Chip, ...]

@@ -9,6 +9,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from geocollateral.errors import InvalidInput
 from geocollateral.types import MU_M2, Shift
@@ -93,7 +94,7 @@ ENGLISH: Mapping[str, str] = {
     "col.parcel": "Parcel",
     "col.status": "Status",
     "col.area": "Area",
-    "col.living": "Living stand",
+    "col.seen": "What is seen",
     "col.disturbed": "Disturbed",
     "col.value": "Value, low to high",
     "col.alerts": "Alerts",
@@ -120,6 +121,8 @@ ENGLISH: Mapping[str, str] = {
     "say.recovered": "Greening again since {date}; low plants count as green too.",
     "say.closed_alerts": "Earlier alerts here are closed; they are listed below.",
     "key_figures": "Key figures",
+    "days.one": "{n} day",
+    "days.other": "{n} days",
     "fig.area": "Area",
     "fig.living": "Living stand",
     "fig.disturbed": "Disturbed",
@@ -344,7 +347,7 @@ CHINESE: Mapping[str, str] = {
     "col.parcel": "地块",
     "col.status": "结论",
     "col.area": "面积",
-    "col.living": "活立木占比",
+    "col.seen": "影像所见",
     "col.disturbed": "受扰动面积",
     "col.value": "参考价值区间",
     "col.alerts": "预警",
@@ -369,6 +372,8 @@ CHINESE: Mapping[str, str] = {
     "say.recovered": "自 {date} 起植被返绿（草灌亦计入）。",
     "say.closed_alerts": "该地块此前的预警已关闭，列示如下。",
     "key_figures": "主要指标",
+    "days.one": "{n} 天",
+    "days.other": "{n} 天",
     "fig.area": "面积",
     "fig.living": "活立木占比",
     "fig.disturbed": "受扰动面积",
@@ -563,6 +568,23 @@ class Words:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
         return str(value)
+
+    def figure(self, column: str, value: Any) -> str:
+        """A figure as its column's unit asks."""
+        if isinstance(value, (dt.date, str)) or hasattr(value, "to_pydatetime"):
+            day = value if isinstance(value, dt.date) else None
+            return self.date(day) if day is not None else str(value)
+        if column.endswith("_m2"):
+            return self.hectares(value)
+        if column.endswith("_frac"):
+            return self.percent(value)
+        if column.endswith("_mw"):
+            return f"{self.number(value, 1 if value < 100 else 0)}\u00a0MW"
+        if column.endswith("_days"):
+            return self(f"days.{'one' if value == 1 else 'other'}", n=self.number(value))
+        if column.endswith("_n"):
+            return self.number(value, 0 if float(value).is_integer() else 1)
+        return self.number(value, 2)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with separators of thousands."""

@@ -67,6 +67,20 @@ ARTIFACTS: tuple[Artifact, ...] = (
         meaning="What the change methods found; one row without a break where they found none or cannot tell",
     ),
     Artifact(
+        name="seasons.parquet",
+        grain="parcel x crop season",
+        key="`parcel_id` and the season's dates",
+        writer="exports.tables",
+        meaning="Crop seasons of farmland: emergence, peak, harvest, vigour. Only where farmland was judged",
+    ),
+    Artifact(
+        name="stages.parquet",
+        grain="parcel x date",
+        key="`parcel_id, date`",
+        writer="exports.tables",
+        meaning="Stages of building sites and plants through time. Only where such parcels were judged",
+    ),
+    Artifact(
         name="scenes.json",
         grain="scene",
         key="`scene_id`",
