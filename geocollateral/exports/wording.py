@@ -151,6 +151,22 @@ ENGLISH: Mapping[str, str] = {
     "index.meaning.ndvi": "NDVI: greenness, 0 bare to about 0.9 dense leaf",
     "index.meaning.nbr": "NBR: moisture and leaf against bare or burnt ground",
     "index.meaning.ndmi": "NDMI: water in the canopy",
+    "stages": "Stages through time, percent of the parcel",
+    "stages.alt": "Stages of parcel {parcel} from {first} to {last}; on the last date:",
+    "stage.vegetated": "vegetated",
+    "stage.water": "water",
+    "stage.cleared": "cleared",
+    "stage.building": "under construction",
+    "stage.built": "built",
+    "seasons": "Crop seasons, the newest first",
+    "season.crop": "Crop season",
+    "season.emerged": "Emergence",
+    "season.peak": "Peak",
+    "season.harvested": "Harvest",
+    "season.peak_ndvi": "Peak NDVI",
+    "season.vigour_z": "Vigour against peers",
+    "season.status": "Status",
+    "season.note": "Note",
     "chips": "Before and after",
     "chips.latest": "Latest picture",
     "chips.plain": "Pictures",
@@ -402,6 +418,22 @@ CHINESE: Mapping[str, str] = {
     "index.meaning.ndvi": "NDVI：植被绿度，0 为裸地，约 0.9 为茂密叶冠",
     "index.meaning.nbr": "NBR：区分湿润叶冠与裸地或火烧迹地",
     "index.meaning.ndmi": "NDMI：冠层含水量",
+    "stages": "各阶段随时间的变化（占地块百分比）",
+    "stages.alt": "地块 {parcel} 自 {first} 至 {last} 的各阶段占比；最后一日：",
+    "stage.vegetated": "植被",
+    "stage.water": "水面",
+    "stage.cleared": "已平整",
+    "stage.building": "施工中",
+    "stage.built": "已建成",
+    "seasons": "作物季（最近的在前）",
+    "season.crop": "作物季",
+    "season.emerged": "出苗",
+    "season.peak": "长势高峰",
+    "season.harvested": "收获",
+    "season.peak_ndvi": "峰值 NDVI",
+    "season.vigour_z": "长势（相对同类地块）",
+    "season.status": "状态",
+    "season.note": "备注",
     "chips": "变化前后影像",
     "chips.latest": "最新影像",
     "chips.plain": "影像",
@@ -585,6 +617,15 @@ class Words:
         if column.endswith("_n"):
             return self.number(value, 0 if float(value).is_integer() else 1)
         return self.number(value, 2)
+
+    def cell(self, key: str, value: Any) -> str:
+        """A cell of a table of an asset class: days as days, numbers by their unit, words as they are."""
+        if isinstance(value, str):
+            try:
+                return self.date(dt.date.fromisoformat(value))
+            except ValueError:
+                return self.named("word", value)
+        return self.figure(key, value)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with separators of thousands."""
