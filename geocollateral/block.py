@@ -216,6 +216,7 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
     )
     looked = fraction > 0
     peers = _peers(task, cover, position)
+    cells = _cells(task, seen, position)
     return ParcelEvidence(
         parcel_id=parcel_id,
         attributes=task.attributes[parcel_id],
@@ -231,12 +232,12 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
         optical=None if seen.optical is None else seen.optical.isel(pixel=columns, time=looked),
         indices=None if seen.found is None else seen.found.isel(pixel=columns, time=looked),
         series=None if seen.statistics is None else seen.statistics.isel(parcel=position, time=looked),
-        peers=None if seen.statistics is None else _of_peers(seen.statistics, peers),
+        peers=None if seen.statistics is None else _of_peers(seen.statistics, seen.around, peers, cells),
         radar={
             orbit: RadarEvidence(
                 power=looks.power.isel(pixel=columns),
                 series=looks.statistics.sel(parcel=parcel_id),
-                peers=_of_peers(looks.statistics, peers),
+                peers=_of_peers(looks.statistics, looks.around, peers, cells),
             )
             for orbit, looks in seen.radar.items()
         },
@@ -260,10 +261,30 @@ def _peers(task: BlockTask, cover: zonal.Coverage, position: int) -> dict[str, f
     return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
 
 
-def _of_peers(statistics: xr.Dataset, peers: Mapping[str, float]) -> xr.Dataset:
+def _cells(task: BlockTask, seen: Observed, position: int) -> dict[str, float]:
+    """Cells of ground around the parcels, the nearest to one parcel first, and how far they are [m]."""
+    box = seen.geobox
+    here = task.parts[0].geometries[seen.cover.parcel_ids[position]].centroid
+    away = {}
+    for name in seen.cells.parcel_ids:
+        row, column = (int(part) + zonal.CELL_PIXELS / 2 for part in name.removeprefix("~").split("-"))
+        x, y = box.affine @ (column, row)
+        away[name] = float(np.hypot(x - here.x, y - here.y))
+    return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
+
+
+def _of_peers(
+    statistics: xr.Dataset, around: xr.Dataset | None, peers: Mapping[str, float], cells: Mapping[str, float]
+) -> xr.Dataset:
     there = [name for name in peers if name in set(statistics["parcel"].values.tolist())]
-    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there).rename(parcel="peer")
-    return taken.assign_coords(distance_m=("peer", [peers[name] for name in there]))
+    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there)
+    distance = [peers[name] for name in there]
+    if around is not None and cells:
+        taken = xr.concat([taken, around.sel(parcel=list(cells))], dim="parcel")
+        distance += cells.values()
+    return taken.rename(parcel="peer").assign_coords(
+        distance_m=("peer", distance), is_parcel=("peer", np.arange(len(distance)) < len(there))
+    )
 
 
 def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:

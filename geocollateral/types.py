@@ -370,8 +370,7 @@ class RadarEvidence:
     """Dims ``(index, time)``, index ``vv`` and ``vh``: ``mean`` (of the power, in dB), ``p10``, ``p50``, ``p90`` [dB]
     and ``valid_fraction`` of the parcel."""
     peers: xr.Dataset
-    """Dims ``(index, time, peer)``: ``mean`` [dB] and ``valid_fraction`` of parcels of the same asset class in the
-    block, the nearest first; coordinate ``distance_m`` [m]."""
+    """Dims ``(index, time, peer)``: ``mean`` [dB] and ``valid_fraction`` of the peers of `ParcelEvidence.peers`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,7 +405,8 @@ class ParcelEvidence:
     ``n_pixels`` of the parcel."""
     peers: xr.Dataset | None = None
     """Dims ``(index, time, peer)``: ``mean`` and ``valid_fraction`` of other parcels of the same asset class in the
-    block, the nearest first, on all days of the block; coordinate ``distance_m`` [m]."""
+    block, the nearest first, and then of cells of ground around the parcels, whatever grows there, the nearest first;
+    on all days of the block. Coordinates ``distance_m`` [m] and ``is_parcel`` (False: a cell of ground)."""
     radar: Mapping[str, RadarEvidence] = field(default_factory=dict)
     """By relative orbit, such as ``ascending-15``."""
 
