@@ -37,7 +37,7 @@ def render(assessment: Assessment, lang: str = "en") -> dict[str, bytes]:
         "alerts.json": alerts_json(assessment.alerts),
         "series.parquet": series_parquet(assessment.series),
         "changes.parquet": changes_parquet(assessment.changes),
-        **{f"{name}.parquet": rows_parquet(rows) for name, rows in assessment.tables.items()},
+        **{f"tables/{name}.parquet": rows_parquet(rows) for name, rows in assessment.tables.items()},
         "scenes.json": scenes_json(assessment.scenes),
         "report.html": report_html(assessment, lang),
         **chip_files(assessment.chips),

@@ -67,18 +67,12 @@ ARTIFACTS: tuple[Artifact, ...] = (
         meaning="What the change methods found; one row without a break where they found none or cannot tell",
     ),
     Artifact(
-        name="seasons.parquet",
-        grain="parcel x crop season",
-        key="`parcel_id` and the season's dates",
+        name="tables/<name>.parquet",
+        grain="row of an asset class's own table",
+        key="`parcel_id` and the row's dates",
         writer="exports.tables",
-        meaning="Crop seasons of farmland: emergence, peak, harvest, vigour. Only where farmland was judged",
-    ),
-    Artifact(
-        name="stages.parquet",
-        grain="parcel x date",
-        key="`parcel_id, date`",
-        writer="exports.tables",
-        meaning="Stages of building sites and plants through time. Only where such parcels were judged",
+        meaning="`seasons` (crop seasons of farmland), `stages` (of building sites and plants, by date), `water`, "
+        "`causes` and `regrowth` (of forests); each only where such parcels were judged",
     ),
     Artifact(
         name="scenes.json",

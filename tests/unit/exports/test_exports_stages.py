@@ -47,7 +47,7 @@ def test_tables_are_files_and_parts_of_the_report(build_assessment) -> None:  # 
     }
     seasons = pd.DataFrame([{"parcel_id": parcel_id, **season}])
     files = render(build_assessment(tables={"stages": stages, "seasons": seasons}))
-    kept = pq.read_table(io.BytesIO(files["seasons.parquet"])).to_pylist()
+    kept = pq.read_table(io.BytesIO(files["tables/seasons.parquet"])).to_pylist()
     assert kept == [{"parcel_id": parcel_id, **season}]
     page = files["report.html"].decode()
     assert page.count('class="stage built"') == 2  # the band and its key
