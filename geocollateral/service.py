@@ -24,6 +24,7 @@ import pystac
 from pydantic import ValidationError
 
 from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode
+from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -34,6 +35,7 @@ from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.risk import loan_to_value, raise_alerts
+from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import require_writable, write_result_folder
 from geocollateral.types import (
@@ -307,6 +309,62 @@ def simulate(
     from geocollateral.simulate import build
 
     return build(folder, world, seed=seed, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def backtest(
+    folder: str | Path,
+    *,
+    world: str | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    kept: str | Path | None = None,
+    replays: int = 0,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Judge a simulated world, and hold what is said against its truth.
+
+    Parameters
+    ----------
+    folder
+        Of the world. One that does not exist yet is filled with the world named.
+    world, seed
+        Name of the world to simulate, and its random numbers; not used where the folder is there.
+    kept
+        Folder that keeps the looks of each block, so that a later run need not read imagery; None keeps nothing.
+    replays
+        How many pairs of a block and an earlier day to judge anew, from the scenes of up to that day, to see that
+        nothing looks ahead.
+
+    Raises
+    ------
+    MissingInput
+        There is neither the folder nor a world to simulate.
+    """
+    home, settings = Path(folder), settings or load_settings()
+    if not home.is_dir():
+        if world is None:
+            raise MissingInput(f"{home} does not exist: name a world to simulate into it.")
+        simulate(home, world=world, seed=seed, workers=settings.compute.workers or os.cpu_count() or 1)
+    truth = backtests.read_truth(home)
+    area = read_parcels(home / "parcels.geojson", datum="wgs84")
+    imagery = open_source(f"stac:{home}", settings.access)
+    span = _period(None, None)
+    items, _ = _search(imagery, imagery.info, area, span)
+    day = _day_of(span, None, items, alive=False)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+    tasks = _tasks(area, plan, imagery, settings, day)
+    told = backtests.judge_world(tasks, settings, None if kept is None else Path(kept), progress)
+    early = (told.alerts["operating_point"] == "early_warning").any()
+    return Backtest(
+        world=home.name,
+        classes=tuple(sorted(set(ASSETS) & set(area.parcels["asset_class"]))),
+        confirmed=backtests.hold_against(told, truth),
+        early=backtests.hold_against(told, truth, "early_warning") if early else None,
+        stages=backtests.stage_errors(told, home),
+        dates=backtests.season_dates(told, truth, home),
+        presence=backtests.presence_scores(told, truth),
+        replays=tuple(backtests.replay(task, then, told) for task, then in backtests.sample_days(tasks, replays, seed)),
+    )
 
 
 def world_table() -> list[dict[str, str]]:
