@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from geocollateral.assets.forestry import ForestryParams
-from geocollateral.change.seasonal import SeasonalParams
+from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.observe.indices import bands_of
@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         for index, knobs in given.items():
             try:
                 bands_of(index)
-                SeasonalParams.model_validate(knobs)
+                SequentialParams.model_validate(knobs)
             except InvalidInput as error:
                 raise ValueError(str(error)) from error
             except ValidationError as error:
@@ -131,7 +131,7 @@ def settings_tables() -> str:
     parts = [
         _section("plan", PlanParams),
         _section("masks", MaskParams),
-        _section("change.ndvi, change.ndmi, ...", SeasonalParams),
+        _section("change.ndvi, change.ndmi, ...", SequentialParams),
         _section("forestry", ForestryParams),
         _section("shift", ShiftParams),
         _section("access", AccessParams),

@@ -81,12 +81,14 @@ class Forestry:
     bands: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """Only drops matter. The changed level is that of fresh clearings with ground vegetation."""
-        return {
-            GREEN: {"direction": "down", "changed_level": 0.55, "min_magnitude": 0.12},
-            WATER: {"direction": "down", "changed_level": 0.10, "min_magnitude": 0.10},
-        }
+        return (
+            {
+                GREEN: {"direction": "down", "changed_level": 0.60, "min_magnitude": 0.12},
+                WATER: {"direction": "down", "changed_level": 0.15, "min_magnitude": 0.10},
+            },
+        )
 
     def judge(self, evidence: ParcelEvidence, params: ForestryParams) -> Judgement:
         """Living share of the stand, lost area and dated events of one parcel."""
@@ -494,7 +496,7 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
         rule="stand_loss",
         severity=severity,
         event=event,
-        sensors=("sentinel-2",),
+        sensors=event.sensors,
         evidence={
             "area_low_m2": round(event.area_low_m2, 1),
             "area_high_m2": round(event.area_high_m2, 1),
