@@ -8,8 +8,8 @@ The comparison with earlier years is a kernel mean over the day of the year (no 
 look counts by the scatter of its season: the weeks in which leaves come out weigh little. What happened in the last 300
 days is no history, or a slow decline would become its own baseline.
 
-Sources: Coops et al. 2020, doi:10.1016/j.rse.2019.111476 (slow stress needs trend, not break); Kennedy et al. 2010,
-doi:10.1016/j.rse.2010.07.008 (relative magnitude of loss); peers as weather: decision 0005.
+Sources: Cohen et al. 2016, doi:10.1016/j.foreco.2015.10.042 (slow decline is a large part of all loss); Kennedy et al.
+2010, doi:10.1016/j.rse.2010.07.008 (relative magnitude of loss); peers as weather: decision 0005.
 """
 
 from __future__ import annotations
