@@ -46,16 +46,16 @@ class MixtureParams(Params):
         0.04, gt=0, description="Least difference of two parts: root mean square of their NDVI profiles' [1]."
     )
     min_separation: float = Field(
-        4.0,
+        3.2,
         gt=0,
-        description="Least separation of two parts in units of their own scatter (Ashman's D); a single hump cut in "
+        description="Least separation of two parts in units of their own scatter (Ashman's D): a single hump cut in "
         "the middle has 2.7.",
     )
     min_contrast: float = Field(
         0.5,
         gt=0,
-        description="Least product of both: a small difference must be sharp, a blurred one large [1]. Single fields "
-        "of the simulated world stay below 0.4.",
+        description="Least product of both: a small difference must be sharp, a blurred one large [1]. Single fields, "
+        "simulated and real, stay below 0.5.",
     )
     min_core_part: int = Field(8, ge=3, description="Fewest pixels of a part clear of the border.")
     min_together: float = Field(

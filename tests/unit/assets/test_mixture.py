@@ -1,9 +1,11 @@
 """One use or two: frames of 14 x 14 pixels, 40 looks in three years, noise as of real pixels."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from evidence_by_hand import MUD, STAND, days_between, loss, parcel
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,3 +115,42 @@ def test_the_order_of_pixels_does_not_matter(order: list[int]) -> None:
     one, two = judge_mixture(evidence, PARAMS), judge_mixture(turned, PARAMS)
     np.testing.assert_array_equal(two.alien, one.alien[order])
     assert two.confidence == pytest.approx(one.confidence)
+
+
+# ---------------------------------------------------------------------------------------------------------- real pixels
+
+
+def window(folder: Path, row: int, col: int, side: int = 12) -> ParcelEvidence:
+    """A square of fields in Belgium, monthly; which lie in one field was told by eye."""
+    names = {"red": "B04", "nir": "B08", "nir08": "B08", "swir16": "B11"}
+    with xr.open_dataset(folder / "worldcereal_preprocessed_inputs.nc") as cube:
+        table = {band: cube[f"S2-L2A-{name}"].load() for band, name in names.items()}
+        days = cube["t"].values.astype("datetime64[D]")
+    clear = (table["red"].values != 65535).mean(axis=(1, 2)) > 0.9
+    place = (slice(None), slice(row, row + side), slice(col, col + side))
+    bands = {band: values.values[place][clear].reshape(clear.sum(), -1) * 1e-4 for band, values in table.items()}
+    return parcel((side, side), days[clear], bands)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("row", "col", "verdict"),
+    [
+        pytest.param(12, 72, "match", id="in a field of grain"),
+        pytest.param(36, 84, "match", id="in a bare field"),
+        pytest.param(60, 84, "match", id="in a blue-green field"),
+        pytest.param(84, 12, "match", id="in a field by the border of another"),
+        pytest.param(0, 84, "mismatch", id="two fields, north-east"),
+        pytest.param(0, 72, "mismatch", id="two fields, north"),
+        pytest.param(72, 0, "mismatch", id="two fields, west"),
+        pytest.param(24, 84, "mismatch", id="grain and bare"),
+    ],
+)
+def test_real_fields(realdata: Path, row: int, col: int, verdict: str) -> None:
+    found = judge_mixture(window(realdata / "s1s2_worldcereal_belgium", row, col), MixtureParams(min_looks=8))
+    assert found.verdict == verdict, found.parting
+
+
+@pytest.mark.realdata
+def test_ten_monthly_looks_are_too_few_by_default(realdata: Path) -> None:
+    assert judge_mixture(window(realdata / "s1s2_worldcereal_belgium", 12, 72), PARAMS).verdict == "cannot_tell"
