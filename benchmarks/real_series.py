@@ -206,7 +206,7 @@ def meadows(folder: Path) -> tuple[dict[int, pd.DataFrame], pd.DataFrame]:
             own = radar[radar["band"] == band]
             day = pd.to_datetime(own["date"].astype(str).str[:8], format="%Y%m%d")
             parts.append(pd.Series(own["MEAN"].to_numpy(), index=day, name=name).groupby(level=0).mean())
-        looks[int(number)] = pd.concat(parts, axis=1).sort_index().rename_axis("day").reset_index()
+        looks[int(number)] = pd.concat(parts, axis=1, sort=True).rename_axis("day").reset_index()
     return looks, true
 
 
