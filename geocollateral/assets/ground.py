@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import numpy as np
 import xarray as xr
@@ -41,7 +41,7 @@ class Material:
 LIBRARY: tuple[Material, ...] = (
     # Bare ground rises without a break from blue to the short-wave infrared (iron oxides take the blue).
     Material(name="loam", ground="bare", reflectance=(0.08, 0.11, 0.15, 0.25, 0.33, 0.28)),
-    Material(name="dark wet soil", ground="bare", reflectance=(0.05, 0.07, 0.09, 0.14, 0.18, 0.14)),
+    Material(name="wet soil", ground="bare", reflectance=(0.06, 0.08, 0.11, 0.17, 0.18, 0.14)),
     Material(name="pale subsoil", ground="bare", reflectance=(0.14, 0.20, 0.27, 0.38, 0.46, 0.42)),
     Material(name="red soil", ground="bare", reflectance=(0.06, 0.09, 0.17, 0.28, 0.37, 0.33), weight=0.5),
     # Cement, bitumen and stone are grey: nearly flat from red to the short-wave infrared.
@@ -55,6 +55,8 @@ LIBRARY: tuple[Material, ...] = (
     Material(name="blue steel", ground="roof", reflectance=(0.27, 0.24, 0.20, 0.27, 0.30, 0.26)),
     Material(name="red tile", ground="roof", reflectance=(0.07, 0.09, 0.14, 0.21, 0.27, 0.24), weight=0.1),
     Material(name="grey sheet", ground="roof", reflectance=(0.16, 0.17, 0.18, 0.21, 0.23, 0.22)),
+    Material(name="water", ground="water", reflectance=(0.05, 0.06, 0.05, 0.03, 0.015, 0.01)),
+    Material(name="muddy water", ground="water", reflectance=(0.08, 0.10, 0.11, 0.06, 0.03, 0.02)),
 )
 # fmt: on
 
@@ -79,9 +81,12 @@ class Features:
     """Natural logarithm of the mean of blue, green, red, near and short-wave infrared: brightness."""
 
 
-SPREAD: Mapping[str, float] = {"redness": 0.08, "bare": 0.06, "slope": 0.09, "residue": 0.03, "level": 0.40}
+SPREAD: Mapping[str, float] = {"redness": 0.07, "bare": 0.09, "slope": 0.12, "residue": 0.04, "level": 0.40}
 """Spread of the colour of one material around the library's: mixed pixels, haze, moisture, make and age. Haze of 0.02 over
 concrete moves redness by 0.03 and the slope by 0.03; wetting darkens soil by up to a half."""
+_WIDTHS = np.array(list(SPREAD.values()))
+OPEN_NDVI = 0.35
+"""NDVI below which ground rather than plants gives a pixel its colour."""
 FREEDOM = 4
 """Degrees of freedom of the Student-t densities: what no list foresees must not be impossible."""
 
@@ -115,38 +120,50 @@ def _features(
     )
 
 
-def likeness(seen: Features) -> dict[str, Floats]:
-    """Logarithm of the density of the colour of a look under each class of ground of the library; NaN where not seen."""
+def stacked(seen: Features) -> Floats:
+    """Colour of each look and pixel: the features of `SPREAD` along a last axis."""
+    return np.stack([getattr(seen, name) for name in SPREAD], axis=-1)
+
+
+def likeness(colour: Floats) -> dict[str, Floats]:
+    """Logarithm of the density of colours, shape (n, feature), under each class of ground of the library; shape (n,)."""
     found: dict[str, Floats] = {}
-    for ground in dict.fromkeys(material.ground for material in LIBRARY):
-        members = [material for material in LIBRARY if material.ground == ground]
-        total = sum(material.weight for material in members)
-        logs = [_colour_density(seen, material) + np.float32(np.log(material.weight / total)) for material in members]
-        best = logs[0]
-        for other in logs[1:]:
-            best = np.logaddexp(best, other)
-        found[ground] = best
+    for material, middle, share in _middles():
+        logs = colour_density(colour, middle, _WIDTHS) + np.float32(np.log(share))
+        found[material.ground] = logs if material.ground not in found else np.logaddexp(found[material.ground], logs)
     return found
 
 
-def colour_density(seen: Mapping[str, Floats], middle: Mapping[str, float], spread: Mapping[str, float]) -> Floats:
-    """Logarithm of a Student-t density of the colour around a middle; a feature that is NaN everywhere is left out."""
-    squares: Any = np.float32(0)
-    n = 0
-    constant = 0.0
-    for name, width in spread.items():
-        if np.isnan(seen[name]).all():
-            continue
-        squares = squares + np.square((seen[name] - np.float32(middle[name])) / np.float32(width))
-        constant -= float(np.log(width))
-        n += 1
-    return np.asarray(-0.5 * (FREEDOM + n) * np.log1p(squares / np.float32(FREEDOM)) + constant, np.float32)
+@cache
+def _middles() -> tuple[tuple[Material, NDArray[np.float64], float], ...]:
+    """Each material of the library, its colour and its share of its class."""
+    total: dict[str, float] = {}
+    for material in LIBRARY:
+        total[material.ground] = total.get(material.ground, 0.0) + material.weight
+    found = []
+    for material in LIBRARY:
+        blue, green, red, near, short, far = (np.array([value], np.float32) for value in material.reflectance)
+        pure = _features(blue, green, red, near, near, short, far)
+        found.append((material, stacked(pure)[0].astype(np.float64), material.weight / total[material.ground]))
+    return tuple(found)
 
 
-def _colour_density(seen: Features, material: Material) -> Floats:
-    blue, green, red, near, short, far = (np.float32(value) for value in material.reflectance)
-    pure = _features(blue, green, red, near, near, short, far)  # type: ignore[arg-type]
-    return colour_density(vars(seen), {name: float(getattr(pure, name)) for name in SPREAD}, SPREAD)
+def colour_density(colour: Floats, middle: NDArray[np.float64], width: NDArray[np.float64]) -> Floats:
+    """Logarithm of a Student-t density of colours, shape (n, feature), around a middle, shape (feature,); shape (n,).
+
+    A feature whose band lacks (NaN in the first colour) is left out.
+    """
+    use = np.isfinite(colour[:1]).any(axis=0) if len(colour) else np.ones(len(SPREAD), bool)
+    away = (colour[:, use] - middle[use].astype(np.float32)) / width[use].astype(np.float32)
+    n = int(use.sum())
+    squares = np.einsum("ij,ij->i", away, away) / np.float32(FREEDOM)
+    return np.asarray(np.float32(-0.5 * (FREEDOM + n)) * np.log1p(squares) - np.float32(np.log(width[use]).sum()), np.float32)
+
+
+def student(values: Floats, middle: float, width: float) -> Floats:
+    """Logarithm of a Student-t density of one feature."""
+    squares = np.square((values - np.float32(middle)) / np.float32(width)) / np.float32(FREEDOM)
+    return np.asarray(np.float32(-0.5 * (FREEDOM + 1)) * np.log1p(squares) - np.float32(np.log(width)), np.float32)
 
 
 def _values(optical: xr.Dataset, band: str) -> Floats:

@@ -1,31 +1,36 @@
-"""Stages of a building site, look by look: a hidden Markov model of each pixel, over looks of both sensors.
+"""Stages of a building site, look by look: a hidden Markov model of each pixel over the looks of both sensors.
 
-Each pixel is in one state: land as it was, cleared, footings, structure, roof, paving, water. Works go from state to state
-at rates of years; a look says how like each state it is. The forward pass gives what was known on the day (filter), the
-backward pass what is known of the past at ``as_of`` (smoother). Rabiner 1989, doi:10.1109/5.18626; for land cover, Abercrombie
-& Friedl 2016, doi:10.1109/TGRS.2015.2463689.
+A pixel is in one state: land as it was, cleared, footings, structure, roof, paving or water. Works go from state to state at
+rates of years, and each look says how like each state it is. The forward pass gives what was known on the day (filter), the
+backward pass what is known of the past at ``as_of`` (smoother). Rabiner 1989, doi:10.1109/5.18626; for land cover Abercrombie &
+Friedl 2016, doi:10.1109/TGRS.2015.2463689.
 
-Land as it was has no library: it is the parcel's own looks of the same season in the years before. So bare fields in their season are
-no clearing.
+*Land as it was* has no spectrum from a library: it is the parcel's own greenness at the same season in earlier years, and that of
+like parcels around it today. So a bare field in its season is no clearing. *Cleared* ground has the colour of the library or
+of the parcel's own bare fields: one and the same geology.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.linalg import expm
 
 from geocollateral.assets import ground
-from geocollateral.types import ParcelEvidence, Params
-from pydantic import Field
+from geocollateral.assets.land_memory import LandMemory
+from geocollateral.types import Params, ParcelEvidence
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
+Days = NDArray[np.int64]
 
 LAND, CLEARED, FOOTING, STRUCTURE, ROOF, PAVED, WATER = range(7)
+N_STATES = 7
+WORKS = slice(CLEARED, PAVED + 1)
 STAGES: Mapping[str, tuple[int, ...]] = {
     "vegetated": (LAND,),
     "water": (WATER,),
@@ -33,275 +38,266 @@ STAGES: Mapping[str, tuple[int, ...]] = {
     "building": (FOOTING, STRUCTURE),
     "built": (ROOF, PAVED),
 }
+"""Stages reported and the states each is made of; *vegetated* is land as it was, bare fields in their season included."""
+
 START = np.array([0.70, 0.03, 0.02, 0.02, 0.08, 0.12, 0.03])
-"""Share of each state before the first look."""
-RATES = {
+"""Probability of each state before the first look: most collateral is land, some is built, little is under work."""
+# fmt: off
+RATES: Mapping[tuple[int, int], float] = {
     (LAND, CLEARED): 0.25, (LAND, PAVED): 0.01, (LAND, WATER): 0.03,
-    (CLEARED, FOOTING): 0.7, (CLEARED, PAVED): 0.3, (CLEARED, LAND): 0.15, (CLEARED, WATER): 0.03, (CLEARED, ROOF): 0.05,
-    (FOOTING, STRUCTURE): 1.2, (FOOTING, PAVED): 0.1, (FOOTING, CLEARED): 0.2, (FOOTING, ROOF): 0.3,
+    (CLEARED, FOOTING): 0.7, (CLEARED, PAVED): 0.3, (CLEARED, ROOF): 0.05, (CLEARED, LAND): 0.15, (CLEARED, WATER): 0.03,
+    (FOOTING, STRUCTURE): 1.2, (FOOTING, ROOF): 0.3, (FOOTING, PAVED): 0.1, (FOOTING, CLEARED): 0.2,
     (STRUCTURE, ROOF): 0.8, (STRUCTURE, PAVED): 0.1, (STRUCTURE, CLEARED): 0.1,
-    (ROOF, CLEARED): 0.02, (ROOF, PAVED): 0.02, (PAVED, CLEARED): 0.02, (PAVED, LAND): 0.01, (PAVED, FOOTING): 0.02,
+    (ROOF, CLEARED): 0.02, (ROOF, PAVED): 0.02, (PAVED, CLEARED): 0.02, (PAVED, FOOTING): 0.02, (PAVED, LAND): 0.01,
     (WATER, LAND): 0.05, (WATER, CLEARED): 0.05,
 }
-"""Changes of state a year."""
-CLOSING = {
-    **RATES,
-    (CLEARED, FOOTING): 0.2, (CLEARED, PAVED): 3.0, (FOOTING, PAVED): 3.0, (FOOTING, ROOF): 1.0, (STRUCTURE, ROOF): 6.0,
-    (STRUCTURE, PAVED): 1.0,
+"""Changes of state a year: a pledged site starts within some years, a pixel of a building takes one to two years, what is
+finished stays for decades. Orders of magnitude: a look outweighs them."""
+CLOSING: Mapping[tuple[int, int], float] = RATES | {
+    (CLEARED, FOOTING): 0.2, (CLEARED, PAVED): 3.0, (FOOTING, PAVED): 3.0, (FOOTING, ROOF): 1.0,
+    (STRUCTURE, ROOF): 6.0, (STRUCTURE, PAVED): 1.0,
 }
-"""The same where hardly any open ground is left: works that are being finished."""
+"""The same where hardly any open ground is left: paving comes last, works are being finished."""
+# fmt: on
+RADAR_CONTRAST: Mapping[int, tuple[float, float]] = {STRUCTURE: (5.0, 4.0), ROOF: (4.0, 4.5), WATER: (-8.0, 3.5)}
+"""Backscatter against the open ground of the parcel on the same look, and its spread with speckle [dB]: walls send the beam
+back (double bounce), water mirrors it away. Contrast takes out moisture, incidence and platform."""
+OPEN_CONTRAST = (0.0, 3.0)
+"""The same of the other states: 3 dB is the spread of a single pixel of 4.4 looks and of unlike ground."""
+LONGEST_STEP = 400  # days; looks are never further apart but where a source has a hole
 
 
 class StageParams(Params):
-    green_weight: float = Field(0.6)
-    colour_weight: float = Field(0.3)
-    radar_weight: float = Field(0.15)
-    most: float = Field(4.0)
-    colour_most: float = Field(2.5)
-    season_days: float = Field(20.0)
-    kernel_age: int = Field(150)
-    history_doubt: float = Field(0.05)
-    few_looks: float = Field(2.0)
-    max_kernels: int = Field(16)
-    peer_weight: float = Field(1.0)
-    peer_spread: float = Field(0.12)
-    own_ground: bool = True
-    own_cleared: bool = True
-    tight: float = 0.8
-    open_share: float = 0.25
-    green_within: int = 400
-    dead_weight: float = 1.0
-    own_spread: float = Field(1.0)
+    """Knobs of the model of stages."""
 
-
-# dB of gamma0 under each state and its spread from site to site.
-RADAR_DB = {
-    "vv": ((-11.5, -12.0, -12.0, -7.0, -7.0, -12.0, -20.0), (3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0)),
-    "vh": ((-18.0, -19.0, -19.0, -15.0, -15.0, -19.0, -26.0), (3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0)),
-}
-SPECKLE_DB = 2.1
+    green_weight: float = Field(0.6, gt=0, le=1, description="Weight of the greenness of a look; looks are not independent [1].")
+    colour_weight: float = Field(0.5, gt=0, le=1, description="Weight of the colour of a look [1].")
+    radar_weight: float = Field(0.15, ge=0, le=1, description="Weight of a radar look of one pixel and channel [1].")
+    most: float = Field(4.0, gt=0, description="Largest logarithm of odds that one look may move: no outlier decides.")
+    colour_most: float = Field(2.5, gt=0, description="The same of colour alone, before its weight.")
+    open_share: float = Field(0.25, gt=0, le=1, description="Cleared share of a parcel below which works are closing [1].")
+    green_within_days: int = Field(400, ge=365, description="Land greens up within this time [days].")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stages:
+class StagePath:
+    """Probability of each state, by step, pixel and state."""
+
     days: NDArray[np.datetime64]
+    """Shape (step,): day of the look, rising; a day may have looks of both sensors."""
     optical: NDArray[np.bool_]
-    known: Floats
-    """(step, pixel, state)"""
-    later: Floats
+    """Shape (step,): a look of Sentinel-2; the others are of radar."""
+    fraction: NDArray[np.float64]
+    """Shape (step,): share of the parcel seen clearly [0-1]; 1 for radar."""
+    area_m2: NDArray[np.float64]
+    """Shape (pixel,)."""
+    known: NDArray[np.float32]
+    """Shape (step, pixel, state): as known on that day."""
+    later: NDArray[np.float32]
+    """The same as known at ``as_of``."""
+
+    def shares(self, probability: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Area shares of the states of the parcel, shape (step, state)."""
+        weight = self.area_m2 / self.area_m2.sum()
+        return np.asarray(np.einsum("spk,p->sk", probability, weight), np.float64)
 
 
-def follow(evidence: ParcelEvidence, params: StageParams) -> Stages:
-    seen = ground.features(evidence.optical)
-    n_pix = len(evidence.area_m2)
-    by_ground = ground.likeness(seen)
-    T = len(evidence.look_days)
-    clear = np.isfinite(by_ground["bare"]) & np.isfinite(seen.ndvi)
-    colour = np.zeros((T, n_pix, 7), np.float32)
-    for state, name in ((CLEARED, "bare"), (FOOTING, "grey"), (STRUCTURE, "grey"), (ROOF, "roof"), (PAVED, "grey")):
-        colour[:, :, state] = by_ground[name]
-    colour[:, :, ROOF] = np.maximum(colour[:, :, ROOF], colour[:, :, FOOTING])
-    M = colour[:, :, CLEARED:PAVED + 1].max(-1)
-    mineral_ndvi = t_log(seen.ndvi, 0.15, 0.07)
-    water = ground.colour_density(vars(seen), WATER_MID, WATER_SD)
-    water_ndvi = t_log(seen.ndvi, 0.0, 0.25)
-    # own looks
-    names = tuple(ground.SPREAD)
-    days = [evidence.look_days.astype("M8[D]")]
-    kinds = [np.zeros(T, int)]
-    rads = []
-    for o, r in evidence.radar.items():
-        d = r.power.time.values.astype("M8[D]")
-        rads.append(radar_log(r.power))
-        days.append(d); kinds.append(np.full(len(d), len(rads)))
-    alld = np.concatenate(days); kind = np.concatenate(kinds); pos = np.concatenate([np.arange(len(d)) for d in days])
-    order = np.lexsort((kind, alld)); alld, kind, pos = alld[order], kind[order], pos[order]
-    table, closing = transitions(RATES), transitions(CLOSING)
-    g_at = np.zeros(len(alld))
-    last_green = np.full(n_pix, -10**6); seen_since = np.zeros(n_pix); top = np.full(n_pix, -1.0)
-    area = evidence.area_m2
-    S = len(alld)
-    alpha = np.empty((S, n_pix, 7)); like = np.ones((S, n_pix, 7), np.float32)
-    prob = np.tile(START, (n_pix, 1))
-    last = alld[0] if S else None
-    steps = np.zeros(S, int)
-    t_day = evidence.look_days.astype("M8[D]").astype(int)
-    doy = (evidence.look_days.astype("M8[D]") - evidence.look_days.astype("M8[Y]").astype("M8[D]")).astype(int)
-    own = Own(t_day, doy, evidence, params)
-    X = np.stack([getattr(seen, n) for n in names], -1)
-    for s in range(S):
-        dt = min(int((alld[s] - last).astype(int)), 400); steps[s] = dt; last = alld[s]
-        open_share = float((prob[:, CLEARED] * area).sum() / area.sum()); works = float((prob[:, CLEARED:PAVED + 1].sum(1) * area).sum() / area.sum())
-        g = g_at[s] = float(np.clip(1 - open_share / params.open_share, 0, 1)) if works > 0.5 else 0.0
-        prob = prob @ ((1 - g) * table[dt] + g * closing[dt])
-        if kind[s] == 0:
-            t = pos[s]; c = clear[t]
-            if c.any():
-                nd = seen.ndvi[t, c]
-                l = np.empty((c.sum(), 7))
-                own.cleared_into(colour[t], X[t], c)
-                m = M[t, c] = colour[t, c, CLEARED:PAVED + 1].max(1)
-                l[:, CLEARED:PAVED + 1] = np.maximum(colour[t, c, CLEARED:PAVED + 1] - m[:, None], -params.colour_most) * params.colour_weight
-                l[:, CLEARED:PAVED + 1] += params.green_weight * mineral_ndvi[t, c][:, None]
-                land_colour = np.where(nd < 0.35, own.colour(X[t, c]) - m, 0.0)
-                l[:, LAND] = params.colour_weight * np.clip(land_colour, -params.colour_most, params.colour_most)
-                l[:, LAND] += params.green_weight * own.ndvi(t, nd)
-                top[c] = np.fmax(top[c], nd)
-                green = nd >= np.minimum(0.4, 0.6 * top[c])
-                seen_since[c] = np.where(green, 0, seen_since[c] + 1)
-                last_green[c] = np.where(green, t_day[t], last_green[c])
-                dead = (t_day[t] - last_green[c] > params.green_within) & (seen_since[c] >= 5)
-                l[:, LAND] -= params.dead_weight * dead
-                l[:, WATER] = params.green_weight * (np.clip(water[t, c] - m, -6, 6) + water_ndvi[t, c])
-                l -= l.max(1, keepdims=True)
-                like[s, c] = np.exp(np.maximum(l, -params.most))
+def follow(evidence: ParcelEvidence, params: StageParams) -> StagePath:
+    """Probability of each state of each pixel on each look.
+
+    Raises
+    ------
+    ValueError
+        The evidence holds no optical looks.
+    """
+    if evidence.optical is None:
+        raise ValueError("stages need optical looks")
+    looks = _Looks(evidence, params)
+    radar = _Radar(evidence)
+    days, sensor, position = _timeline(looks.day, radar)
+    n_steps, n_pixels = len(days), len(evidence.area_m2)
+    known = np.empty((n_steps, n_pixels, N_STATES), np.float32)
+    like = np.ones((n_steps, n_pixels, N_STATES), np.float32)
+    weight = evidence.area_m2 / evidence.area_m2.sum()
+    moves = np.empty((n_steps, N_STATES, N_STATES), np.float32)
+    belief = np.tile(START.astype(np.float32), (n_pixels, 1))
+    for n in range(n_steps):
+        moves[n] = _moves(int(days[n] - days[max(n - 1, 0)]), weight @ belief, params)
+        belief = belief @ moves[n]
+        if sensor[n] == 0:
+            looks.weigh(position[n], like[n])
         else:
-            l = rads[kind[s] - 1][pos[s]]
-            l = params.radar_weight * (l - l.max(1, keepdims=True))
-            like[s] = np.exp(np.maximum(np.nan_to_num(l), -params.most))
-        prob = prob * like[s]
-        prob /= prob.sum(1, keepdims=True)
-        alpha[s] = prob
-        if kind[s] == 0 and c.any():
-            own.learn(t, nd, X[t, c], prob[c, LAND] * area[c] / area.sum(), prob[c, CLEARED] * area[c] / area.sum())
-    beta = np.ones((n_pix, 7)); later = np.empty_like(alpha)
-    for s in range(S - 1, -1, -1):
-        post = alpha[s] * beta
-        later[s] = post / post.sum(1, keepdims=True)
-        if s:
-            beta = (beta * like[s]) @ ((1 - g_at[s]) * table[steps[s]] + g_at[s] * closing[steps[s]]).T
-            beta /= beta.max(1, keepdims=True)
-    return Stages(days=alld, optical=kind == 0, known=alpha, later=later)
+            radar.weigh(sensor[n] - 1, position[n], belief, weight, params, like[n])
+        belief = belief * like[n]
+        belief /= belief.sum(axis=1, keepdims=True)
+        known[n] = belief
+        if sensor[n] == 0:
+            looks.learn(position[n], belief, weight)
+    fraction = np.ones(n_steps)
+    fraction[sensor == 0] = evidence.look_fraction
+    return StagePath(
+        days=days.astype("datetime64[D]"),
+        optical=sensor == 0,
+        fraction=fraction,
+        area_m2=evidence.area_m2,
+        known=known,
+        later=_smooth(known, like, moves),
+    )
 
 
-WATER_MID = {"slope": -0.5, "bare": -0.4, "level": -3.3}
-WATER_SD = {"slope": 0.25, "bare": 0.25, "level": 0.6}
-SOIL_MID = np.array([0.25, 0.05, 0.40, 0.09, -1.8], np.float32)
-SOIL_SD = np.array([0.09, 0.10, 0.10, 0.05, 0.5], np.float32)
+def _smooth(known: NDArray[np.float32], like: NDArray[np.float32], moves: NDArray[np.float32]) -> NDArray[np.float32]:
+    later = known.copy()
+    ahead = np.ones(known.shape[1:], np.float32)
+    for n in range(len(known) - 2, -1, -1):
+        ahead = (ahead * like[n + 1]) @ moves[n + 1].T
+        ahead /= ahead.max(axis=1, keepdims=True)
+        later[n] *= ahead
+    later /= later.sum(axis=2, keepdims=True)
+    return later
 
 
-def t_log(x, mid, sd):
-    return -2.5 * np.log1p(np.square((x - mid) / sd) / 4) - np.log(sd)
+def _timeline(optical: Days, radar: _Radar) -> tuple[Days, NDArray[np.int64], NDArray[np.int64]]:
+    """Day, sensor (0 = optical, then the orbits) and position of every look, in order of time."""
+    groups = [optical, *radar.day]
+    days = np.concatenate(groups)
+    sensor = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    position = np.concatenate([np.arange(len(group)) for group in groups])
+    order = np.lexsort((sensor, days))
+    return days[order], sensor[order], position[order]
 
 
-def transitions(RATES):
-    Q = np.zeros((7, 7))
-    for (a, b), v in RATES.items():
-        Q[a, b] = v / 365.25
-    Q[np.arange(7), np.arange(7)] = -Q.sum(1)
-    P1 = expm(Q)
-    table = [np.eye(7)]
-    for _ in range(400):
-        table.append(table[-1] @ P1)
-    return np.array(table)
+class _Looks:
+    """Looks of Sentinel-2 and what the parcel has taught of itself."""
 
+    def __init__(self, evidence: ParcelEvidence, params: StageParams) -> None:
+        optical = evidence.optical
+        assert optical is not None
+        self.params = params
+        self.day = evidence.look_days.astype("datetime64[D]").astype(np.int64)
+        seen = ground.features(optical)
+        self.green = seen.ndvi
+        self.colour = ground.stacked(seen)
+        # A look that lacks a band is left out; a band that no look has is done without.
+        offered = np.isfinite(self.colour).any(axis=(0, 1))
+        self.clear = np.isfinite(self.green) & np.isfinite(self.colour[..., offered]).all(axis=-1)
+        self.alike = {name: np.full(self.green.shape, np.nan, np.float32) for name in ("bare", "grey", "roof", "water")}
+        # Only what could be mineral or water is compared: under plants there is no colour of the ground to see.
+        self.open = self.clear & (self.green < ground.OPEN_NDVI)
+        for name, logs in ground.likeness(self.colour[self.open]).items():
+            self.alike[name][self.open] = logs
+        self.mineral_green = ground.student(self.green, 0.15, 0.07)
+        self.water_green = ground.student(self.green, 0.0, 0.25)
+        self.memory = LandMemory(evidence, self.day)
+        n_pixels = len(evidence.area_m2)
+        self.top = np.full(n_pixels, -1.0, np.float32)
+        self.last_green = np.full(n_pixels, -(10**6))
+        self.seen_since = np.zeros(n_pixels, np.int64)
 
-class Own:
-    """The parcel's own looks as land."""
-
-    def __init__(self, t_day, doy, evidence, params):
-        self.p = params; self.t_day = t_day; self.doy = doy
-        T = len(t_day)
-        self.n = 0
-        self.at = np.zeros(T, int); self.mid = np.zeros(T); self.var = np.zeros(T); self.w = np.zeros(T); self.d = np.zeros(T, int)
-        self.bw = 0.0; self.bm = np.zeros(5); self.bs = np.zeros(5)
-        self.cw = 0.0; self.cm = np.zeros(5)
-        self.peer = np.full((T, 0), np.nan)
-        if evidence.peers is not None and "ndvi" in evidence.peers.index.values and evidence.peers.sizes["peer"]:
-            pe = evidence.peers.sel(index="ndvi")
-            pd_ = pe.time.values.astype("M8[D]").astype(int)
-            i = np.searchsorted(pd_, t_day)
-            i = np.clip(i, 0, len(pd_) - 1); hit = pd_[i] == t_day
-            v = np.where(pe.valid_fraction.values > 0.5, pe["mean"].values, np.nan)[i][:, :20]
-            v[~hit] = np.nan
-            self.peer = v
-        self.pgreen = np.full(self.peer.shape[1], -10**6)
-        self.sq = np.zeros(self.peer.shape[1]); self.cnt = np.zeros(self.peer.shape[1])
-
-    def ndvi(self, t, x):
-        p = self.p
-        n = int(np.searchsorted(self.at[: self.n], self.t_day[t] - p.kernel_age, side="right"))
-        d = np.abs(self.d[:n] - self.doy[t]); d = np.minimum(d, 365 - d)
-        w = self.w[:n] * np.exp(-0.5 * (d / p.season_days) ** 2)
-        k = np.argsort(-w)[: p.max_kernels]; k = k[w[k] > 0.05]
-        w = w[k]; mid = self.mid[k]; sd = np.sqrt(0.06**2 + self.var[k])
-        if self.peer.shape[1] and p.peer_weight:
-            now = self.peer[t]
-            with np.errstate(invalid="ignore", divide="ignore"):
-                alike = np.where((self.cnt >= 5) & np.isfinite(now), np.exp(-self.sq / self.cnt / 0.1**2), 0.0)
-            alike[alike < 0.05] = 0
-            if alike.any():
-                use = np.flatnonzero(alike)
-                w = np.concatenate([w, p.peer_weight * alike[use] / max(alike.sum(), 1.0) * min(1.0, alike.sum())])
-                mid = np.concatenate([mid, now[use]]); sd = np.concatenate([sd, np.full(len(use), p.peer_spread)])
-        total = w.sum()
-        broad = np.log(1.1)
-        if total < 0.05:
-            return np.full(len(x), broad)
-        z = (x[:, None] - mid) / sd
-        dens = (w / total / sd * np.exp(-2.5 * np.log1p(z * z / 4))).sum(1)
-        eps = (p.history_doubt * total + p.few_looks) / (total + p.few_looks)
-        return np.log((1 - eps) * dens + eps * 1.1)
-
-    def colour(self, x):
-        x = np.where(np.isnan(x), SOIL_MID, x)
-        z = (x - SOIL_MID) / SOIL_SD
-        broad = -0.5 * 9 * np.log1p((z * z).sum(1) / 4) - np.log(SOIL_SD).sum()
-        if self.bw < 1.0:
-            return broad
-        m = self.bm / self.bw
-        sd = np.sqrt(np.maximum(self.bs / self.bw - m * m, 0) + (self.p.own_spread * np.array(list(ground.SPREAD.values())) * 0.7) ** 2)
-        z = (x - m) / sd
-        own = -0.5 * 9 * np.log1p((z * z).sum(1) / 4) - np.log(sd).sum()
-        eps = 2.0 / (2.0 + self.bw)
-        return np.logaddexp(own + np.log1p(-eps), broad + np.log(eps))
-
-    def cleared_into(self, colour, X, c):
-        """Cleared ground has the colour of the library, of the parcel's own bare fields, or of itself lately."""
-        cand = []
-        if self.bw >= 1:
-            cand.append((self.bm / self.bw, self.bw, 1.0))
-        if self.cw >= 0.5 and self.p.own_cleared:
-            cand.append((self.cm / self.cw, self.cw, 1.0))
-        if not cand or not self.p.own_ground:
+    def weigh(self, t: int, like: NDArray[np.float32]) -> None:
+        """Write how like each state the look is, shape (pixel, state), relative to the likeliest; 1 where not seen."""
+        params, clear = self.params, self.clear[t]
+        if not clear.any():
             return
-        x = X[c]
-        keep = [0, 1, 2]
-        out = colour[c, CLEARED]
-        nul = np.full(len(x), np.log(0.3))
-        total = out + np.log(0.3)
-        for m, n, _ in cand:
-            mid = m.copy(); mid[3] = 0.06; mid[4] = max(m[4], -1.7)
-            sd = np.array(list(ground.SPREAD.values()))
-            sd = sd * np.array([self.p.tight, self.p.tight, self.p.tight, 1.0, 1.0])
-            z = (x - mid) / sd
-            d = -0.5 * 9 * np.log1p((z * z).sum(1) / 4) - np.log(sd).sum()
-            total = np.logaddexp(total, d + np.log(0.7 / len(cand)))
-        colour[c, CLEARED] = total
+        green, colour, is_open = self.green[t, clear], self.colour[t, clear], self.open[t, clear]
+        bare = self.memory.cleared(colour, self.alike["bare"][t, clear])
+        grey, roof, water = (self.alike[name][t, clear] for name in ("grey", "roof", "water"))
+        best = np.maximum(np.maximum(bare, grey), roof)
 
-    def learn(self, t, nd, x, w, wc):
-        C = wc.sum()
-        if C > 0.2 and self.cw < 5:
-            self.cw += C; self.cm += (x * wc[:, None]).sum(0)
-        W = w.sum()
-        if W > 0.1:
-            n = self.n
-            self.at[n] = self.t_day[t]; self.d[n] = self.doy[t]; self.w[n] = W
-            self.mid[n] = m = (nd * w).sum() / W; self.var[n] = max((nd * nd * w).sum() / W - m * m, 0); self.n += 1
-            if self.peer.shape[1]:
-                now = self.peer[t]; self.pgreen[now >= 0.4] = self.t_day[t]; ok = np.isfinite(now)
-                self.sq[ok] += W * (now[ok] - m) ** 2; self.cnt[ok] += W
-            b = w * (nd < 0.3)
-            B = b.sum()
-            if B > 0.1:
-                mm = (x * b[:, None]).sum(0)
-                self.bm += mm; self.bs += (x * x * b[:, None]).sum(0); self.bw += B
+        def coloured(logs: NDArray[np.float32], most: float) -> NDArray[np.float32]:
+            return np.where(is_open, np.clip(logs - best, -most, most), np.float32(0))
+
+        logs = np.empty((len(green), N_STATES), np.float32)
+        mineral = params.green_weight * self.mineral_green[t, clear]
+        # What is finished is never less like a look than what is not: grey concrete tells no stage, order and time do.
+        for state, value in ((CLEARED, bare), (FOOTING, grey), (STRUCTURE, grey), (ROOF, np.maximum(roof, grey)), (PAVED, grey)):
+            logs[:, state] = mineral + params.colour_weight * coloured(value, params.colour_most)
+        logs[:, LAND] = params.green_weight * self.memory.green(t, green)
+        logs[:, LAND] += params.colour_weight * coloured(self.memory.bare_field(colour), params.colour_most)
+        logs[:, LAND] -= self._without_season(t, clear)
+        logs[:, WATER] = params.green_weight * (coloured(water, 6.0) + self.water_green[t, clear])
+        logs -= logs.max(axis=1, keepdims=True)
+        like[clear] = np.exp(np.maximum(logs, -params.most))
+
+    def _without_season(self, t: int, clear: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """1 on pixels that have not greened up for more than a year, though they were seen."""
+        now = self.green[t, clear]
+        self.top[clear] = np.maximum(self.top[clear], now)
+        is_green = now >= np.minimum(0.4, 0.6 * self.top[clear])
+        self.seen_since[clear] = np.where(is_green, 0, self.seen_since[clear] + 1)
+        self.last_green[clear] = np.where(is_green, self.day[t], self.last_green[clear])
+        long_ago = self.day[t] - self.last_green[clear] > self.params.green_within_days
+        return (long_ago & (self.seen_since[clear] >= 5)).astype(np.float32)
+
+    def learn(self, t: int, belief: NDArray[np.float32], weight: Floats) -> None:
+        clear = self.clear[t]
+        if clear.any():
+            self.memory.learn(t, self.green[t, clear], self.colour[t, clear], belief[clear, LAND] * weight[clear])
 
 
-def radar_log(power):
-    out = 0.0
-    for pol, (mean, sd) in RADAR_DB.items():
-        db = 10 * np.log10(np.maximum(power[pol].values, 1e-5))[..., None]
-        s = np.sqrt(np.square(np.array(sd)) + SPECKLE_DB**2)
-        out = out - 0.5 * np.square((db + 1.0 - np.array(mean)) / s) - np.log(s)
-    return out
+class _Radar:
+    """Looks of Sentinel-1, weighed as contrast within the parcel."""
+
+    def __init__(self, evidence: ParcelEvidence) -> None:
+        self.day: list[Days] = []
+        self.db: list[NDArray[np.float32]] = []
+        for looks in evidence.radar.values():
+            channels = [looks.power[name].values for name in ("vv", "vh") if name in looks.power]
+            if channels:
+                self.day.append(looks.power["time"].values.astype("datetime64[D]").astype(np.int64))
+                self.db.append(10 * np.log10(np.maximum(np.stack(channels, axis=1), np.float32(1e-5))))
+
+    def weigh(
+        self,
+        orbit: int,
+        t: int,
+        belief: NDArray[np.float32],
+        weight: Floats,
+        params: StageParams,
+        like: NDArray[np.float32],
+    ) -> None:
+        """Write how like each state the look is, shape (pixel, state); 1 where there is no signal or no open ground."""
+        db = self.db[orbit][t]  # (channel, pixel)
+        seen = np.isfinite(db).all(axis=0)
+        is_open = (1 - belief[:, STRUCTURE] - belief[:, ROOF] - belief[:, WATER]) * weight * seen
+        if is_open.sum() < 0.2:
+            return
+        contrast = db[:, seen] - (db[:, seen] @ is_open[seen] / is_open.sum())[:, None]
+        logs = np.repeat(_normal(contrast, OPEN_CONTRAST)[:, None], N_STATES, axis=1)
+        for state, expected in RADAR_CONTRAST.items():
+            logs[:, state] = _normal(contrast, expected)
+        logs *= params.radar_weight
+        logs -= logs.max(axis=1, keepdims=True)
+        like[seen] = np.exp(np.maximum(logs, -params.most))
+
+
+def _normal(contrast: Floats, expected: tuple[float, float]) -> NDArray[np.float32]:
+    middle, spread = expected
+    found = (-0.5 * np.square((contrast - middle) / spread) - np.log(spread)).sum(axis=0)
+    return np.asarray(found, np.float32)
+
+
+def _moves(days: int, shares: Floats, params: StageParams) -> NDArray[np.float64]:
+    """Probability of each change of state within some days, given the shares of the states in the parcel."""
+    step = min(days, LONGEST_STEP)
+    if shares[WORKS].sum() <= 0.5:
+        return _table(False)[step]
+    closing = float(np.clip(1 - shares[CLEARED] / params.open_share, 0, 1))
+    found: NDArray[np.float64] = (1 - closing) * _table(False)[step] + closing * _table(True)[step]
+    return found
+
+
+@cache
+def _table(is_closing: bool) -> NDArray[np.float64]:
+    """Shape (days, state, state): transition probabilities of 0 to `LONGEST_STEP` days."""
+    rate = np.zeros((N_STATES, N_STATES))
+    for (before, after), per_year in (CLOSING if is_closing else RATES).items():
+        rate[before, after] = per_year / 365.25
+    rate[np.diag_indices(N_STATES)] = -rate.sum(axis=1)
+    a_day = expm(rate)
+    found = [np.eye(N_STATES)]
+    for _ in range(LONGEST_STEP):
+        found.append(found[-1] @ a_day)
+    return np.array(found)
+
+
+__all__ = ["STAGES", "StageParams", "StagePath", "follow"]
