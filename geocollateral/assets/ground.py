@@ -157,7 +157,9 @@ def colour_density(colour: Floats, middle: NDArray[np.float64], width: NDArray[n
     away = (colour[:, use] - middle[use].astype(np.float32)) / width[use].astype(np.float32)
     n = int(use.sum())
     squares = np.einsum("ij,ij->i", away, away) / np.float32(FREEDOM)
-    return np.asarray(np.float32(-0.5 * (FREEDOM + n)) * np.log1p(squares) - np.float32(np.log(width[use]).sum()), np.float32)
+    return np.asarray(
+        np.float32(-0.5 * (FREEDOM + n)) * np.log1p(squares) - np.float32(np.log(width[use]).sum()), np.float32
+    )
 
 
 def student(values: Floats, middle: float, width: float) -> Floats:

@@ -29,7 +29,13 @@ PEER_GREEN, PEER_GREEN_DAYS = 0.4, 400
 ANY_GREEN = float(np.log(1.1))
 """Logarithm of the density of NDVI between 0 and 0.9 where nothing is known."""
 BARE_NDVI = 0.3
-SOIL = {"redness": (0.25, 0.09), "bare": (0.05, 0.10), "slope": (0.40, 0.12), "residue": (0.09, 0.05), "level": (-1.8, 0.5)}
+SOIL = {
+    "redness": (0.25, 0.09),
+    "bare": (0.05, 0.10),
+    "slope": (0.40, 0.12),
+    "residue": (0.09, 0.05),
+    "level": (-1.8, 0.5),
+}
 """Middle and spread of bare fields before the parcel's own are known; stubble and moisture make them wider than soil."""
 
 
@@ -52,7 +58,9 @@ class LandMemory:
 
     def green(self, t: int, ndvi: Floats) -> Floats:
         """Logarithm of the density of NDVI of land as it was on look ``t``, shape (pixel,)."""
-        weight, middle, spread = (np.concatenate(parts) for parts in zip(self._season(t), self._like_peers(t), strict=True))
+        weight, middle, spread = (
+            np.concatenate(parts) for parts in zip(self._season(t), self._like_peers(t), strict=True)
+        )
         total = weight.sum()
         if total < 0.05:
             return np.full(len(ndvi), ANY_GREEN, np.float32)
@@ -99,7 +107,10 @@ class LandMemory:
             return library
         middle = dict(zip(ground.SPREAD, self.bare_sum / self.bare_weight, strict=True))
         middle |= {"residue": 0.06, "level": max(middle["level"], -1.7)}
-        spread = {name: width * (0.8 if name in ("redness", "bare", "slope") else 1.0) for name, width in ground.SPREAD.items()}
+        spread = {
+            name: width * (0.8 if name in ("redness", "bare", "slope") else 1.0)
+            for name, width in ground.SPREAD.items()
+        }
         own = ground.colour_density(colour, np.array(list(middle.values())), np.array(list(spread.values())))
         return np.logaddexp(library + np.float32(np.log(0.3)), own + np.float32(np.log(0.7)))
 

@@ -70,12 +70,16 @@ LONGEST_STEP = 400  # days; looks are never further apart but where a source has
 class StageParams(Params):
     """Knobs of the model of stages."""
 
-    green_weight: float = Field(0.6, gt=0, le=1, description="Weight of the greenness of a look; looks are not independent [1].")
+    green_weight: float = Field(
+        0.6, gt=0, le=1, description="Weight of the greenness of a look; looks are not independent [1]."
+    )
     colour_weight: float = Field(0.5, gt=0, le=1, description="Weight of the colour of a look [1].")
     radar_weight: float = Field(0.15, ge=0, le=1, description="Weight of a radar look of one pixel and channel [1].")
     most: float = Field(4.0, gt=0, description="Largest logarithm of odds that one look may move: no outlier decides.")
     colour_most: float = Field(2.5, gt=0, description="The same of colour alone, before its weight.")
-    open_share: float = Field(0.25, gt=0, le=1, description="Cleared share of a parcel below which works are closing [1].")
+    open_share: float = Field(
+        0.25, gt=0, le=1, description="Cleared share of a parcel below which works are closing [1]."
+    )
     green_within_days: int = Field(400, ge=365, description="Land greens up within this time [days].")
 
 
@@ -209,7 +213,13 @@ class _Looks:
         logs = np.empty((len(green), N_STATES), np.float32)
         mineral = params.green_weight * self.mineral_green[t, clear]
         # What is finished is never less like a look than what is not: grey concrete tells no stage, order and time do.
-        for state, value in ((CLEARED, bare), (FOOTING, grey), (STRUCTURE, grey), (ROOF, np.maximum(roof, grey)), (PAVED, grey)):
+        for state, value in (
+            (CLEARED, bare),
+            (FOOTING, grey),
+            (STRUCTURE, grey),
+            (ROOF, np.maximum(roof, grey)),
+            (PAVED, grey),
+        ):
             logs[:, state] = mineral + params.colour_weight * coloured(value, params.colour_most)
         logs[:, LAND] = params.green_weight * self.memory.green(t, green)
         logs[:, LAND] += params.colour_weight * coloured(self.memory.bare_field(colour), params.colour_most)
