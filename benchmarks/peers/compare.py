@@ -28,9 +28,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geocollateral.backtest import MIN_AREA_M2, read_truth
 from geocollateral.change.evaluation import Evaluation, Scores, Truth, evaluate, scores_by_kind, threshold_for_budget
 from geocollateral.errors import InvalidInput
+from geocollateral.world_truth import MIN_AREA_M2, read_truth
 from peers.series import PeerSeries, joined, of_kept_block
 
 HERE = Path(__file__).resolve().parent

@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from geocollateral import backtest
-from geocollateral.backtest import ALERT_COLUMNS, Replay, Told
+from geocollateral import backtest, world_truth
+from geocollateral.backtest import ALERT_COLUMNS, Told
 from geocollateral.errors import MissingInput
 from geocollateral.scorecard import Backtest, markdown, values_of
+from geocollateral.what_if import Replay, score_blind
 
 
 def days(start: str, values: list[float], step: int = 10) -> tuple[pd.DatetimeIndex, list[float]]:
@@ -75,7 +76,7 @@ def world(tmp_path: Path) -> Path:
 
 
 def test_each_kind_has_the_days_it_can_be_judged_by(world: Path) -> None:
-    found = backtest.read_truth(world).events.set_index("event_id")
+    found = world_truth.read_truth(world).events.set_index("event_id")
     told = found[["due", "half", "done"]].astype(str).fillna("-")
     assert told.loc["e1"].tolist() == ["-", "2022-03-21", "2022-03-31"]  # the site is cleared, not built
     assert told.loc["e2"].tolist() == ["-", "2022-06-10", "2022-06-13"]  # to 0.48, and to 0.224 of 0.16
@@ -135,13 +136,13 @@ def test_alerts_are_held_against_the_truth(world: Path) -> None:
         STARTED | {"rule": "twice"},
         STARTED | {"operating_point": "early_warning", "parcel_id": "wet"},
     )
-    evaluation = backtest.hold_against(told, backtest.read_truth(world))
+    evaluation = backtest.hold_against(told, world_truth.read_truth(world))
     events = evaluation.events.set_index("event_id")
     assert set(events.index) == {"e1", "e2", "e3", "e4", "e6"}  # a short stall need not be found
     assert events["found"].to_dict() == {"e1": True, "e2": False, "e3": False, "e4": True, "e6": False}
     assert len(evaluation.alerts) == 2
     assert events.loc["e4", "lag_due_days"] == 16
-    early = backtest.hold_against(told, backtest.read_truth(world), "early_warning")
+    early = backtest.hold_against(told, world_truth.read_truth(world), "early_warning")
     assert early.alerts["outcome"].tolist().count("false") == 1
 
 
@@ -152,7 +153,7 @@ def test_seasons_before_the_first_event_are_compared(world: Path) -> None:
             "harvested": ["2021-09-24", "2021-09-23", "2023-09-01", "2021-09-01"],
         }
     )
-    (harvest,) = backtest.season_dates(said(seasons=rows), backtest.read_truth(world), world).values()
+    (harvest,) = backtest.season_dates(said(seasons=rows), world_truth.read_truth(world), world).values()
     assert harvest.mae.value == 3.0
     assert harvest.bias.value == 1.0
     assert harvest.recall.n == 2
@@ -167,7 +168,7 @@ def test_stages_of_building_sites_are_compared(world: Path) -> None:
 
 
 def test_the_card_says_it_all_and_stays_json(world: Path) -> None:
-    truth = backtest.read_truth(world)
+    truth = world_truth.read_truth(world)
     told = said(
         STARTED,
         STALLED,
@@ -216,10 +217,22 @@ def test_the_card_says_it_all_and_stays_json(world: Path) -> None:
 
 def test_a_folder_without_truth_is_no_world(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="holds no simulated world"):
-        backtest.read_truth(tmp_path)
+        world_truth.read_truth(tmp_path)
 
 
 def test_every_kind_of_event_of_the_simulator_has_its_answer() -> None:
     from geocollateral.simulate.happenings import EVENT_KINDS
 
-    assert set(EVENT_KINDS) == set(backtest.ANSWERS)
+    assert set(EVENT_KINDS) == set(world_truth.ANSWERS)
+
+
+def test_radar_alone_is_scored_within_its_windows(world: Path) -> None:
+    truth = world_truth.read_truth(world)
+    told = said(STARTED, STARTED | {"parcel_id": "field", "kind": "flood"})
+    windows = {
+        "site": (dt.date(2022, 3, 1), dt.date(2022, 4, 30)),
+        "field": (dt.date(2022, 6, 1), dt.date(2022, 7, 31)),
+        "wet": (dt.date(2022, 7, 10), dt.date(2022, 9, 8)),
+    }
+    found = {s.kind: s.recall.value for s in score_blind(told, truth, windows)}
+    assert found == {"construction": 1.0, "crop_failure": 0.0, "flood": 0.0}
