@@ -6,7 +6,6 @@ warning only. Only water that stays away beyond the grace period is a loss. Ice,
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,13 @@ from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.claims import SHARE_TOLERANCE
+from geocollateral.assets.frame import date_of, numbers_of
 from geocollateral.assets.water import RADAR, WaterLooks, WaterParams, water_looks, water_pixels
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
 
 DRY, WET = 0.9, 0.1
-"""Probability of "dry" from which a pond counts as dry, and up to which as filled; between them it stays what it was."""
+"""Probability of "dry" from which a pond is dry, and up to which it is filled; between them it stays what it was."""
 INDEX = "mndwi"
 
 
@@ -164,7 +164,7 @@ def _judgement(
     lost = [run for run in runs if run.confirmed is not None and usual.sum() >= 1]
     events = tuple(_event(evidence, looks, run, usual) for run in lost) if ponds else ()
     events = tuple(event for event in events if event.area_m2 >= params.min_event_m2)
-    since = _date(looks.day[runs[-1].first_dry]) if dry else None
+    since = date_of(looks.day[runs[-1].first_dry]) if dry else None
     columns = {
         **_judge_water(evidence.attributes, share),
         "obs_water_share_frac": share[1],
@@ -173,7 +173,7 @@ def _judgement(
         "obs_permanent_water_m2": float(evidence.area_m2[usual].sum()),
         "chg_pond_state": ("dry" if dry else "water") if ponds else "no pond",
         "chg_dry_since": since,
-        "chg_last_informative": _date(looks.day[-1]),
+        "chg_last_informative": date_of(looks.day[-1]),
     }
     return Judgement(
         status="ok",
@@ -208,7 +208,7 @@ def _share_now(
 def _permanent(evidence: ParcelEvidence, looks: WaterLooks, params: AquacultureParams) -> NDArray[np.bool_]:
     """Pixels that were water on three of four looks or more in the history."""
     water = water_pixels(evidence, looks.threshold)
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)[: len(water)]
+    days = numbers_of(evidence.look_days)[: len(water)]
     past = water[days < looks.day[0].astype(np.int64) + params.water.history_days]
     count = np.isfinite(past).sum(axis=0)
     wet = np.nansum(past, axis=0)
@@ -218,7 +218,7 @@ def _permanent(evidence: ParcelEvidence, looks: WaterLooks, params: AquacultureP
 def _event(evidence: ParcelEvidence, looks: WaterLooks, run: DryRun, usual: NDArray[np.bool_]) -> Event:
     """A dry run as an event: confirmed after the grace period, or merely noticed."""
     told = run.noticed if run.confirmed is None else run.confirmed
-    before, first, detected = (_date(looks.day[n]) for n in (run.last_wet, run.first_dry, told))
+    before, first, detected = (date_of(looks.day[n]) for n in (run.last_wet, run.first_dry, told))
     end = len(looks.day) if run.refilled is None else run.refilled
     inside = np.arange(run.first_dry, end)
     seen = looks.share[inside][np.isfinite(looks.share[inside])]
@@ -237,7 +237,7 @@ def _event(evidence: ParcelEvidence, looks: WaterLooks, run: DryRun, usual: NDAr
         if run.confirmed is None
         else f"{span}, {(detected - first).days} days later: longer than ponds lie dry between two stockings.",
     ]
-    refilled = None if run.refilled is None else _date(looks.day[run.refilled])
+    refilled = None if run.refilled is None else date_of(looks.day[run.refilled])
     if refilled is not None:
         reasons.append(f"Filled again on {refilled}.")
     return Event(
@@ -384,11 +384,6 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
         events=(),
         yearly=(),
     )
-
-
-def _date(day: np.datetime64) -> dt.date:
-    date: dt.date = day.astype("datetime64[D]").astype(dt.date)
-    return date
 
 
 __all__ = ["AQUACULTURE", "RULES", "Aquaculture", "AquacultureParams", "DryRun", "find_dry_runs"]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.forest_signature import middle_of
+from geocollateral.assets.frame import date_of, middle_of, number_of, numbers_of
 from geocollateral.assets.water import OPTICAL, RADAR
 from geocollateral.types import Params, ParcelEvidence, Verdict
 
@@ -125,13 +125,11 @@ def _fire(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) ->
         middle,
         min(max(share(BURN_CLASSES[0][1]), middle + 0.05), 1.0),
     )
-    first = _date(evidence.look_days[after[0]])
+    first = date_of(evidence.look_days[after[0]])
     days = (first - event_day).days
     missed = days > params.fire_window_days
     ends = [*[least for _, least in BURN_CLASSES], np.inf]
-    classes = {
-        name: share(low) - share(high) for (name, low), high in zip(BURN_CLASSES, ends[1:], strict=True)
-    }
+    classes = {name: share(low) - share(high) for (name, low), high in zip(BURN_CLASSES, ends[1:], strict=True)}
     late = f" The first clear look came {days} days later: the window was missed, and the share is a least." * missed
     return Damage(
         kind="fire",
@@ -153,7 +151,7 @@ def _next_season(
     """First looks after the event whose season had plants a year before, and the looks of that season."""
     none = np.zeros(0, np.intp)
     past, after = _around(evidence, nbr, event_day, params, 365, n_looks=100, past_days=400)
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)
+    days = numbers_of(evidence.look_days)
     for n, t in enumerate(after.tolist()):
         same = past[np.abs((days[past] - days[t] + 182) % 365 - 182) <= 25]
         plants = middle_of(nbr[same]) >= params.plants_nbr
@@ -203,8 +201,8 @@ def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -
         window_missed=False,
         first_look=first_look,
         sensors=seen,
-        reason=f"{middle:.0%} of the parcel under water ({share[0]:.0%} to {share[2]:.0%}) on the look {days} days after "
-        f"{event_day}, by {sensor}; {len(inside)} looks in the {params.flood_window_days} days told.{harm}",
+        reason=f"{middle:.0%} of the parcel under water ({share[0]:.0%} to {share[2]:.0%}) on the look {days} days "
+        f"after {event_day}, by {sensor}; {len(inside)} looks in the {params.flood_window_days} days told.{harm}",
     )
 
 
@@ -225,19 +223,19 @@ def _optical_floods(evidence: ParcelEvidence, event_day: dt.date, params: Damage
     for t in after.tolist():
         seen = np.isfinite(index[t])
         wet = dry & seen & (np.nan_to_num(index[t], nan=-1.0) >= params.water_mndwi)
-        days = (_date(evidence.look_days[t]) - event_day).days
+        days = (date_of(evidence.look_days[t]) - event_day).days
         out.append((days, float(area[wet].sum() / area[seen].sum()), OPTICAL))
     return out
 
 
 def _radar_floods(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -> list[_Look]:
-    day = _number(event_day)
+    day = number_of(event_day)
     area = evidence.area_m2
     out = []
     for looks in evidence.radar.values():
         if "vv" not in looks.power:
             continue
-        days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
+        days = numbers_of(looks.power["time"].values)
         past = (days < day) & (days >= day - 365)
         if past.sum() < 5:
             continue
@@ -299,11 +297,17 @@ def _ratio(evidence: ParcelEvidence, first: str, second: str) -> Floats:
 
 
 def _around(
-    evidence: ParcelEvidence, values: Floats, event_day: dt.date, params: DamageParams, reach: int, n_looks: int = 0, past_days: int = 0
+    evidence: ParcelEvidence,
+    values: Floats,
+    event_day: dt.date,
+    params: DamageParams,
+    reach: int,
+    n_looks: int = 0,
+    past_days: int = 0,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Positions of the last clear looks before and the first after."""
     clear = np.isfinite(values) @ evidence.area_m2 >= params.min_clear * evidence.area_m2.sum()
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)[: len(values)] - _number(event_day)
+    days = numbers_of(evidence.look_days)[: len(values)] - number_of(event_day)
     before = np.flatnonzero(clear & (days < 0) & (days >= -(past_days or params.before_days)))
     before = before if past_days else before[-params.n_looks :]
     after = np.flatnonzero(clear & (days >= 0) & (days <= reach))[: n_looks or params.n_looks]
@@ -318,7 +322,9 @@ def _common(
     if peers is None or index not in peers["index"].values or peers.sizes["peer"] < params.min_peers:
         return 0.0
     mean = np.where(
-        peers["valid_fraction"].sel(index=index).values >= params.min_clear, peers["mean"].sel(index=index).values, np.nan
+        peers["valid_fraction"].sel(index=index).values >= params.min_clear,
+        peers["mean"].sel(index=index).values,
+        np.nan,
     )
     days = peers["time"].values.astype("datetime64[D]")
     first, second = (np.isin(days, evidence.look_days[at].astype("datetime64[D]")) for at in (before, after))
@@ -344,15 +350,6 @@ def _unknown(kind: Literal["fire", "flood"], reason: str, lost: float | None = N
         sensors=(),
         reason=reason,
     )
-
-
-def _number(day: dt.date) -> int:
-    return int(np.datetime64(day, "D").astype(np.int64))
-
-
-def _date(day: np.datetime64) -> dt.date:
-    date: dt.date = day.astype("datetime64[D]").astype(dt.date)
-    return date
 
 
 __all__ = ["BURN_CLASSES", "Damage", "DamageParams", "assess_damage"]

@@ -58,9 +58,9 @@ def aftermath(
     decline = find_decline(evidence, stand, events, params.decline)
     if evidence.optical is None or not set(BANDS) <= set(evidence.optical):
         return Aftermath(events=tuple(events), decline=decline, columns=_columns((), decline), tables={}, sentence="")
-    told = tuple(with_cause(evidence, event, params.causes) for event in events)
+    told = tuple(with_cause(evidence, event, params.causes, _others(event, events)) for event in events)
     if decline is not None:
-        decline = with_cause(evidence, decline, params.causes)
+        decline = with_cause(evidence, decline, params.causes, events)
     grown = tuple(row for event in told for row in regrowth(evidence, event, params.regrowth))
     found = (*told, *([] if decline is None else [decline]))
     return Aftermath(
@@ -70,6 +70,10 @@ def aftermath(
         tables={"causes": tuple(_row(event) for event in found), "regrowth": grown},
         sentence=_sentence(decline),
     )
+
+
+def _others(event: Event, events: Sequence[Event]) -> list[Event]:
+    return [other for other in events if other is not event]
 
 
 def main_cause(event: Event) -> str | None:
@@ -104,7 +108,10 @@ def _row(event: Event) -> Mapping[str, Any]:
         "first_clear_after": event.first_clear_after.isoformat(),
         "area_m2": round(event.area_m2, 1),
         "cause": main_cause(event),
-        **{f"p_{cause}": round(event.causes.get(cause, float("nan")), 3) if event.causes else None for cause in CAUSE_NAMES},
+        **{
+            f"p_{cause}": round(event.causes.get(cause, float("nan")), 3) if event.causes else None
+            for cause in CAUSE_NAMES
+        },
     }
 
 

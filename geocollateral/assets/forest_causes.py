@@ -1,9 +1,9 @@
 """Why a stand was lost: clear-cut, thinning, fire, storm, insects or gradual decline, conversion to building.
 
 Each cause is a picture: what such losses typically look like in reflectance, speed, extent and backscatter, with a wide
-spread, from what is published of them and not fitted to any data set. A loss is compared with each picture; figures are
-evidence that adds up (naive Bayes), no figure alone decides (its say is bounded), and as the figures are no strangers to
-each other their sum is tempered. Where nothing fits well, no cause is named.
+spread, in round numbers and not fitted. A loss is compared with each picture; figures are evidence that adds up (naive
+Bayes), no figure alone decides (its say is bounded), and as the figures of one spectrum are no strangers to each other
+their sum is tempered. Where no cause is likely enough, none is named.
 
 Sources: Key & Benson 2006, doi:10.2737/RMRS-GTR-164 (dNBR); Schroeder et al. 2011, doi:10.1016/j.rse.2011.01.022 (fire
 and clear-cut apart by short-wave bands); Kennedy et al. 2015, doi:10.1016/j.rse.2015.05.005 and Senf & Seidl 2021,
@@ -13,7 +13,7 @@ doi:10.1111/gcb.15679 (agents from spectra, speed and extent).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -181,7 +181,9 @@ class Attribution:
     measured: Signature
 
 
-def attribute_cause(evidence: ParcelEvidence, event: Event, params: CauseParams) -> Attribution:
+def attribute_cause(
+    evidence: ParcelEvidence, event: Event, params: CauseParams, others: Sequence[Event] = ()
+) -> Attribution:
     """Probability of each cause of a loss, on the looks up to the evidence's day.
 
     Parameters
@@ -190,8 +192,10 @@ def attribute_cause(evidence: ParcelEvidence, event: Event, params: CauseParams)
         With reflectance of `forest_signature.BANDS`; radar and peers are used where there are any.
     event
         Its pixels, and its interval.
+    others
+        Further events of the parcel.
     """
-    measured = signature(evidence, event)
+    measured = signature(evidence, event, others)
     if measured.n_looks < params.min_looks or not math.isfinite(measured.loss):
         reason = (
             f"Cause: cannot tell yet, {measured.n_looks} clear looks since {event.first_clear_after} and "
@@ -204,9 +208,9 @@ def attribute_cause(evidence: ParcelEvidence, event: Event, params: CauseParams)
     return Attribution(causes=causes, named=named, reason=_in_words(causes, named, measured), measured=measured)
 
 
-def with_cause(evidence: ParcelEvidence, event: Event, params: CauseParams) -> Event:
+def with_cause(evidence: ParcelEvidence, event: Event, params: CauseParams, others: Sequence[Event] = ()) -> Event:
     """The event with ``causes`` and a sentence on them."""
-    found = attribute_cause(evidence, event, params)
+    found = attribute_cause(evidence, event, params, others)
     return replace(event, causes=dict(found.causes), reasons=(*event.reasons, found.reason))
 
 
@@ -215,7 +219,7 @@ def probabilities(measured: Signature, params: CauseParams) -> dict[str, float]:
     speeds = {cause: math.log(_speed(measured, picture)) for cause, picture in PICTURES.items()}
     fastest = max(speeds.values())  # only how much worse one fits than another counts, and that is bounded
     score = {
-        cause: math.log(max(params.prior(cause), 1e-9)) 
+        cause: math.log(max(params.prior(cause), 1e-9))
         + _evidence(measured, picture, params)
         + max(speeds[cause] - fastest, -params.bound)
         for cause, picture in PICTURES.items()
@@ -296,4 +300,13 @@ def _observations(measured: Signature) -> list[str]:
     return said
 
 
-__all__ = ["CAUSES", "CAUSE_NAMES", "PICTURES", "Attribution", "CauseParams", "attribute_cause", "probabilities", "with_cause"]
+__all__ = [
+    "CAUSES",
+    "CAUSE_NAMES",
+    "PICTURES",
+    "Attribution",
+    "CauseParams",
+    "attribute_cause",
+    "probabilities",
+    "with_cause",
+]

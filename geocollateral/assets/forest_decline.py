@@ -1,8 +1,8 @@
 """Thinning and gradual decline: a fall of the whole stand that no pixel shows as a break.
 
-Each look at what is left of a stand is compared with the same season of earlier years, as a share of its NBR above bare
-ground, and with what the stands around have lost on the same look. A decline is said when the looks of some months agree
-on a loss that is large enough to matter and clear of their own scatter.
+Each look at what is left of a stand is compared with the same season of earlier years, as a share of its NBR above
+bare ground, and with what the stands around have lost on the same look. A decline is said when the looks of some months
+agree on a loss that is large enough to matter and clear of their own scatter.
 
 The comparison with earlier years is a kernel mean over the day of the year (no shape of the season is assumed), and a
 look counts by the scatter of its season: the weeks in which leaves come out weigh little. What happened in the last 300
@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF, middle_of
+from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF
+from geocollateral.assets.frame import date_of, grow, mask_of, middle_of, number_of, numbers_of
 from geocollateral.types import Event, Params, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -94,7 +95,8 @@ def find_decline(
         return None
     edges = sorted({event.detected_on for event in known})
     for start, end in zip([None, *edges], [*edges, None], strict=True):
-        left = stand & ~_taken(evidence, [event for event in known if start is not None and event.detected_on <= start])
+        gone = tuple(p for event in known if start is not None and event.detected_on <= start for p in event.pixels)
+        left = stand & ~grow(mask_of(gone, evidence), evidence)
         if left.sum() < params.min_pixels:
             return None
         losses = measure_losses(evidence, left, params)
@@ -106,7 +108,7 @@ def find_decline(
 
 def measure_losses(evidence: ParcelEvidence, left: NDArray[np.bool_], params: DeclineParams) -> Losses:
     """Loss of the mean of some pixels on every day of the block, as known on that day."""
-    assert evidence.indices is not None and evidence.peers is not None  # noqa: S101 - the caller has looked
+    assert evidence.peers is not None  # noqa: S101 - the caller has looked
     peers = evidence.peers.sel(index=INDEX)
     dates = peers["time"].values.astype("datetime64[D]")
     own = np.full(len(dates), np.nan)
@@ -130,7 +132,8 @@ def _mean(evidence: ParcelEvidence, where: NDArray[np.bool_], min_clear: float) 
     seen = np.isfinite(part)
     clear = seen @ area
     total = np.where(seen, part, 0.0) @ area
-    return np.divide(total, clear, out=np.full(len(part), np.nan), where=clear >= min_clear * area.sum())
+    enough = clear >= min_clear * area.sum()
+    return np.asarray(np.divide(total, clear, out=np.full(len(part), np.nan), where=enough))
 
 
 def _relative_losses(values: Floats, days: NDArray[np.int64], params: DeclineParams) -> tuple[Floats, Floats]:
@@ -209,12 +212,20 @@ def _event(
     where = _affected(evidence, left, before, after)
     share = float(evidence.area_m2[where].sum()) / area
     extent = "all over it" if share >= 0.8 else f"most of it on {share:.0%} of the stand"
+    first_reason = (
+        f"The stand as a whole lost {loss:.0%} (give or take {2 * error:.0%}) of its NBR above bare ground against the "
+        f"same season of earlier years and the stands around, {extent}; no part of it shows a break of its own."
+    )
+    second_reason = (
+        f"Last look near its usual level {before}, first clearly below it {after} ({slow} days between); said on "
+        f"{date_of(losses.days[found])}, when {params.min_looks} looks or more agreed."
+    )
     return Event(
         kind="stand_decline",
         last_clear_before=before,
         first_clear_after=after,
-        detected_on=_date(losses.days[found]),
-        recovered_on=_date(losses.days[back[0]]) if back else None,
+        detected_on=date_of(losses.days[found]),
+        recovered_on=date_of(losses.days[back[0]]) if back else None,
         area_m2=area * loss,
         area_low_m2=area * max(loss - 2 * error, 0.0),
         area_high_m2=area * min(loss + 2 * error, 1.0),
@@ -222,12 +233,7 @@ def _event(
         probability=float(1 - np.exp(-0.5 * losses.score[found] ** 2)),
         indices=(INDEX,),
         pixels=tuple(np.flatnonzero(where).tolist()),
-        reasons=(
-            f"The stand as a whole lost {loss:.0%} (give or take {2 * error:.0%}) of its NBR above bare ground against "
-            f"the same season of earlier years and the stands around, {extent}; no part of it shows a break of its own.",
-            f"Last look near its usual level {before}, first clearly below it {after} ({slow} days between); said on "
-            f"{_date(losses.days[found])}, when {params.min_looks} looks or more agreed.",
-        ),
+        reasons=(first_reason, second_reason),
     )
 
 
@@ -240,17 +246,15 @@ def _interval(losses: Losses, found: int) -> tuple[dt.date, dt.date]:
     last = int(quarter[-1]) if len(quarter) else 0
     half = np.flatnonzero((calm >= 0.5 * full) & (np.arange(len(told)) > last))
     first = int(half[0]) if len(half) else len(told) - 1
-    return _date(losses.days[told[min(last, max(first - 1, 0))]]), _date(losses.days[told[first]])
+    return date_of(losses.days[told[min(last, max(first - 1, 0))]]), date_of(losses.days[told[first]])
 
 
-def _affected(
-    evidence: ParcelEvidence, left: NDArray[np.bool_], before: dt.date, after: dt.date
-) -> NDArray[np.bool_]:
+def _affected(evidence: ParcelEvidence, left: NDArray[np.bool_], before: dt.date, after: dt.date) -> NDArray[np.bool_]:
     """Pixels that lost at least half as much as the hardest hit tenth of the stand; all of it where few tell."""
     assert evidence.indices is not None  # noqa: S101 - the caller has looked
     values = evidence.indices[INDEX].values
-    days = evidence.look_days.astype(np.int64)
-    last, first = (int(np.datetime64(day, "D").astype(np.int64)) for day in (before, after))
+    days = numbers_of(evidence.look_days)
+    last, first = (number_of(day) for day in (before, after))
     late = (days >= first) & (days <= first + AFFECTED_DAYS)
     apart = np.abs((days[:, None] - days[late][None, :] + YEAR / 2) % YEAR - YEAR / 2)
     early = (days <= last) & (apart.min(axis=1, initial=YEAR) <= 30)
@@ -264,21 +268,6 @@ def _affected(
         return left
     hit: NDArray[np.bool_] = told & (np.nan_to_num(lost) >= 0.5 * np.percentile(lost[told], 90))
     return hit
-
-
-def _taken(evidence: ParcelEvidence, events: Sequence[Event]) -> NDArray[np.bool_]:
-    """Pixels of events and those beside them."""
-    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
-    plane = np.zeros((row.max() + 1, col.max() + 1), bool)
-    for event in events:
-        where = list(event.pixels)
-        plane[row[where], col[where]] = True
-    return np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)))[row, col])
-
-
-def _date(day: np.int64) -> dt.date:
-    date: dt.date = np.datetime64(int(day), "D").astype(dt.date)
-    return date
 
 
 __all__ = ["DeclineParams", "Losses", "find_decline", "measure_losses"]

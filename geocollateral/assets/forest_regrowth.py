@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF, NIR, SWIR2, middle_of, stack_bands
+from geocollateral.assets.forest_signature import BARE_NBR, IN_LEAF, NIR, SWIR2, stack_bands
+from geocollateral.assets.frame import middle_of, number_of, numbers_of
 from geocollateral.types import Event, Params, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -35,21 +36,19 @@ def regrowth(evidence: ParcelEvidence, event: Event, params: RegrowthParams) -> 
     Returns
     -------
     One row of JSON values per year: ``lost_on`` (first clear look after the loss), ``year`` (1 = the first 365 days),
-    ``recovery`` (share of the fall made good, may be negative), ``regrown_share`` (of the event's area) and ``n_looks``;
+    ``recovery`` (share of the fall made good, may be negative), ``regrown_share`` (of the event's area), ``n_looks``;
     None where a year has too few looks in leaf.
     """
     where = np.asarray(event.pixels, np.int64)
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)
-    before, after = (
-        int(np.datetime64(day, "D").astype(np.int64)) for day in (event.last_clear_before, event.first_clear_after)
-    )
+    days = numbers_of(evidence.look_days)
+    before, after = number_of(event.last_clear_before), number_of(event.first_clear_after)
     nbr = _nbr(evidence, where)
     usual = _usual(nbr, days, before, params.season_days)
     area = evidence.area_m2[where]
     rows, lowest = [], np.nan
     for year in range(1, (int(days[-1]) - after) // 365 + 2 if len(days) else 1):
         window = (days >= after + 365 * (year - 1)) & (days < after + 365 * year)
-        share, n = _share_of_former(nbr[window], usual[window], params)
+        share, n = _share_of_former(nbr[window], usual[window])
         told = np.isfinite(share) if n >= params.min_looks else np.zeros(len(area), bool)
         row: dict[str, Any] = {"lost_on": event.first_clear_after.isoformat(), "year": year, "n_looks": n}
         if area[told].sum() < 0.5 * area.sum():
@@ -75,11 +74,12 @@ def _usual(nbr: Floats, days: NDArray[np.int64], before: int, near: int) -> Floa
     same = (apart <= near).astype(np.float64)
     seen = np.isfinite(nbr[past])
     count = same @ seen
-    return np.divide(same @ np.where(seen, nbr[past], 0.0), count, out=np.full_like(nbr, np.nan), where=count > 0)
+    total = same @ np.where(seen, nbr[past], 0.0)
+    return np.asarray(np.divide(total, count, out=np.full_like(nbr, np.nan), where=count > 0))
 
 
-def _share_of_former(nbr: Floats, usual: Floats, params: RegrowthParams) -> tuple[Floats, int]:
-    """Of each pixel: median share of its former NBR above bare ground, over the looks in leaf; and how many there are."""
+def _share_of_former(nbr: Floats, usual: Floats) -> tuple[Floats, int]:
+    """Of each pixel: median share of its former NBR above bare ground on looks in leaf; and the number of these."""
     with np.errstate(invalid="ignore"):
         share = np.where(usual >= IN_LEAF, (nbr - BARE_NBR) / (usual - BARE_NBR), np.nan)
     n = int((np.isfinite(share).mean(axis=1) >= 0.3).sum()) if share.size else 0

@@ -6,14 +6,14 @@ lost nothing: what drought, frost or haze did to both is not the event's. `fores
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from geocollateral.assets.frame import grow, mask_of, middle_of, number_of, numbers_of
 from geocollateral.types import Event, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ class Signature:
     """Of the first look that shows the loss."""
 
 
-def signature(evidence: ParcelEvidence, event: Event) -> Signature:
+def signature(evidence: ParcelEvidence, event: Event, others: Sequence[Event] = ()) -> Signature:
     """Measure a loss on the looks up to the evidence's day.
 
     Parameters
@@ -84,13 +84,16 @@ def signature(evidence: ParcelEvidence, event: Event) -> Signature:
         With reflectance of `BANDS`.
     event
         Its pixels and its interval: the last clear look before it and the first after it.
+    others
+        Further events of the parcel: their pixels are no ground to compare with.
     """
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)
-    before, after = _day(event.last_clear_before), _day(event.first_clear_after)
+    days = numbers_of(evidence.look_days)
+    before, after = number_of(event.last_clear_before), number_of(event.first_clear_after)
     cube = stack_bands(evidence)
-    inside = np.zeros(len(evidence.area_m2), bool)
-    inside[list(event.pixels)] = True
-    control = _control(evidence, inside)
+    inside = mask_of(event.pixels, evidence)
+    hit_too = mask_of(tuple(pixel for other in others for pixel in other.pixels), evidence)
+    # What lies beside an event may share its pixels' light.
+    control = ~grow(inside | hit_too, evidence, 2)
     own = _mean(cube, evidence.area_m2, inside)
     ref = _mean(cube, evidence.area_m2, control) if control.sum() >= MIN_CONTROL else np.full_like(own, np.nan)
     fresh = (days >= after) & (days <= after + FRESH_DAYS) & np.isfinite(own[:, NIR])
@@ -100,7 +103,7 @@ def signature(evidence: ParcelEvidence, event: Event) -> Signature:
     told = leaf if leaf.any() else fresh
     # Leafless looks would show no fall, and the leaves' coming out a sudden one.
     fall = np.where(nbr_expected >= IN_LEAF, (nbr_expected - nbr_own) / (nbr_expected - BARE_NBR), np.nan)
-    low, high = _fall_days(fall, days, before, after)
+    low, high = _fall_days(fall, days, after)
     hit, seen = _peers_hit(evidence, before, after)
     change = expected[told] if told.any() else np.full((1, 5), np.nan)
     now = own[told] if told.any() else np.full((1, 5), np.nan)
@@ -151,14 +154,6 @@ def _mean(cube: Floats, area: Floats, where: NDArray[np.bool_]) -> Floats:
     return np.where(total >= MIN_CLEAR * weight.sum(), found, np.nan)
 
 
-def _control(evidence: ParcelEvidence, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels of the parcel two away from the event."""
-    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
-    plane = np.zeros((row.max() + 1, col.max() + 1), bool)
-    plane[row[inside], col[inside]] = True
-    return np.asarray(~ndimage.binary_dilation(plane, np.ones((3, 3)), iterations=2)[row, col])
-
-
 def _expected(own: Floats, ref: Floats, days: NDArray[np.int64], before: int, wanted: NDArray[np.bool_]) -> Floats:
     """What the event's pixels would have looked like: the same season before, moved as the control has moved.
 
@@ -186,7 +181,7 @@ def _nbr(bands: Floats) -> Floats:
     return np.asarray((bands[..., NIR] - bands[..., SWIR2]) / (bands[..., NIR] + bands[..., SWIR2]))
 
 
-def _fall_days(fall: Floats, days: NDArray[np.int64], before: int, after: int) -> tuple[float, float]:
+def _fall_days(fall: Floats, days: NDArray[np.int64], after: int) -> tuple[float, float]:
     """Least and most days that the fall from a quarter to three quarters of the loss took."""
     seen = np.isfinite(fall)
     late = seen & (days >= after) & (days <= after + PACE_DAYS)
@@ -218,7 +213,7 @@ def _peers_hit(evidence: ParcelEvidence, before: int, after: int) -> tuple[int, 
     nbr = evidence.peers["mean"].sel(index="nbr").values
     clear = evidence.peers["valid_fraction"].sel(index="nbr").values
     nbr = np.where(clear >= MIN_CLEAR, nbr, np.nan)
-    days = evidence.peers["time"].values.astype("datetime64[D]").astype(np.int64)
+    days = numbers_of(evidence.peers["time"].values)
     drop = _seasonal_drop(nbr, days, before - 5, after, 75)
     told = np.isfinite(drop)
     if told.sum() < 4:
@@ -230,6 +225,7 @@ def _peers_hit(evidence: ParcelEvidence, before: int, after: int) -> tuple[int, 
 
 def _seasonal_drop(values: Floats, days: NDArray[np.int64], before: int, after: int, reach: int) -> Floats:
     """Fall from the ``reach`` days before to those after, less the same fall in other years. Shape (series,)."""
+
     def level(first: int, last: int) -> Floats:
         return middle_of(values[(days >= first) & (days <= last)])
 
@@ -242,31 +238,20 @@ def _seasonal_drop(values: Floats, days: NDArray[np.int64], before: int, after: 
     return own - np.where(np.isfinite(typical), typical, 0.0)
 
 
-def middle_of(values: Floats) -> Floats:
-    """Median along the first axis, without NaN; NaN where there is nothing. Much faster than numpy's on small arrays."""
-    ordered = np.sort(values, axis=0)  # NaN sorts last
-    count = np.isfinite(values).sum(axis=0)
-    if not len(values):
-        return np.full(values.shape[1:], np.nan)
-    low, high = np.maximum((count - 1) // 2, 0)[None], np.minimum(count // 2, len(values) - 1)[None]
-    middle = (np.take_along_axis(ordered, low, 0)[0] + np.take_along_axis(ordered, high, 0)[0]) / 2
-    return np.where(count > 0, middle, np.nan)
-
-
 def _radar_change(evidence: ParcelEvidence, inside: NDArray[np.bool_], before: int, after: int, name: str) -> float:
     """Change of the mean power over the event from half a year before to half a year after, against peers [dB]."""
     found = []
     for looks in evidence.radar.values():
         if name not in looks.power:
             continue
-        days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
+        days = numbers_of(looks.power["time"].values)
         power = looks.power[name].values[:, inside]
         with np.errstate(all="ignore"):
             own = 10 * np.log10(np.nanmean(np.where(power > 0, power, np.nan), axis=1)) if power.size else power[:, 0]
         change = _radar_step(own[:, None], days, before, after)[0]
         peers = looks.peers["mean"].sel(index=name) if name in looks.peers["index"].values else None
         if peers is not None and peers.sizes["peer"] >= 4:
-            at = peers["time"].values.astype("datetime64[D]").astype(np.int64)
+            at = numbers_of(peers["time"].values)
             others = _radar_step(peers.values, at, before, after)
             if np.isfinite(others).sum() >= 4:
                 change -= float(np.nanmedian(others))
@@ -285,7 +270,3 @@ def _radar_step(values: Floats, days: NDArray[np.int64], before: int, after: int
 def _median(values: Floats) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else np.nan
-
-
-def _day(value: dt.date) -> int:
-    return int(np.datetime64(value, "D").astype(np.int64))

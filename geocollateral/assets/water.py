@@ -1,13 +1,14 @@
 """Water of a parcel, look by look and sensor by sensor, and the chance that what was water is water no more.
 
-Optical looks count water pixels: water is brighter in green than in short-wave infrared (MNDWI), ice, algae and mud in it
-included. Radar looks know water by its low backscatter; how low, and how much wind and ice lift it, is learnt from the
-parcel's own first year, by orbit. Each look is a likelihood ratio of "dry" against "water"; a two-state filter adds them
-up in order of time, so that a single odd look decides nothing, radar carries on under cloud, and no look is used before
-its day.
+Optical looks count water pixels: water is brighter in green than in short-wave infrared (MNDWI), ice, algae and mud in
+it included. Radar looks know water by its low backscatter; how low, and how much wind and ice lift it, is learnt from
+the parcel's own first year, by orbit. Each look is a likelihood ratio of "dry" against "water"; a two-state filter adds
+them up in order of time, so that a single odd look decides nothing, radar carries on under cloud, and no look is used
+before its day.
 
 Sources: Xu 2006, doi:10.1080/01431160600589179 (MNDWI); Otsu 1979, doi:10.1109/TSMC.1979.4310076 (threshold); Du et al.
-2016, doi:10.3390/rs8040354 (both on Sentinel-2); Twele et al. 2016, doi:10.1080/01431161.2016.1192304 (Sentinel-1 water).
+2016, doi:10.3390/rs8040354 (both on Sentinel-2); Twele et al. 2016, doi:10.1080/01431161.2016.1192304 (water by
+Sentinel-1).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from geocollateral.assets.frame import numbers_of
 from geocollateral.types import Params, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -50,7 +52,9 @@ class WaterParams(Params):
     green_bound: float = Field(
         1.0, gt=0, description="Most that it can say where green plants, maybe afloat, stand for water [log units]."
     )
-    radar_bound: float = Field(1.0, gt=0, description="Most that one radar look can say for dry by one band [log units].")
+    radar_bound: float = Field(
+        1.0, gt=0, description="Most that one radar look can say for dry by one band [log units]."
+    )
     radar_water_bound: float = Field(
         0.3, gt=0, description="The same for water: smooth dry soil is as dark as water [log units]."
     )
@@ -116,7 +120,7 @@ def water_pixels(evidence: ParcelEvidence, threshold: float) -> Floats:
 def water_threshold(evidence: ParcelEvidence, params: WaterParams, first: int) -> float:
     """MNDWI that parts water from land in the parcel's first year, or the usual one where it does not part."""
     index = _mndwi(evidence)
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)[: len(index)]
+    days = numbers_of(evidence.look_days)[: len(index)]
     values = index[days < first + params.history_days]
     found, explained = _otsu(values[np.isfinite(values)])
     near = abs(found - params.threshold) <= params.threshold_reach
@@ -160,7 +164,7 @@ def _shares(evidence: ParcelEvidence, water: Floats, params: WaterParams) -> tup
     seen = np.isfinite(water)
     clear = seen @ area
     told = clear >= params.min_clear * area.sum()
-    days = evidence.look_days.astype("datetime64[D]").astype(np.int64)[: len(water)][told]
+    days = numbers_of(evidence.look_days)[: len(water)][told]
     if not len(days):
         return days, np.zeros(0), np.zeros(0)
     share = (np.where(seen, water, 0.0) @ area)[told] / clear[told]
@@ -193,7 +197,7 @@ _Part = tuple[NDArray[np.int64], Floats, Floats, NDArray[np.str_]]
 def _radar_parts(evidence: ParcelEvidence, params: WaterParams, first: int) -> list[_Part]:
     parts: list[_Part] = []
     for looks in evidence.radar.values():
-        days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
+        days = numbers_of(looks.power["time"].values)
         ratio = np.zeros(len(days))
         seen = np.zeros(len(days), bool)
         for band in ("vv", "vh"):
@@ -228,7 +232,7 @@ def _radar_ratio(own: Floats, past: NDArray[np.bool_], params: WaterParams) -> F
     dry = usual + params.radar_rise_db
     at = np.clip(own, usual, dry)  # smoother than usual is water, rougher than mud is still dry
     ratio = 0.5 * ((at - usual) / spread) ** 2 - 0.5 * ((at - dry) / wide) ** 2 + np.log(spread / wide)
-    return np.clip(ratio, -params.radar_water_bound, params.radar_bound)
+    return np.asarray(np.clip(ratio, -params.radar_water_bound, params.radar_bound))
 
 
 def _filter(day: NDArray[np.int64], ratio: Floats, params: WaterParams) -> Floats:
