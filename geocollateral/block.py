@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,15 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, Asset
-from geocollateral.change import default_params, monitor
+from geocollateral.assets import ASSETS, Asset, judge_mixture
+from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
 from geocollateral.observed import Observed, Part, observe, optical_bands
 from geocollateral.types import (
     CHANGE_COLUMNS,
     CHANGE_STATUSES,
+    OPTICAL_BANDS,
     RADAR_BANDS,
     Block,
     Event,
@@ -35,10 +36,11 @@ from geocollateral.types import (
     Source,
 )
 
+MIXTURE_BANDS = ("red", "nir", "nir08", "swir16")
+"""What the test of the polygon looks at, where it is offered."""
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
-PIXELS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,9 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
     pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
-    changes, baselines = ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings)
+    changes, baselines = (
+        ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
+    )
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -119,11 +123,11 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         asset = ASSETS[asset_class]
         evidence = evidence_of(task, seen, position, pixels[asset_class])
         params = getattr(settings, asset.name)
-        judgement = asset.judge(evidence, params)
+        judgement = _with_mixture(asset.judge(evidence, params), evidence, settings)
         judgements[parcel_id] = judgement
         hits += asset.hits(evidence, judgement, params)
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
-        lost += [_lost_pixels(evidence, event) for event in judgement.events]
+        lost += [_lost_pixels(evidence, event) for event in judgement.events if event.pixels]
     return BlockResult(
         series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),
@@ -135,9 +139,18 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     )
 
 
+def _with_mixture(judgement: Judgement, evidence: ParcelEvidence, settings: Settings) -> Judgement:
+    """The judgement with what is to be said of the polygon itself: a wrong one makes every other figure wrong."""
+    found = judge_mixture(evidence, settings.mixture, judgement.events)
+    reason = f"{judgement.reason} {found.reason}" if found.verdict == "mismatch" else judgement.reason
+    return replace(judgement, reason=reason, columns={**judgement.columns, **found.columns})
+
+
 def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> list[str]:
     """Indices of the asset classes of a project, and the general ones, that the bands offered allow."""
-    wanted = [name for c in sorted(set(asset_classes) & set(ASSETS)) for name in ASSETS[c].indices]
+    known = [ASSETS[c] for c in sorted(set(asset_classes) & set(ASSETS))]
+    wanted = [name for asset in known for name in asset.indices]
+    wanted += [name for asset in known for name in asset.optional if name not in OPTICAL_BANDS]
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
     return [name for name in unique if set(indices.bands_of(name, offered)) <= set(offered)]
@@ -145,7 +158,9 @@ def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> 
 
 def wanted_bands(asset_classes: Collection[str]) -> list[str]:
     """Bands that asset classes of a project judge by themselves, beside those of their indices."""
-    return sorted({band for c in set(asset_classes) & set(ASSETS) for band in ASSETS[c].bands})
+    known = [ASSETS[c] for c in set(asset_classes) & set(ASSETS)]
+    bands = {band for asset in known for band in (*asset.bands, *asset.optional) if band in OPTICAL_BANDS}
+    return sorted(bands | set(MIXTURE_BANDS) if known else bands)
 
 
 def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[str]:
@@ -155,7 +170,7 @@ def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[st
 
 
 def monitor_parcels(
-    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings
+    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings, sensor: str = "sentinel-2"
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     """Monitor the mean of every parcel, one call per asset class and index: rows of changes, and baselines to draw.
 
@@ -169,10 +184,10 @@ def monitor_parcels(
         ids = [parcel_id for parcel_id in statistics["parcel"].values.tolist() if classes[parcel_id] == asset_class]
         for name in statistics["index"].values.tolist():
             own = statistics.sel(index=name, parcel=ids).drop_vars("index")
-            usable = own["valid_fraction"] >= settings.forestry.min_look_fraction
+            usable = own["valid_fraction"] >= settings.masks.min_look_fraction
             series = own["mean"].where(usable).reindex(time=np.union1d(days, steps)).rename(name)
-            found = monitor(series, None, params=_params(series, asset, settings))
-            rows += [_series_row(parcel_id, name, found.sel(parcel=parcel_id)) for parcel_id in ids]
+            found = monitor(series, None, params=_params(series, asset, settings), curves=True)
+            rows += [_series_row(parcel_id, name, sensor, found.sel(parcel=parcel_id)) for parcel_id in ids]
             drawn = found[["expected", "spread", "informative"]].to_dataframe().reset_index()
             curves.append(
                 drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
@@ -180,12 +195,13 @@ def monitor_parcels(
     return rows, curves
 
 
-def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> Any:
+def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> SequentialParams:
+    """Parameters of the monitor for one index: its unit's, the asset class's over them, the user's over both."""
     name = str(series.name)
-    own = dict(asset.monitoring.get(name, {})) if asset is not None else {}
-    own |= settings.change.get(name, {})
-    base = default_params(series)
-    return type(base).model_validate({**base.model_dump(), **own})
+    own = {} if asset is None else {k: v for group in asset.monitoring for k, v in group.get(name, {}).items()}
+    return SequentialParams.model_validate(
+        {**default_params(series).model_dump(), **own, **settings.change.get(name, {})}
+    )
 
 
 def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[str, PixelChange]) -> ParcelEvidence:
@@ -214,6 +230,7 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
     )
     looked = fraction > 0
     peers = _peers(task, cover, position)
+    cells = _cells(task, seen, position)
     return ParcelEvidence(
         parcel_id=parcel_id,
         attributes=task.attributes[parcel_id],
@@ -229,12 +246,12 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
         optical=None if seen.optical is None else seen.optical.isel(pixel=columns, time=looked),
         indices=None if seen.found is None else seen.found.isel(pixel=columns, time=looked),
         series=None if seen.statistics is None else seen.statistics.isel(parcel=position, time=looked),
-        peers=None if seen.statistics is None else _of_peers(seen.statistics, peers),
+        peers=None if seen.statistics is None else _of_peers(seen.statistics, seen.around, peers, cells),
         radar={
             orbit: RadarEvidence(
                 power=looks.power.isel(pixel=columns),
                 series=looks.statistics.sel(parcel=parcel_id),
-                peers=_of_peers(looks.statistics, peers),
+                peers=_of_peers(looks.statistics, looks.around, peers, cells),
             )
             for orbit, looks in seen.radar.items()
         },
@@ -258,38 +275,59 @@ def _peers(task: BlockTask, cover: zonal.Coverage, position: int) -> dict[str, f
     return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
 
 
-def _of_peers(statistics: xr.Dataset, peers: Mapping[str, float]) -> xr.Dataset:
+def _cells(task: BlockTask, seen: Observed, position: int) -> dict[str, float]:
+    """Cells of ground around the parcels, the nearest to one parcel first, and how far they are [m]."""
+    box = seen.geobox
+    here = task.parts[0].geometries[seen.cover.parcel_ids[position]].centroid
+    away = {}
+    for name in seen.cells.parcel_ids:
+        row, column = (int(part) + zonal.CELL_PIXELS / 2 for part in name.removeprefix("~").split("-"))
+        x, y = box.affine @ (column, row)
+        away[name] = float(np.hypot(x - here.x, y - here.y))
+    return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
+
+
+def _of_peers(
+    statistics: xr.Dataset, around: xr.Dataset | None, peers: Mapping[str, float], cells: Mapping[str, float]
+) -> xr.Dataset:
     there = [name for name in peers if name in set(statistics["parcel"].values.tolist())]
-    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there).rename(parcel="peer")
-    return taken.assign_coords(distance_m=("peer", [peers[name] for name in there]))
+    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there)
+    distance = [peers[name] for name in there]
+    if around is not None and cells:
+        taken = xr.concat([taken, around.sel(parcel=list(cells))], dim="parcel")
+        distance += cells.values()
+    return taken.rename(parcel="peer").assign_coords(
+        distance_m=("peer", distance), is_parcel=("peer", np.arange(len(distance)) < len(there))
+    )
 
 
 def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
-    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored."""
-    return {name: _pixel_change(found[name], asset, settings) for name in asset.monitoring}
+    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored.
+
+    Indices of one group share what was decided of them together; magnitude and season are each index's own.
+    """
+    changes: dict[str, PixelChange] = {}
+    for group in asset.monitoring:
+        params = {name: _params(found[name], asset, settings) for name in group}
+        joint = monitor_joint({"optical": found[list(group)]}, None, params)
+        for place, name in enumerate(group):
+            changes[name] = _pixel_change(joint, place)
+    return changes
 
 
-def _pixel_change(values: xr.DataArray, asset: Asset, settings: Settings) -> PixelChange:
-    params = _params(values, asset, settings)
-    # The baseline of every look is kept by the monitor: a part of the pixels at a time bounds what that takes.
-    starts = range(0, max(values.sizes["pixel"], 1), PIXELS_AT_ONCE)
-    parts = [monitor(values.isel(pixel=slice(n, n + PIXELS_AT_ONCE)), None, params=params) for n in starts]
-
-    def joined(variable: str) -> NDArray[Any]:
-        return np.concatenate([part[variable].values for part in parts])
-
+def _pixel_change(found: xr.Dataset, place: int) -> PixelChange:
     def days(variable: str) -> NDArray[np.datetime64]:
-        return joined(variable).astype("datetime64[D]")
+        return found[variable].values.astype("datetime64[D]")
 
     return PixelChange(
-        status=joined("status"),
+        status=found["status"].values,
         last_clear_before=days("last_clear_before"),
         first_clear_after=days("break_date"),
         detected_on=days("detected_on"),
         recovered_on=days("recovered_on"),
-        magnitude=joined("magnitude"),
-        probability=joined("probability"),
-        season_max=joined("season_max"),
+        magnitude=found["magnitudes"].values[place],
+        probability=found["probability"].values,
+        season_max=found["seasons_max"].values[place],
         first_informative=days("first_informative"),
         last_informative=days("last_informative"),
     )
@@ -312,7 +350,7 @@ def _no_judgement(asset_class: str, offered: Collection[str]) -> Judgement:
     )
 
 
-def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
+def _series_row(parcel_id: str, name: str, sensor: str, found: xr.Dataset) -> dict[str, Any]:
     return {
         "parcel_id": parcel_id,
         "index": name,
@@ -326,7 +364,7 @@ def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
         "area_m2": np.nan,
         "magnitude": float(found["magnitude"]),
         "probability": float(found["probability"]),
-        "sensors": "sentinel-2",
+        "sensors": sensor,
         "n_looks": int(found["n_looks"]),
         "reason": "mean of the parcel",
     }
@@ -346,7 +384,7 @@ def _event_row(parcel_id: str, event: Event, n_looks: int) -> dict[str, Any]:
         "area_m2": event.area_m2,
         "magnitude": event.magnitude,
         "probability": event.probability,
-        "sensors": "sentinel-2",
+        "sensors": ",".join(event.sensors),
         "n_looks": n_looks,
         "reason": " ".join(event.reasons),
     }

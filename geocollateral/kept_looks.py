@@ -73,6 +73,9 @@ def keep(seen: Observed, home: Path) -> None:
     for orbit, looks in seen.radar.items():
         looks.power.to_netcdf(home / f"power-{orbit}.nc", engine="h5netcdf")
         looks.statistics.to_netcdf(home / f"statistics-{orbit}.nc", engine="h5netcdf")
+        looks.around.to_netcdf(home / f"around-{orbit}.nc", engine="h5netcdf")
+    if seen.around is not None:
+        seen.around.to_netcdf(home / "around.nc", engine="h5netcdf")
     seen.series.to_parquet(home / "series.parquet")
     (home / "scenes.json").write_text(json.dumps(seen.scenes), encoding="utf-8")
     row, col = np.divmod(seen.cover.pixels, seen.geobox.shape.x)
@@ -103,13 +106,14 @@ def load(task: BlockTask, home: Path) -> Observed:
     about: dict[str, Any] = json.loads((home / "whole.json").read_text(encoding="utf-8"))
     part = task.parts[0]
     cover = zonal.coverage(part.geometries, part.block.geobox)
-    optical = found = statistics = None
+    optical = found = statistics = around = None
     if task.optical is not None:
         optical = _reflectance(home, about)
         found = indices.compute_indices(optical, wanted_indices(task.asset_classes, task.optical.offered))
         bands = [name for name in OPTICAL_BANDS if name in optical]
         seen = np.logical_or.reduce([np.isfinite(optical[name].values) for name in bands])
         statistics = zonal.zonal_statistics(found, seen, cover)
+        around = _read(home / "around.nc")
     return Observed(
         cover=cover,
         geobox=part.block.geobox,
@@ -118,6 +122,8 @@ def load(task: BlockTask, home: Path) -> Observed:
         optical=optical,
         found=found,
         statistics=statistics,
+        cells=zonal.ground_around(cover, part.block.geobox),
+        around=around,
         radar={orbit: _radar(home, orbit) for orbit in about["orbits"]},
         series=pd.read_parquet(home / "series.parquet"),
         scenes=tuple(json.loads((home / "scenes.json").read_text(encoding="utf-8"))),
@@ -135,8 +141,10 @@ def _reflectance(home: Path, about: dict[str, Any]) -> xr.Dataset:
 
 
 def _radar(home: Path, orbit: str) -> RadarLooks:
-    def read(name: str) -> xr.Dataset:
-        with xr.open_dataset(home / f"{name}-{orbit}.nc", engine="h5netcdf") as opened:
-            return opened.load()
+    power, statistics, around = (_read(home / f"{name}-{orbit}.nc") for name in ("power", "statistics", "around"))
+    return RadarLooks(power=power, statistics=statistics, around=around)
 
-    return RadarLooks(power=read("power"), statistics=read("statistics"))
+
+def _read(path: Path) -> xr.Dataset:
+    with xr.open_dataset(path, engine="h5netcdf") as opened:
+        return opened.load()

@@ -43,6 +43,7 @@ from geocollateral.types import (
     MU_M2,
     OPTICAL_BANDS,
     PARCEL_COLUMNS,
+    RADAR_BANDS,
     Alert,
     AreaOfInterest,
     Assessment,
@@ -163,7 +164,7 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
-    table = _parcel_table(area, judgements, alerts, series, units, settings.forestry.min_look_fraction)
+    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -187,6 +188,7 @@ def assess(
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
+        tables=_tables(judgements),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
         if with_pictures
@@ -622,17 +624,11 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
             continue
         home = plan.optical_home(block.parcel_ids[0]) if False in useful else None
         group = block.block_id if home is None else home.block_id
-        part = Part(
-            block=block,
-            grid=plan.grids[block.block_id],
-            geometries=plan.geometries[block.block_id],
-            offered=offered[radar],
-        )
-        members.setdefault(group, []).append(part)
+        members.setdefault(group, []).extend(_parts(plan, block, offered[radar]))
     return [
         BlockTask(
-            optical=next((part for part in parts if not is_radar(part.block.items[0])), None),
-            radar=tuple(part for part in parts if is_radar(part.block.items[0])),
+            optical=next((part for part in parts if not part.offered & set(RADAR_BANDS)), None),
+            radar=tuple(part for part in parts if part.offered & set(RADAR_BANDS)),
             attributes={i: attributes[i] for part in parts for i in part.block.parcel_ids},
             asset_classes=classes,
             visible_fraction={i: plan.visible_fraction[i] for part in parts for i in part.block.parcel_ids},
@@ -642,6 +638,13 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
         )
         for parts in members.values()
     ]
+
+
+def _parts(plan: Plan, block: Block, offered: frozenset[str]) -> list[Part]:
+    """A block's parts by sensor: scenes of a cube may hold reflectance and backscatter at once."""
+    sensors = (offered - set(RADAR_BANDS), offered & set(RADAR_BANDS))
+    grid, geometries = plan.grids[block.block_id], plan.geometries[block.block_id]
+    return [Part(block=block, grid=grid, geometries=geometries, offered=frozenset(own)) for own in sensors if own]
 
 
 # ---- the tables
@@ -711,7 +714,8 @@ def _parcel_table(
     units: Mapping[str, UnitValue],
     min_look_fraction: float,
 ) -> gpd.GeoDataFrame:
-    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
+    # Radar looks tell nothing of clouds: what counts as a clear look is optical.
+    counted = ~series["sensor"].str.startswith("sentinel-1") & (series["valid_fraction"] >= min_look_fraction)
     clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
     rows = []
     for parcel_id, judgement in judgements.items():
@@ -771,6 +775,16 @@ def _loan_to_value(table: pd.DataFrame, given: pd.DataFrame) -> pd.Series[Any]:
 def _yearly(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
     rows = [{"parcel_id": parcel_id, **row} for parcel_id, judgement in judgements.items() for row in judgement.yearly]
     return pd.DataFrame(rows, columns=["parcel_id", "year", "living_share", "disturbed_m2", "n_looks"])
+
+
+def _tables(judgements: Mapping[str, Judgement]) -> dict[str, pd.DataFrame]:
+    names = sorted({name for judgement in judgements.values() for name in judgement.tables})
+    return {
+        name: pd.DataFrame(
+            [{"parcel_id": i, **row} for i, judgement in judgements.items() for row in judgement.tables.get(name, ())]
+        )
+        for name in names
+    }
 
 
 def _join(tables: Sequence[pd.DataFrame], order: list[str]) -> pd.DataFrame:

@@ -64,11 +64,12 @@ class Aquaculture:
     name: str = "aquaculture"
     indices: tuple[str, ...] = (INDEX,)
     bands: tuple[str, ...] = ("green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """No index is monitored by itself: water has its own looks of both sensors."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: AquacultureParams) -> Judgement:
         """Water area, drained ponds and what has become of them."""

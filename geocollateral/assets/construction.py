@@ -104,11 +104,12 @@ class Construction:
     name: str = "construction"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
     bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """None: stages are followed on reflectance."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: ConstructionParams) -> Judgement:
         """Stages, progress and events of one site."""

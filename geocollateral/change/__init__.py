@@ -1,5 +1,6 @@
 """The time axis: baselines, monitors, confirmation, break dating. Works on any ``(time, ...)`` series."""
 
-from geocollateral.change.monitor import METHODS, default_params, monitor
+from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.monitor import METHODS, default_params, monitor, monitor_joint
 
-__all__ = ["METHODS", "default_params", "monitor"]
+__all__ = ["METHODS", "SequentialParams", "default_params", "monitor", "monitor_joint"]

@@ -1,10 +1,10 @@
-"""One function for every series: ``monitor(series, history_end)``."""
+"""One function for every series, ``monitor(series, history_end)``; for several sensors together `monitor_joint`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,23 +13,36 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.change.seasonal import SeasonalParams, SeasonalResult, monitor_seasonal
+from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.sequential import Looks, Plan, Stream
+from geocollateral.change.state import Outcome, Watch, outcome, start, update
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
 from geocollateral.types import CHANGE_STATUSES, Params
+
+Day = str | dt.date | np.datetime64 | pd.Timestamp | None
+SERIES_AT_ONCE = 4096
+"""Bounds what the monitor takes beside its input and result: one half-year of so many series stays in the cache."""
 
 
 @dataclass(frozen=True)
 class Method:
     """A change method: what runs, and the class of its parameters."""
 
-    run: Callable[[NDArray[np.float64], NDArray[np.float64], float | None, Any], SeasonalResult]
-    """Takes values (time, series), days, the last day of the history and the parameters."""
+    run: Callable[[Plan, Sequence[Looks], Watch | None], Outcome]
+    """Takes what is monitored and the looks by stream."""
     params: type[Params]
 
 
 METHODS: Registry[Method] = Registry("change method")
-METHODS.register("seasonal")(Method(monitor_seasonal, SeasonalParams))
+
+
+def monitor_sequential(plan: Plan, looks: Sequence[Looks], watch: Watch | None = None) -> Outcome:
+    """All looks of some series at once: the same as one after the other with `update`."""
+    return outcome(update(start(plan, looks[0].values.shape[2]), looks, watch), watch)
+
+
+METHODS.register("sequential")(Method(monitor_sequential, SequentialParams))
 
 NORMALISED_DIFFERENCE: Mapping[str, float] = {
     "amplitude_prior": 0.25,
@@ -46,7 +59,7 @@ BACKSCATTER_DB: Mapping[str, float] = {
 """Defaults for backscatter in dB [dB]: the noise is speckle of a single pixel or a small parcel."""
 
 
-def default_params(series: xr.DataArray, method: str = "seasonal") -> Params:
+def default_params(series: xr.DataArray, method: str = "sequential") -> Params:
     """Parameters that fit the unit of a series: ``attrs["units"] == "dB"`` for backscatter, else an index in -1..1."""
     unit = BACKSCATTER_DB if series.attrs.get("units") == "dB" else NORMALISED_DIFFERENCE
     known = METHODS[method].params
@@ -55,9 +68,13 @@ def default_params(series: xr.DataArray, method: str = "seasonal") -> Params:
 
 def monitor(
     series: xr.DataArray,
-    history_end: str | dt.date | np.datetime64 | pd.Timestamp | None,
-    method: str = "seasonal",
+    history_end: Day,
+    method: str = "sequential",
     params: Params | None = None,
+    *,
+    common: xr.DataArray | None = None,
+    common_sd: xr.DataArray | None = None,
+    curves: bool = False,
 ) -> xr.Dataset:
     """Find the first lasting change of each series after its history.
 
@@ -75,6 +92,12 @@ def monitor(
         A name of `METHODS`.
     params
         Parameters of the method; by default those of `default_params`.
+    common, common_sd
+        Departure that all series of a kind share on a look, such as that of a drought, and its sd [unit of the series];
+        broadcast against ``series``, NaN = not known, taken as none. It is taken off before a look is weighed. See
+        `peer_departure`.
+    curves
+        Whether to give the baseline along time too.
 
     Returns
     -------
@@ -82,8 +105,8 @@ def monitor(
     (first look that showed the change; of a suspicion, the first suspicious look), ``last_clear_before``,
     ``detected_on`` (NaT until confirmed), ``recovered_on``, ``magnitude`` [unit of the series; NaN without suspicion],
     ``probability`` (0-1; NaN where it cannot be told), ``n_looks``, ``n_informative``, ``first_informative``,
-    ``last_informative`` (looks after the history on which a change would have shown),
-    ``season_max`` and ``season_min`` (range of the baseline on the looks of its history); with time: ``expected`` and
+    ``last_informative`` (looks after the history on which a change would have shown), ``season_max`` and
+    ``season_min`` (range of the baseline on the looks of its history). With ``curves``, along time: ``expected`` and
     ``spread`` (the baseline as known before each look, NaN where there is none) and ``informative`` (whether a change
     would have shown on that day).
 
@@ -92,28 +115,135 @@ def monitor(
     InvalidInput
         No ``time`` dimension in front, times that are not dates, two values for one day, an unknown method.
     """
-    days, order = _days(series)
     chosen = params if params is not None else default_params(series, method)
-    wanted = METHODS[method].params
-    if not isinstance(chosen, wanted):
-        raise InvalidInput(f"params for method {method!r} must be {wanted.__name__}, got {type(chosen).__name__}")
-    values = series.values.reshape(len(days), math.prod(series.shape[1:]))[order].astype(np.float64)
-    values[~np.isfinite(values)] = np.nan
-    end = (
-        None
-        if history_end is None
-        else float(pd.Timestamp(history_end).to_datetime64().astype("datetime64[D]").astype(int))
-    )
-    found = METHODS[method].run(values, days[order], end, chosen)
-    return _as_dataset(found, series, days[order], order, method)
+    run = METHODS[method].run
+    if not isinstance(chosen, SequentialParams):
+        raise InvalidInput(f"params for method {method!r} must be SequentialParams, got {type(chosen).__name__}")
+    days, order = _days(series)
+    name = str(series.name or "")
+    stream = Stream(name=name, indices=(name,), params=(chosen,))
+    plan = Plan(streams=(stream,), history_end=_day_number(history_end))
+    values = _flat(series)
+    taken = None if common is None else _flat(common.broadcast_like(series).transpose(*series.dims))
+    doubt = None if common_sd is None else _flat(common_sd.broadcast_like(series).transpose(*series.dims))
+    parts, watches = [], []
+    for part in _parts(values.shape[1]):
+        one = _looks([values[:, part]], days, order, taken, doubt, part)
+        watch = Watch(plan, days[order], part.stop - part.start) if curves else None
+        parts.append(run(plan, [one], watch))
+        watches.append(watch)
+    found = _dataset(parts, series.dims[1:], series.shape[1:], plan, joint=False)
+    found.attrs.update(index=name, method=method)
+    if curves:
+        for variable in ("expected", "spread", "informative"):
+            along = np.concatenate([getattr(watch, variable) for watch in watches], axis=1)
+            given = np.empty_like(along)
+            given[order] = along  # back to the order of time in which the series came
+            found[variable] = series.dims, given.reshape(series.shape)
+    return found.assign_coords({n: c for n, c in series.coords.items() if curves or "time" not in c.dims})
 
 
-def _days(series: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+def monitor_joint(
+    sensors: Mapping[str, xr.Dataset], history_end: Day, params: Mapping[str, SequentialParams | Mapping[str, Any]]
+) -> xr.Dataset:
+    """Find the first lasting change of each series by the looks of several sensors and indices together.
+
+    Parameters
+    ----------
+    sensors
+        By name of the sensor (of radar: of the relative orbit, since from two sides the same ground is not the same):
+        its indices, seen together, the leading one first. Each index has ``time`` first, as in `monitor`, then the
+        same further dimensions in all sensors. The first sensor leads.
+    history_end
+        As in `monitor`, for each sensor.
+    params
+        By index. The parameters of what is decided once (hazard, thresholds) are those of the leading index.
+
+    Returns
+    -------
+    As `monitor` without curves; ``magnitude`` and the range of the season are the leading index's. Also ``magnitudes``,
+    ``seasons_max`` and ``seasons_min`` along ``index`` (named ``sensor:index``) and ``evidence`` along ``sensor``: its
+    share in what speaks for the change [0-1, NaN without one].
+
+    Raises
+    ------
+    InvalidInput
+        As `monitor`; an index without parameters; sensors whose series do not match.
+    """
+    streams, looks = [], []
+    shape: tuple[tuple[Any, ...], tuple[int, ...]] | None = None
+    for sensor, seen in sensors.items():
+        indices = [str(name) for name in seen.data_vars]
+        lacking = [name for name in indices if name not in params]
+        if lacking or not indices:
+            raise InvalidInput(f"sensor {sensor!r} has indices {indices}; no parameters for {lacking}")
+        days, order = _days(seen[indices[0]])
+        own = (seen[indices[0]].dims[1:], seen[indices[0]].shape[1:])
+        shape = own if shape is None else shape
+        if own != shape or any(seen[name].dims != seen[indices[0]].dims for name in indices):
+            raise InvalidInput(f"series of sensor {sensor!r} have dims {own}, others {shape}")
+        chosen = tuple(_as_params(params[name]) for name in indices)
+        streams.append(Stream(name=sensor, indices=tuple(indices), params=chosen))
+        looks.append(([_flat(seen[name]) for name in indices], days, order))
+    if shape is None:
+        raise InvalidInput("no sensor given")
+    plan = Plan(streams=tuple(streams), history_end=_day_number(history_end))
+    parts = [
+        monitor_sequential(plan, [_looks([v[:, part] for v in values], days, order) for values, days, order in looks])
+        for part in _parts(math.prod(shape[1]))
+    ]
+    found = _dataset(parts, *shape, plan, joint=True)
+    first = next(iter(sensors.values()))
+    return found.assign_coords({n: c for n, c in first.coords.items() if "time" not in c.dims})
+
+
+def _as_params(given: SequentialParams | Mapping[str, Any]) -> SequentialParams:
+    return given if isinstance(given, SequentialParams) else SequentialParams.model_validate(dict(given))
+
+
+def _parts(n: int) -> list[slice]:
+    return [slice(first, min(first + SERIES_AT_ONCE, n)) for first in range(0, max(n, 1), SERIES_AT_ONCE)]
+
+
+def _flat(series: xr.DataArray) -> NDArray[Any]:
+    return series.values.reshape(len(series), math.prod(series.shape[1:]))
+
+
+def _looks(
+    values: Sequence[NDArray[Any]],
+    days: NDArray[np.int32],
+    order: NDArray[np.intp],
+    taken: NDArray[Any] | None = None,
+    doubt: NDArray[Any] | None = None,
+    part: slice = slice(None),
+) -> Looks:
+    own = np.empty((len(values), *values[0].shape), np.float32)
+    sorted_already = bool((np.diff(order) == 1).all())
+    for place, one in zip(own, values, strict=True):
+        np.copyto(place, one if sorted_already else one[order], casting="same_kind")
+    own[np.isinf(own)] = np.nan
+    if taken is not None:
+        own -= np.nan_to_num(taken[:, part][order])
+    sd = None if doubt is None else np.nan_to_num(doubt[:, part][order])[None].astype(np.float32)
+    there = np.isfinite(own[0]).any(axis=1)
+    for more in own[1:]:
+        there |= np.isfinite(more).any(axis=1)
+    when = days[order]
+    if there.all():
+        return Looks(days=when, values=own, doubt=sd)
+    return Looks(days=when, values=own, doubt=sd).rows(np.flatnonzero(there))
+
+
+def _day_number(day: Day) -> int | None:
+    return None if day is None else int(pd.Timestamp(day).to_datetime64().astype("datetime64[D]").astype(int))
+
+
+def _days(series: xr.DataArray) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     if series.dims[:1] != ("time",):
         raise InvalidInput(f"series must have 'time' as its first dimension, got {series.dims}")
     if "time" not in series.coords or not np.issubdtype(series["time"].dtype, np.datetime64):
         raise InvalidInput("series must have a 'time' coordinate of datetime64 values")
-    days = series["time"].values.astype("datetime64[D]").astype(np.float64)
+    days = series["time"].values.astype("datetime64[D]").astype(np.int32)
     if len(np.unique(days)) != len(days):
         repeated = pd.Index(series["time"].values).floor("D")
         raise InvalidInput(
@@ -123,47 +253,46 @@ def _days(series: xr.DataArray) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     return days, np.argsort(days, kind="stable")
 
 
-def _as_dataset(
-    found: SeasonalResult, series: xr.DataArray, days: NDArray[np.float64], order: NDArray[np.intp], method: str
+def _dataset(
+    parts: Sequence[Outcome], space: tuple[Any, ...], shape: tuple[int, ...], plan: Plan, *, joint: bool
 ) -> xr.Dataset:
-    space, shape = series.dims[1:], series.shape[1:]
-    dates = days.astype("datetime64[D]").astype("datetime64[ns]")
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts], axis=-1)
 
     def plain(values: NDArray[Any]) -> tuple[tuple[Any, ...], NDArray[Any]]:
         return space, values.reshape(shape)
 
-    def date(positions: NDArray[np.int32]) -> tuple[tuple[Any, ...], NDArray[Any]]:
-        if not len(dates):
-            return plain(np.full(positions.shape, np.datetime64("NaT", "ns")))
-        return plain(np.where(positions >= 0, dates[positions], np.datetime64("NaT", "ns")))
+    def date(name: str) -> tuple[tuple[Any, ...], NDArray[Any]]:
+        days = joined(name)
+        dates = np.where(days >= 0, days, 0).astype("datetime64[D]").astype("datetime64[ns]")
+        return plain(np.where(days >= 0, dates, np.datetime64("NaT", "ns")))
 
-    def along_time(values: NDArray[Any]) -> tuple[tuple[Any, ...], NDArray[Any]]:
-        given = np.empty_like(values)
-        given[order] = values  # back to the order of time in which the series came
-        return series.dims, given.reshape(series.shape)
-
+    magnitudes, shares, highest, lowest = (
+        joined(name).astype(np.float64) for name in ("magnitude", "shares", "season_max", "season_min")
+    )
     out = xr.Dataset(
         {
-            "status": plain(found.status),
-            "break_date": date(found.break_at),
-            "last_clear_before": date(found.last_before),
-            "detected_on": date(found.detected_at),
-            "recovered_on": date(found.recovered_at),
-            "magnitude": plain(found.magnitude),
-            "probability": plain(found.probability),
-            "n_looks": plain(found.n_looks),
-            "n_informative": plain(found.n_informative),
-            "first_informative": date(found.first_informative),
-            "last_informative": date(found.last_informative),
-            "season_max": plain(found.season_max),
-            "season_min": plain(found.season_min),
-            "expected": along_time(found.expected),
-            "spread": along_time(found.spread),
-            "informative": along_time(found.informative),
-        },
-        coords={name: value for name, value in series.coords.items() if set(value.dims) <= set(series.dims)},
-        attrs={"index": str(series.name or ""), "method": method},
+            "status": plain(joined("status")),
+            "break_date": date("broken"),
+            "last_clear_before": date("last_before"),
+            "detected_on": date("detected"),
+            "recovered_on": date("recovered"),
+            "magnitude": plain(magnitudes[0]),
+            "probability": plain(joined("probability")),
+            "n_looks": plain(joined("n_looks")),
+            "n_informative": plain(joined("n_informative")),
+            "first_informative": date("first_informative"),
+            "last_informative": date("last_informative"),
+            "season_max": plain(highest[0]),
+            "season_min": plain(lowest[0]),
+        }
     )
+    if joint:
+        names = [f"{stream.name}:{index}" for stream in plan.streams for index in stream.indices]
+        for name, values in (("magnitudes", magnitudes), ("seasons_max", highest), ("seasons_min", lowest)):
+            out[name] = (("index", *space), values.reshape(-1, *shape))
+        out["evidence"] = (("sensor", *space), shares.reshape(-1, *shape))
+        out = out.assign_coords(index=names, sensor=[stream.name for stream in plan.streams])
     out["status"].attrs.update(
         flag_values=np.arange(len(CHANGE_STATUSES), dtype=np.int8), flag_meanings=" ".join(CHANGE_STATUSES)
     )

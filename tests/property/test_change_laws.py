@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocollateral.change import monitor
-from geocollateral.change.seasonal import SeasonalParams
+from geocollateral.change.evidence import SequentialParams
 from geocollateral.observe.looks import fuse_days
 from geocollateral.types import CONFIRMED
 
 FAST = settings(max_examples=25)
-FOREST = SeasonalParams(direction="down", changed_level=0.55, min_magnitude=0.12)
-PARAMS = st.sampled_from([SeasonalParams(), FOREST])
+FOREST = SequentialParams(direction="down", changed_level=0.55, min_magnitude=0.12)
+PARAMS = st.sampled_from([SequentialParams(), FOREST])
 SEEDS = st.integers(0, 2**32 - 1)
 SCALARS = ("status", "break_date", "last_clear_before", "detected_on", "recovered_on", "n_looks", "n_informative")
 
@@ -51,7 +51,7 @@ def assert_same(one: xr.Dataset, other: xr.Dataset) -> None:
     for name in SCALARS:
         np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=name)
     for name in ("magnitude", "probability"):
-        np.testing.assert_allclose(one[name].values, other[name].values, rtol=0, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(one[name].values, other[name].values, rtol=0, atol=1e-5, err_msg=name)
 
 
 @FAST
@@ -63,7 +63,7 @@ def assert_same(one: xr.Dataset, other: xr.Dataset) -> None:
     gaps=st.floats(0, 0.95),
 )
 def test_constant_series_has_no_break(
-    level: float, seed: int, params: SeasonalParams, end: str | None, gaps: float
+    level: float, seed: int, params: SequentialParams, end: str | None, gaps: float
 ) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
@@ -76,7 +76,7 @@ def test_constant_series_has_no_break(
 @FAST
 @given(seed=SEEDS, share=st.floats(0.4, 0.85), drop=st.floats(0.35, 0.7), params=PARAMS)
 def test_planted_step_is_found_and_never_before_it_happens(
-    seed: int, share: float, drop: float, params: SeasonalParams
+    seed: int, share: float, drop: float, params: SequentialParams
 ) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
@@ -100,7 +100,7 @@ def test_planted_step_is_found_and_never_before_it_happens(
 
 @FAST
 @given(seed=SEEDS, params=PARAMS, end=st.sampled_from([None, "2018-12-31"]))
-def test_order_of_time_changes_nothing(seed: int, params: SeasonalParams, end: str | None) -> None:
+def test_order_of_time_changes_nothing(seed: int, params: SequentialParams, end: str | None) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = with_steps(season(dates, rng, 3), rng)
@@ -113,7 +113,7 @@ def test_order_of_time_changes_nothing(seed: int, params: SeasonalParams, end: s
 
 @FAST
 @given(seed=SEEDS, params=PARAMS, end=st.sampled_from([None, "2018-12-31"]))
-def test_days_without_a_look_change_nothing(seed: int, params: SeasonalParams, end: str | None) -> None:
+def test_days_without_a_look_change_nothing(seed: int, params: SequentialParams, end: str | None) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = with_steps(season(dates, rng, 3), rng)
@@ -124,30 +124,30 @@ def test_days_without_a_look_change_nothing(seed: int, params: SeasonalParams, e
 
 @FAST
 @given(seed=SEEDS, params=PARAMS, end=st.sampled_from([None, "2018-12-31"]))
-def test_neighbours_do_not_matter(seed: int, params: SeasonalParams, end: str | None) -> None:
+def test_neighbours_do_not_matter(seed: int, params: SequentialParams, end: str | None) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = with_steps(season(dates, rng, 6), rng)
     values[:, 2] = np.nan
-    together = monitor(as_series(values, dates), end, params=params)
+    together = monitor(as_series(values, dates), end, params=params, curves=True)
     for i in (0, 3, 5):
-        alone = monitor(as_series(values[:, [i]], dates), end, params=params)
+        alone = monitor(as_series(values[:, [i]], dates), end, params=params, curves=True)
         assert_same(together.isel(pixel=[i]), alone)
         for name in ("expected", "spread"):
-            np.testing.assert_allclose(alone[name].values[:, 0], together[name].values[:, i], rtol=0, atol=1e-12)
+            np.testing.assert_allclose(alone[name].values[:, 0], together[name].values[:, i], rtol=0, atol=2e-4)
 
 
 @FAST
 @given(seed=SEEDS, params=PARAMS, end=st.sampled_from([None, "2018-12-31"]), share=st.floats(0.4, 1))
 def test_later_looks_never_change_what_was_known(
-    seed: int, params: SeasonalParams, end: str | None, share: float
+    seed: int, params: SequentialParams, end: str | None, share: float
 ) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = with_steps(season(dates, rng, 6), rng)
     until = int(share * len(dates))
-    then = monitor(as_series(values[:until], dates[:until]), end, params=params)
-    now = monitor(as_series(values, dates), end, params=params)
+    then = monitor(as_series(values[:until], dates[:until]), end, params=params, curves=True)
+    now = monitor(as_series(values, dates), end, params=params, curves=True)
     known = now["detected_on"].values <= dates[until - 1]  # NaT is never known
     np.testing.assert_array_equal(then["status"].values == CONFIRMED, known & (now["status"].values == CONFIRMED))
     for name in ("detected_on", "break_date", "last_clear_before"):
@@ -157,13 +157,13 @@ def test_later_looks_never_change_what_was_known(
     if end is None or np.datetime64(end) < dates[until - 1]:
         same = np.isfinite(then["expected"].values)
         np.testing.assert_allclose(
-            then["expected"].values[same], now["expected"].values[:until][same], rtol=0, atol=1e-12
+            then["expected"].values[same], now["expected"].values[:until][same], rtol=0, atol=1e-5
         )
 
 
 @FAST
 @given(seed=SEEDS, params=PARAMS, size=st.floats(-2, 2), data=st.data())
-def test_one_outlier_confirms_nothing(seed: int, params: SeasonalParams, size: float, data: st.DataObject) -> None:
+def test_one_outlier_confirms_nothing(seed: int, params: SequentialParams, size: float, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = season(dates, rng, 8, gaps=0.2)

@@ -1,0 +1,600 @@
+"""The monitor ``sequential``: looks of one or several sensors, one after the other, many series at once.
+
+Time runs in half-yearly steps of the calendar. Through a step the baseline of a series stands; at its end the looks of
+the step that agreed with it are added to it. A state holds what was known at the start of the running step and the
+looks since: what it says is worked out from these by the same operations however the looks came in, so one look at a
+time gives the result of one batch, bit for bit.
+
+A series' history is fitted as soon as it is long enough; nothing is said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geocollateral.change.baseline import (
+    SPREAD_BOUND,
+    Floats,
+    Mask,
+    consistency,
+    design,
+    fit_seasons,
+    leverage_form,
+    prior_precision,
+    products,
+    solve,
+)
+from geocollateral.change.evidence import (
+    DOWN,
+    OK,
+    UP,
+    Expectation,
+    SequentialParams,
+    hypotheses,
+    log_ratio,
+    seen_any,
+)
+from geocollateral.change.runs import MOST_ODDS, NONE, SETTLED, Look, Store, empty_runs, follow, settle
+
+STEP_DAYS = 182
+"""Length of a step: long enough to hold looks, short against a baseline's life."""
+HISTORY_DAYS = 2200
+"""A history that is not given reaches at most this far back from the step in which it is long enough [days]."""
+ACTIVE = 0.05
+"""Odds from which a series is followed look by look; below, a bound of them is enough."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One sensor (or one relative orbit of it) and its indices, seen together, the leading one first."""
+
+    name: str
+    indices: tuple[str, ...]
+    params: tuple[SequentialParams, ...]
+    """By index. The leading index's of the first stream also hold what is decided once: hazard, thresholds, looks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looks:
+    """Looks of one stream, days rising."""
+
+    days: NDArray[np.int32]
+    """Shape (time,): since 1970-01-01."""
+    values: NDArray[np.float32]
+    """Shape (index, time, series); NaN = no clear look [unit of the index]."""
+    doubt: NDArray[np.float32] | None = None
+    """Shape (index, time, series): sd of what was already taken off the values, such as the weather's part [unit]."""
+
+    def rows(self, which: NDArray[np.intp] | slice) -> Looks:
+        """Some of the looks."""
+        doubt = None if self.doubt is None else self.doubt[:, which]
+        return Looks(days=self.days[which], values=self.values[:, which], doubt=doubt)
+
+    def series(self, which: slice | NDArray[np.intp]) -> Looks:
+        """Some of the series."""
+        doubt = None if self.doubt is None else self.doubt[..., which]
+        return Looks(days=self.days, values=self.values[..., which], doubt=doubt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is monitored, and how."""
+
+    streams: tuple[Stream, ...]
+    history_end: int | None
+    """Last day of the history, or None: each series' shortest beginning that is long enough."""
+
+    @property
+    def deciding(self) -> SequentialParams:
+        """Parameters of what is decided once for all streams."""
+        return self.streams[0].params[0]
+
+    @property
+    def sides(self) -> tuple[tuple[int, ...], ...]:
+        """By hypothesis, where each index of each stream goes."""
+        return hypotheses(tuple(p.direction for stream in self.streams for p in stream.params))
+
+    def places(self, stream: int) -> slice:
+        """Places of a stream's indices among those of all."""
+        start = sum(len(one.indices) for one in self.streams[:stream])
+        return slice(start, start + len(self.streams[stream].indices))
+
+
+def start_store(plan: Plan, n: int) -> Store:
+    """The state of some series before any look."""
+    n_indices = sum(len(stream.indices) for stream in plan.streams)
+    store = empty_runs(len(plan.sides), len(plan.streams), n_indices, plan.deciding.confirm_looks + 1, n)
+    for name in ("n_looks", "n_informative"):
+        store[name] = np.zeros(n, np.int32)
+    for name in ("first_informative", "last_informative"):
+        store[name] = np.full(n, NONE, np.int32)
+    store["clock"] = np.full(n, NONE, np.int32)
+    store["unstable"] = np.zeros(n, bool)
+    store["season"] = np.full((2, n_indices, n), np.nan, np.float32)
+    for s, stream in enumerate(plan.streams):
+        j = len(stream.indices)
+        store[f"{s}/history_end"] = np.full(n, NONE, np.int32)
+        store[f"{s}/last_look"] = np.full(n, NONE, np.int32)
+        store[f"{s}/lag"] = np.zeros(n, np.float32)
+        store[f"{s}/inverse"] = np.repeat(np.eye(j, dtype=np.float32)[:, :, None], n, axis=2)
+        for i, params in enumerate(stream.params):
+            k = 1 + 2 * params.harmonics
+            store[f"{s}/{i}/normal"] = np.zeros((k * (k + 1) // 2, n), np.float32)
+            store[f"{s}/{i}/moment"] = np.zeros((k, n), np.float32)
+            store[f"{s}/{i}/coefficients"] = np.zeros((k, n), np.float32)
+            store[f"{s}/{i}/variance"] = np.ones(n, np.float32)
+            store[f"{s}/{i}/weight"] = np.zeros(n, np.float32)
+    return store
+
+
+def take(store: Store, which: slice | NDArray[np.intp]) -> Store:
+    """A copy of some of the series."""
+    return {name: array[..., which].copy() for name, array in store.items()}
+
+
+def put(store: Store, which: slice | NDArray[np.intp], part: Store) -> None:
+    """Write some of the series back."""
+    for name, array in part.items():
+        store[name][..., which] = array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curves:
+    """The baseline as known before each of some days. Shapes (time, series); NaN where there is none."""
+
+    expected: Floats
+    spread: Floats
+    informative: Mask
+
+
+def advance(
+    store: Store,
+    plan: Plan,
+    step: int,
+    looks: Sequence[Looks],
+    past: Sequence[Looks],
+    *,
+    learn: bool,
+    note: Callable[[Store, Mask], None] | None = None,
+) -> None:
+    """Let all looks of one step bear on some series, in place.
+
+    Parameters
+    ----------
+    looks
+        By stream: those of the step.
+    past
+        By stream: those of the step and all before it that a history may rest on.
+    learn
+        Whether the step is over: its looks are then learned from.
+    note
+        Called once new histories are fitted, with the state and which series those are.
+    """
+    before = store["0/history_end"].copy()
+    for s in range(len(plan.streams)):
+        _fit_new(store, plan, s, step, past[s])
+    if note is not None:
+        note(store, store["0/history_end"] != before)
+    blocks = [_block(store, plan, s, one) for s, one in enumerate(looks)]
+    order = sorted((int(day), s, t) for s, one in enumerate(looks) for t, day in enumerate(one.days))
+    calm = _weigh(store, plan, blocks, order)
+    for s, block in enumerate(blocks):
+        store["n_looks"] += np.isfinite(looks[s].values[0]).sum(axis=0, dtype=np.int32)
+        _tell_informative(store, block, plan.streams[s].params)
+        if learn and len(block.days):
+            _learn(store, plan, s, block, calm[s])
+        np.maximum(store[f"{s}/last_look"], block.newest, out=store[f"{s}/last_look"])
+        np.maximum(store["clock"], block.newest, out=store["clock"])
+
+
+# -------------------------------------------------------------------------------------------------------------- history
+
+
+def _fit_new(store: Store, plan: Plan, s: int, step: int, past: Looks) -> None:
+    """Fit the history of series for which it has just become long enough."""
+    waiting = np.flatnonzero(store[f"{s}/history_end"] < 0)
+    if not len(waiting) or not len(past.days):
+        return
+    given = plan.history_end
+    if given is not None and step < given // STEP_DAYS:
+        return
+    everything = len(waiting) == len(store["detected"])
+    rows = past.days <= given if given is not None else past.days > (step * STEP_DAYS - HISTORY_DAYS)
+    past = past.rows(np.flatnonzero(rows)) if not rows.all() else past
+    seen = np.isfinite(past.values[0] if everything else past.values[0][:, waiting])
+    end = history_ends(seen, past.days, given, plan.streams[s].params[0])
+    ready = end >= 0
+    if not ready.any():
+        return
+    columns = waiting[ready]
+    whole = len(columns) == len(store["detected"])
+    part = past if whole else past.series(columns)
+    until = int(np.searchsorted(past.days, end[ready].max(), side="right"))
+    values = part.values[:, :until]
+    if given is None:
+        values = np.where(past.days[:until, None] <= end[ready], values, np.float32(np.nan))
+    store[f"{s}/history_end"][columns] = end[ready] if given is None else given
+    _fit(store, plan, s, columns, past.days[:until], values)
+
+
+def history_ends(seen: Mask, days: NDArray[np.int32], given: int | None, params: SequentialParams) -> NDArray[np.int32]:
+    """Day on which each series' history is long enough, shape (series,); `NONE` where it is not.
+
+    ``seen`` has the shape (time, series) and holds the looks of the history only where its end is ``given``.
+    """
+    if not len(days):
+        return np.full(seen.shape[1], NONE, np.int32)
+    never = np.int32(np.iinfo(np.int32).max)
+    first: NDArray[np.int32] = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], never)
+    if given is not None:
+        last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
+        enough = (seen.sum(axis=0) >= params.min_history_looks) & (last - first >= params.min_history_days)
+        return np.where(enough, last, NONE).astype(np.int32)
+    count: NDArray[np.int32] = np.cumsum(seen, axis=0, dtype=np.int32)
+    long = seen & (count >= params.min_history_looks) & (days[:, None] - first >= params.min_history_days)
+    return np.where(long.any(axis=0), days[np.argmax(long, axis=0)], NONE).astype(np.int32)
+
+
+def _fit(
+    store: Store, plan: Plan, s: int, columns: NDArray[np.intp], days: NDArray[np.int32], values: NDArray[np.float32]
+) -> None:
+    residuals: list[Floats] = []
+    for i, params in enumerate(plan.streams[s].params):
+        fit = fit_seasons(
+            values[i],
+            design(days, params.harmonics),
+            precision=prior_precision(params.harmonics, params.amplitude_prior),
+            noise_floor=params.noise_floor,
+            huber=params.huber,
+        )
+        for name in ("normal", "moment", "coefficients", "variance"):
+            store[f"{s}/{i}/{name}"][..., columns] = getattr(fit, name)
+        store[f"{s}/{i}/weight"][columns] = fit.weights.sum(axis=0)
+        spread = np.sqrt(fit.variance)
+        residuals.append(fit.residual * fit.weights / spread)
+        if i == 0:
+            seen = np.isfinite(values[0])
+            store[f"{s}/lag"][columns] = _lag(residuals[0], seen, params)
+            last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
+            store[f"{s}/last_look"][columns] = last
+            store["clock"][columns] = np.maximum(store["clock"][columns], last)
+            wild = _wild(
+                fit.residual, fit.residual / np.maximum(spread, params.min_magnitude / params.min_spreads), params
+            )
+            store["unstable"][columns] |= wild
+            if s == 0:
+                store["last_ok"][columns] = _last_unchanged(days, values[0], spread, params)
+        curve = values[i] - fit.residual  # NaN where there is no look
+        place = plan.places(s).start + i
+        store["season"][0, place, columns] = np.fmax.reduce(curve, axis=0)
+        store["season"][1, place, columns] = np.fmin.reduce(curve, axis=0)
+    if len(residuals) > 1:
+        store[f"{s}/inverse"][..., columns] = _inverse_correlation(residuals)
+
+
+def _lag(z: Floats, seen: Mask, params: SequentialParams) -> Floats:
+    """Correlation of neighbouring looks of the history, shrunk as if ten pairs without any had been seen too."""
+    both = seen[1:] & seen[:-1]
+    together = np.einsum("tn,tn->n", z[1:], z[:-1])  # residuals are nought where there is no look
+    alone = (np.square(z[1:]) * both).sum(axis=0)
+    found: Floats = np.clip(together / (alone + 10 * 0.7), params.least_correlation, 0.8).astype(np.float32)
+    return found
+
+
+def _wild(residual: Floats, z: Floats, params: SequentialParams) -> Mask:
+    """Whether a history holds a run of departures to one side: it cannot serve as a baseline."""
+    longest = np.zeros(z.shape[1], bool)
+    for side in (1, -1):
+        out = side * z > 3
+        if np.count_nonzero(out.sum(axis=0) >= params.confirm_looks) == 0:
+            continue
+        inside = (residual != 0) & ~out
+        run = np.zeros(z.shape[1], np.int16)
+        for now in range(len(z)):
+            run += out[now]
+            run *= ~inside[now]
+            longest |= run >= params.confirm_looks
+    return longest
+
+
+def _last_unchanged(days: NDArray[np.int32], values: Floats, spread: Floats, params: SequentialParams) -> Floats:
+    """Last look of a history that plainly shows unchanged ground, or the first look where none does.
+
+    A baseline that already holds a change agrees with changed ground: such a look must not date a later break.
+    """
+    seen = np.isfinite(values)
+    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], NONE)
+    plain = seen
+    if params.changed_level is not None and params.direction != "both":
+        away = values - params.changed_level if params.direction == "down" else params.changed_level - values
+        plain = away > 3 * spread
+    return np.where(plain.any(axis=0), days[len(days) - 1 - np.argmax(plain[::-1], axis=0)], first)
+
+
+def _inverse_correlation(residuals: list[Floats]) -> Floats:
+    """Inverse correlation of the residuals of several indices, shrunk as if twenty looks without any had been seen too.
+
+    Shape (index, index, series). A correlation found in few looks is mostly chance (Ledoit & Wolf 2004,
+    doi:10.1016/S0047-259X(03)00096-4, on shrinkage).
+    """
+    j = len(residuals)
+    matrix = np.empty((residuals[0].shape[1], j, j), np.float32)
+    for a in range(j):
+        matrix[:, a, a] = 1
+        for b in range(a):
+            both = np.einsum("tn,tn->n", residuals[a], residuals[b])
+            own = np.sqrt(np.square(residuals[a]).sum(axis=0) * np.square(residuals[b]).sum(axis=0))
+            matrix[:, a, b] = matrix[:, b, a] = both / (own + 20 * 0.7)
+    return np.moveaxis(np.linalg.inv(matrix), 0, 2)
+
+
+# ---------------------------------------------------------------------------------------------------------------- looks
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """Looks of one stream in one step, beside what was expected of them."""
+
+    days: NDArray[np.int32]
+    seen: Mask
+    """Shape (time, series): looks that are monitored."""
+    apart: Floats
+    """Shape (time, series): days since the look before."""
+    weight: Floats
+    """Shape (time, series): share of what each says that earlier looks have not said."""
+    expected: tuple[Expectation, ...]
+    regressors: tuple[Floats, ...]
+    newest: NDArray[np.int32]
+    """Shape (series,): day of the newest look."""
+
+
+def _block(store: Store, plan: Plan, s: int, looks: Looks) -> _Block:
+    stream = plan.streams[s]
+    since = store[f"{s}/history_end"]
+    monitored = (since >= 0) & (looks.days[:, None] > since)
+    if np.count_nonzero(monitored) == monitored.size:
+        values = looks.values
+    else:
+        values = np.where(monitored, looks.values, np.float32(np.nan))
+    expected, regressors = [], []
+    for i, params in enumerate(stream.params):
+        x, one = expect(
+            store, f"{s}/{i}", looks.days, values[i], None if looks.doubt is None else looks.doubt[i], params
+        )
+        expected.append(one)
+        regressors.append(x)
+    seen = seen_any(tuple(expected))
+    apart, newest = _apart(store[f"{s}/last_look"], looks.days, seen)
+    # What a look adds to the one before it: all, if that lies far back; less, the closer and the more alike they are.
+    near = np.maximum(1 - apart * np.float32(1 / stream.params[0].correlation_days), 0)
+    weight = 1 - store[f"{s}/lag"] * near
+    return _Block(
+        days=looks.days,
+        seen=seen,
+        apart=apart,
+        weight=weight,
+        expected=tuple(expected),
+        regressors=tuple(regressors),
+        newest=newest,
+    )
+
+
+def expect(
+    store: Store, name: str, days: NDArray[np.int32], values: Floats, doubt: Floats | None, params: SequentialParams
+) -> tuple[Floats, Expectation]:
+    """What one index should be on some days by its present baseline; also the regressors of the days."""
+    n_days, shift = len(days), params.timing_days
+    moved = np.concatenate([days, days - shift, days + shift])
+    x = design(moved, params.harmonics).astype(np.float32)
+    centre, early, late = (x @ store[f"{name}/coefficients"]).reshape(3, n_days, values.shape[1])
+    spread2 = variance_of_look(store, name, x[:n_days], params)
+    if doubt is not None:
+        spread2 += np.square(doubt)
+    np.maximum(spread2, (params.min_magnitude / params.min_spreads) ** 2, out=spread2)
+    low, high = np.minimum(early, late), np.maximum(early, late)
+    return x[:n_days], Expectation(
+        values=values,
+        centre=centre,
+        low=np.minimum(low, centre, out=low),
+        high=np.maximum(high, centre, out=high),
+        per_spread=1 / np.sqrt(spread2, out=spread2),
+        level=params.changed_level,
+        reach=2 * params.min_spreads,
+    )
+
+
+def variance_of_look(store: Store, name: str, x: Floats, params: SequentialParams) -> Floats:
+    """Variance of a new look around the baseline: noise, and doubt about the baseline on its day."""
+    variance = store[f"{name}/variance"]
+    precision = prior_precision(params.harmonics, params.amplitude_prior)
+    found: Floats = products(x) @ leverage_form(store[f"{name}/normal"], variance, precision)
+    found += 1
+    found *= variance
+    return found
+
+
+def _apart(last: NDArray[np.int32], days: NDArray[np.int32], seen: Mask) -> tuple[Floats, NDArray[np.int32]]:
+    """Days from each series' look before, shape (time, series), and the day of its newest look."""
+    newest = np.empty((len(days) + 1, len(last)), np.int32)
+    newest[0] = last
+    np.multiply(seen, days[:, None], out=newest[1:])
+    np.maximum.accumulate(newest, axis=0, out=newest)
+    return (days[:, None] - newest[:-1]).astype(np.float32), newest[-1]
+
+
+def _weigh(store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[tuple[int, int, int]]) -> list[Mask]:
+    """Let the looks of a step, merged in order of time, bear on the odds and runs; which looks found a calm series.
+
+    First a bound of the odds is worked out for all series, by the most that any hypothesis makes of a look; then the
+    few series in which something goes on are followed exactly.
+    """
+    ratios = [_most(plan, s, block, store) for s, block in enumerate(blocks)]
+    factors = [np.exp(ratio * block.weight) for ratio, block in zip(ratios, blocks, strict=True)]
+    calm = [np.empty(block.seen.shape, bool) for block in blocks]
+    at_start = store["odds"].max(axis=0)
+    odds, peak = at_start.copy(), at_start.copy()
+    hazards = _hazards(store["clock"], blocks, order, plan.deciding)
+    for (_, s, t), hazard in zip(order, hazards, strict=True):
+        odds += hazard
+        odds *= factors[s][t]
+        np.minimum(odds, MOST_ODDS, out=odds)
+        np.maximum(peak, odds, out=peak)
+        np.less(odds, ACTIVE, out=calm[s][t])
+    undecided = (store["detected"] < 0) | (store["recovered"] < 0)
+    alive = (at_start > SETTLED) | (peak > ACTIVE) | (odds > SETTLED) | (store["detected"] >= 0)
+    columns = np.flatnonzero(alive & undecided)
+    rest = ~alive
+    for s, block in enumerate(blocks):
+        if len(block.days):
+            fine = np.where((ratios[s] <= OK) & block.seen, block.days[:, None], NONE).max(axis=0)
+            store["last_ok"][rest] = np.maximum(store["last_ok"], fine)[rest]
+            calm[s] &= (ratios[s] < 1) & (store["detected"] < 0)
+    store["odds"][:, rest] = odds[rest]
+    if len(columns):
+        part = {name: store[name][..., columns] for name in _RUN_NAMES}
+        _follow_all(part, plan, [_take(block, columns) for block in blocks], store, columns, order, hazards[:, columns])
+        put(store, columns, part)
+    return calm
+
+
+def _hazards(
+    clock: NDArray[np.int32], blocks: Sequence[_Block], order: Sequence[tuple[int, int, int]], params: SequentialParams
+) -> Floats:
+    """Odds of a change since each series' look before, of any sensor, shape (look, series); nought without a look."""
+    rate = np.float32(params.changes_per_year / 365.25)
+    if len(blocks) == 1:
+        return blocks[0].apart * blocks[0].seen * rate
+    seen = np.stack([blocks[s].seen[t] for _, s, t in order]) if order else np.zeros((0, len(clock)), bool)
+    days = np.array([day for day, _, _ in order], np.int32)
+    found: Floats = _apart(clock, days, seen)[0] * seen * rate
+    return found
+
+
+_RUN_NAMES = tuple(empty_runs(1, 1, 1, 1, 1))
+
+
+def _take(block: _Block, columns: NDArray[np.intp]) -> _Block:
+    return replace(
+        block,
+        seen=block.seen[:, columns],
+        weight=block.weight[:, columns],
+        expected=tuple(one.take(columns) for one in block.expected),
+        newest=block.newest[columns],
+    )
+
+
+def _most(plan: Plan, s: int, block: _Block, store: Store) -> Floats:
+    """The most that any hypothesis makes of each look."""
+    params = plan.streams[s].params[0]
+    places = plan.places(s)
+    inverse = store[f"{s}/inverse"] if len(block.expected) > 1 else None
+    found = log_ratio(block.expected, plan.sides[0][places], inverse, params)
+    for sides in plan.sides[1:]:
+        np.maximum(found, log_ratio(block.expected, sides[places], inverse, params), out=found)
+    return found
+
+
+def _follow_all(
+    part: Store,
+    plan: Plan,
+    blocks: Sequence[_Block],
+    store: Store,
+    columns: NDArray[np.intp],
+    order: Sequence[tuple[int, int, int]],
+    hazards: Floats,
+) -> None:
+    ratios = []
+    for s, block in enumerate(blocks):
+        inverse = store[f"{s}/inverse"][..., columns] if len(block.expected) > 1 else None
+        params = plan.streams[s].params[0]
+        ratios.append(
+            np.stack([log_ratio(block.expected, sides[plan.places(s)], inverse, params) for sides in plan.sides])
+        )
+    departures = [np.stack([one.values - one.centre for one in block.expected]) for block in blocks]
+    shares = [_share(block.expected[0], plan.streams[s].params[0]) for s, block in enumerate(blocks)]
+    for (day, s, t), hazard in zip(order, hazards, strict=True):
+        block = blocks[s]
+        look = Look(
+            day=day,
+            stream=s,
+            indices=plan.places(s),
+            seen=block.seen[t],
+            log_ratio=ratios[s][:, t],
+            weight=block.weight[t],
+            share=shares[s][t],
+            departure=departures[s][:, t],
+        )
+        follow(part, look, hazard, plan.deciding)
+    settle(part)
+
+
+def _share(one: Expectation, params: SequentialParams) -> Floats:
+    """Departure as a share of a full change's on the day."""
+    full = 1.0 if one.level is None else np.maximum(np.abs(one.centre - one.level), params.min_magnitude)
+    found: Floats = np.abs(one.values - one.centre) / full
+    return found
+
+
+def informative(expected: tuple[Expectation, ...], params: Sequence[SequentialParams]) -> Mask:
+    """Whether a full change would show in any index, or the look itself plainly shows that there was none."""
+    found = np.zeros(expected[0].centre.shape, bool)
+    for one, own in zip(expected, params, strict=True):
+        if one.level is None:
+            found |= one.per_spread > 0
+            continue
+        for side, wanted, sign in ((DOWN, "down", 1), (UP, "up", -1)):
+            if own.direction in (wanted, "both"):
+                found |= np.asarray(one.gap(side)) >= own.min_spreads
+            if own.direction == wanted:
+                found |= sign * (one.values - one.level) * one.per_spread >= own.min_spreads
+    return found
+
+
+def _tell_informative(store: Store, block: _Block, params: Sequence[SequentialParams]) -> None:
+    if not len(block.days):
+        return
+    told = block.seen & informative(block.expected, params)
+    when = np.where(told, block.days[:, None], NONE)
+    newest = when.max(axis=0)
+    store["n_informative"] += told.sum(axis=0, dtype=np.int32)
+    fresh = (newest >= 0) & (store["first_informative"] < 0)
+    store["first_informative"][fresh] = block.days[np.argmax(told, axis=0)][fresh]
+    np.maximum(store["last_informative"], newest, out=store["last_informative"])
+
+
+# ------------------------------------------------------------------------------------------------------------- learning
+
+
+def _learn(store: Store, plan: Plan, s: int, block: _Block, agreed: Mask) -> None:
+    """Add the looks of a step that agreed with the baseline to it, and let what was learned before fade."""
+    for i, (one, params) in enumerate(zip(block.expected, plan.streams[s].params, strict=True)):
+        name = f"{s}/{i}"
+        variance = store[f"{name}/variance"]
+        residual = one.values - one.centre
+        np.nan_to_num(residual, copy=False, nan=0.0)
+        reach = params.huber * np.sqrt(variance)
+        weights = np.minimum(reach / np.maximum(np.abs(residual), 1e-12), 1)
+        weights *= agreed & np.isfinite(one.values)
+        x = block.regressors[i]
+        n_new = weights.sum(axis=0)
+        keep = np.where(n_new > 0, np.float32(params.memory), np.float32(1))
+        filled = residual + one.centre
+        store[f"{name}/normal"] *= keep
+        store[f"{name}/normal"] += products(x).T @ weights
+        store[f"{name}/moment"] *= keep
+        store[f"{name}/moment"] += x.T @ (weights * filled)
+        squares = (np.minimum(np.square(residual), SPREAD_BOUND**2 * variance) * (weights > 0)).sum(axis=0)
+        old = store[f"{name}/weight"] * keep
+        n_looks = np.count_nonzero(weights > 0, axis=0)
+        total = np.maximum(old + n_looks, 1)
+        fresh = (variance * old + squares / consistency(SPREAD_BOUND)) / total
+        store[f"{name}/variance"] = np.maximum(fresh, params.noise_floor**2).astype(np.float32)
+        store[f"{name}/weight"] = (old + n_looks).astype(np.float32)
+        precision = prior_precision(params.harmonics, params.amplitude_prior)
+        store[f"{name}/coefficients"] = solve(
+            store[f"{name}/normal"], store[f"{name}/moment"], store[f"{name}/variance"], precision
+        )
