@@ -266,11 +266,17 @@ def _stalls(path: StagePath, curve: Curve, start: Event, params: ConstructionPar
             if then >= first and unfinished and _change(shares, then, n) <= params.stall_change:
                 told = n
                 found.append(_stall(path, curve, shares, then, n, None, params))
-        elif n > told and min(_change(shares, told, k) for k in (n - 1, n)) >= params.resume_change and n - 1 > told:
+        elif n - 1 > told and min(_lately(shares, days, k, params) for k in (n - 1, n)) >= params.resume_change:
             found[-1] = _stall(path, curve, shares, _since(found[-1], days), told, n, params)
             told, first = None, n
         n += 1
     return found
+
+
+def _lately(shares: Floats, days: NDArray[np.datetime64], n: int, params: ConstructionParams) -> float:
+    """Change over the grace period before a look [0-1]."""
+    then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
+    return _change(shares, then, n)
 
 
 def _since(event: Event, days: NDArray[np.datetime64]) -> int:
