@@ -64,8 +64,10 @@ class MixtureParams(Params):
     min_early: float = Field(
         0.3, ge=0, le=1, description="Share of the difference that the first year must show, or it is a change [1]."
     )
-    edge_share: float = Field(
-        0.6, gt=0, le=1, description="Share of a part's depth near the border from which it lies on the edge [1]."
+    most_thick: float = Field(
+        4.0,
+        gt=0,
+        description="Largest mean depth from the border of a part that is told as lying on the edge [pixels].",
     )
     most_edge: float = Field(
         0.35, gt=0, le=0.5, description="Largest share of a parcel that is told as lying along its edge [1]."
@@ -305,17 +307,16 @@ def _confidence(found: Parting, params: MixtureParams) -> float:
         np.log(max(found.difference * found.separation, 1e-3) / params.min_contrast),
         np.log(max(found.together, 1e-3) / params.min_together),
     )
-    return float(1 / (1 + np.exp(-6 * margin)))
+    return float(1 / (1 + np.exp(-10 * margin)))
 
 
 def _place(evidence: ParcelEvidence, inner: Mask, minor: Mask, params: MixtureParams) -> Place:
-    """Edge where the part is a strip along the border: most of the pixels at its depth and less are its own side's."""
+    """Edge where the part is a strip along the border: few pixels for those of it that lie outermost."""
     plane, row, col = to_plane(inner, evidence)
-    depth = ndimage.distance_transform_cdt(np.pad(plane, 1), "chessboard")[1:-1, 1:-1][row, col]
-    reach = float(np.percentile(depth[minor], 90))
-    deepest = float(depth[inner].max())
-    strip = reach <= max((1 - params.edge_share) * deepest, 2.0)
-    return "edge" if strip and minor.sum() <= params.most_edge * inner.sum() else "inside"
+    outermost = inner & ~ndimage.binary_erosion(plane, np.ones((3, 3)))[row, col]
+    thick = minor.sum() / max(int((minor & outermost).sum()), 1)
+    small = minor.sum() <= params.most_edge * inner.sum()
+    return "edge" if small and thick <= params.most_thick else "inside"
 
 
 def _result(
