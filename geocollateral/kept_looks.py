@@ -51,7 +51,13 @@ def looks_of(task: BlockTask, folder: Path | None) -> Observed:
 def _key(task: BlockTask) -> str:
     """Name of a folder for all that the looks follow from."""
     parts = [
-        [part.block.block_id, [item.id for item in part.block.items], task.bands(part), sorted(part.geometries)]
+        [
+            part.block.block_id,
+            [item.id for item in part.block.items],
+            task.bands(part),
+            wanted_indices(task.asset_classes, part.offered),
+            sorted(part.geometries),
+        ]
         for part in task.parts
     ]
     masks = task.settings.masks.model_dump(mode="json")
