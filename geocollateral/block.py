@@ -107,7 +107,9 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
     pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
-    changes, baselines = ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings)
+    changes, baselines = (
+        ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
+    )
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -155,7 +157,7 @@ def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[st
 
 
 def monitor_parcels(
-    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings
+    statistics: xr.Dataset, classes: Mapping[str, str], settings: Settings, sensor: str = "sentinel-2"
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     """Monitor the mean of every parcel, one call per asset class and index: rows of changes, and baselines to draw.
 
@@ -169,10 +171,10 @@ def monitor_parcels(
         ids = [parcel_id for parcel_id in statistics["parcel"].values.tolist() if classes[parcel_id] == asset_class]
         for name in statistics["index"].values.tolist():
             own = statistics.sel(index=name, parcel=ids).drop_vars("index")
-            usable = own["valid_fraction"] >= settings.forestry.min_look_fraction
+            usable = own["valid_fraction"] >= settings.masks.min_look_fraction
             series = own["mean"].where(usable).reindex(time=np.union1d(days, steps)).rename(name)
             found = monitor(series, None, params=_params(series, asset, settings))
-            rows += [_series_row(parcel_id, name, found.sel(parcel=parcel_id)) for parcel_id in ids]
+            rows += [_series_row(parcel_id, name, sensor, found.sel(parcel=parcel_id)) for parcel_id in ids]
             drawn = found[["expected", "spread", "informative"]].to_dataframe().reset_index()
             curves.append(
                 drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
@@ -214,6 +216,7 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
     )
     looked = fraction > 0
     peers = _peers(task, cover, position)
+    cells = _cells(task, seen, position)
     return ParcelEvidence(
         parcel_id=parcel_id,
         attributes=task.attributes[parcel_id],
@@ -229,12 +232,12 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
         optical=None if seen.optical is None else seen.optical.isel(pixel=columns, time=looked),
         indices=None if seen.found is None else seen.found.isel(pixel=columns, time=looked),
         series=None if seen.statistics is None else seen.statistics.isel(parcel=position, time=looked),
-        peers=None if seen.statistics is None else _of_peers(seen.statistics, peers),
+        peers=None if seen.statistics is None else _of_peers(seen.statistics, seen.around, peers, cells),
         radar={
             orbit: RadarEvidence(
                 power=looks.power.isel(pixel=columns),
                 series=looks.statistics.sel(parcel=parcel_id),
-                peers=_of_peers(looks.statistics, peers),
+                peers=_of_peers(looks.statistics, looks.around, peers, cells),
             )
             for orbit, looks in seen.radar.items()
         },
@@ -258,10 +261,30 @@ def _peers(task: BlockTask, cover: zonal.Coverage, position: int) -> dict[str, f
     return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
 
 
-def _of_peers(statistics: xr.Dataset, peers: Mapping[str, float]) -> xr.Dataset:
+def _cells(task: BlockTask, seen: Observed, position: int) -> dict[str, float]:
+    """Cells of ground around the parcels, the nearest to one parcel first, and how far they are [m]."""
+    box = seen.geobox
+    here = task.parts[0].geometries[seen.cover.parcel_ids[position]].centroid
+    away = {}
+    for name in seen.cells.parcel_ids:
+        row, column = (int(part) + zonal.CELL_PIXELS / 2 for part in name.removeprefix("~").split("-"))
+        x, y = box.affine @ (column, row)
+        away[name] = float(np.hypot(x - here.x, y - here.y))
+    return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))
+
+
+def _of_peers(
+    statistics: xr.Dataset, around: xr.Dataset | None, peers: Mapping[str, float], cells: Mapping[str, float]
+) -> xr.Dataset:
     there = [name for name in peers if name in set(statistics["parcel"].values.tolist())]
-    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there).rename(parcel="peer")
-    return taken.assign_coords(distance_m=("peer", [peers[name] for name in there]))
+    taken = statistics[list(PEER_VARIABLES)].sel(parcel=there)
+    distance = [peers[name] for name in there]
+    if around is not None and cells:
+        taken = xr.concat([taken, around.sel(parcel=list(cells))], dim="parcel")
+        distance += cells.values()
+    return taken.rename(parcel="peer").assign_coords(
+        distance_m=("peer", distance), is_parcel=("peer", np.arange(len(distance)) < len(there))
+    )
 
 
 def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
@@ -312,7 +335,7 @@ def _no_judgement(asset_class: str, offered: Collection[str]) -> Judgement:
     )
 
 
-def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
+def _series_row(parcel_id: str, name: str, sensor: str, found: xr.Dataset) -> dict[str, Any]:
     return {
         "parcel_id": parcel_id,
         "index": name,
@@ -326,7 +349,7 @@ def _series_row(parcel_id: str, name: str, found: xr.Dataset) -> dict[str, Any]:
         "area_m2": np.nan,
         "magnitude": float(found["magnitude"]),
         "probability": float(found["probability"]),
-        "sensors": "sentinel-2",
+        "sensors": sensor,
         "n_looks": int(found["n_looks"]),
         "reason": "mean of the parcel",
     }
@@ -346,7 +369,7 @@ def _event_row(parcel_id: str, event: Event, n_looks: int) -> dict[str, Any]:
         "area_m2": event.area_m2,
         "magnitude": event.magnitude,
         "probability": event.probability,
-        "sensors": "sentinel-2",
+        "sensors": ",".join(event.sensors),
         "n_looks": n_looks,
         "reason": " ".join(event.reasons),
     }

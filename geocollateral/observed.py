@@ -54,6 +54,8 @@ class RadarLooks:
     statistics: xr.Dataset
     """Dims ``(index, time, parcel)`` as `zonal.zonal_statistics`, in dB of the mean power; quantiles with the speckle
     smoothed in time."""
+    around: xr.Dataset
+    """``mean`` [dB] and ``valid_fraction`` of the cells of `Observed.cells`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,10 @@ class Observed:
     """The same looks as indices."""
     statistics: xr.Dataset | None
     """Dims ``(index, time, parcel)`` as `zonal.zonal_statistics`."""
+    cells: zonal.Coverage
+    """Ground around the parcels."""
+    around: xr.Dataset | None
+    """Dims ``(index, time, parcel)``: ``mean`` and ``valid_fraction`` of the cells, optical."""
     radar: Mapping[str, RadarLooks]
     """By orbit, such as ``ascending-15``; ``""`` where unknown."""
     series: pd.DataFrame
@@ -99,16 +105,17 @@ def observe(
     """
     judged = optical if optical is not None else radar[0]
     cover = zonal.coverage(judged.geometries, judged.block.geobox)
-    seen = None if optical is None else _observe_optical(optical, cover, wanted, bands, source, settings)
+    cells = zonal.ground_around(cover, judged.block.geobox)
+    seen = None if optical is None else _observe_optical(optical, cover, cells, wanted, bands, source, settings)
     found: dict[str, RadarLooks] = {}
     tables = [] if seen is None else [seen.table]
     scenes = [] if seen is None else list(seen.scenes)
     for part in radar:
-        by_orbit, part_tables, part_scenes = _observe_radar(part, cover, judged.block.geobox, source)
+        by_orbit, part_tables, part_scenes = _observe_radar(part, cover, cells, judged.block.geobox, source)
         # Two lattices may show one orbit where zones meet: the first holds most scenes.
         found = by_orbit | found
         tables += part_tables
-        scenes += part_scenes
+        scenes = _joined(scenes, part_scenes)
     return Observed(
         cover=cover,
         geobox=judged.block.geobox,
@@ -117,10 +124,31 @@ def observe(
         optical=None if seen is None else seen.bands,
         found=None if seen is None else seen.found,
         statistics=None if seen is None else seen.statistics,
+        cells=cells,
+        around=None if seen is None else seen.around,
         radar={orbit: found[orbit] for orbit in sorted(found)},
         series=_concat(tables, SERIES_COLUMNS),
         scenes=tuple(scenes),
     )
+
+
+def _joined(rows: Sequence[Mapping[str, Any]], more: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Rows of scenes of which both sensors' bands are read, made one."""
+    known = {row["scene_id"]: row for row in rows}
+    for row in more:
+        same = known.get(row["scene_id"])
+        if same is not None:
+            row = {
+                **same,
+                **{
+                    name: {**same.get(name, {}), **row[name]} for name in ("bands", "reasons", "offsets") if name in row
+                },
+                "transient": [*same.get("transient", []), *row.get("transient", [])],
+                "observations": {n: same["observations"][n] + row["observations"][n] for n in OBSERVATION_STATUSES},
+                "clear_parcels": sorted({*same["clear_parcels"], *row["clear_parcels"]}),
+            }
+        known[row["scene_id"]] = row
+    return list(known.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +157,7 @@ class _Optical:
     bands: xr.Dataset
     found: xr.Dataset
     statistics: xr.Dataset
+    around: xr.Dataset
     table: pd.DataFrame
     scenes: tuple[Mapping[str, Any], ...]
 
@@ -136,6 +165,7 @@ class _Optical:
 def _observe_optical(
     part: Part,
     cover: zonal.Coverage,
+    cells: zonal.Coverage,
     asked: Sequence[str],
     also: Sequence[str],
     source: Source,
@@ -143,28 +173,53 @@ def _observe_optical(
 ) -> _Optical:
     wanted = [name for name in asked if set(indices.bands_of(name, part.offered)) <= part.offered]
     numbers = source.read(part.block, optical_bands(wanted, also, part.offered))
-    physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
     days = looks.look_days(numbers["time"].values, looks.longitude_of(part.block.geobox))
+    seen, found = _looks_at(numbers, cover, days, wanted, settings)
+    statistics = zonal.zonal_statistics(found, seen.visible, cover)
+    aside, around = _looks_at(numbers, cells, days, wanted, settings)
+    sensor = str(part.block.items[0].properties.get(SENSOR_PROPERTY, "sentinel-2"))
+    return _Optical(
+        sensor=sensor,
+        bands=seen.bands,
+        found=found,
+        statistics=statistics,
+        around=zonal.zonal_means(around, aside.visible, cells),
+        table=zonal.series_table(statistics, seen.scene_ids, sensor),
+        scenes=_account(numbers, seen.physical, seen.clear, cover, sorted(part.offered & set(numbers["band"].values))),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    physical: xr.Dataset
+    """Dims ``(time, pixel)``, a step per scene."""
+    clear: NDArray[np.bool_]
+    """Shape (time, pixel) of the scenes, screens included."""
+    bands: xr.Dataset
+    """Dims ``(time, pixel)``, a step per day; NaN = not seen clearly."""
+    visible: NDArray[np.bool_]
+    """Shape (time, pixel) of the days."""
+    scene_ids: tuple[str, ...]
+
+
+def _looks_at(
+    numbers: xr.Dataset, cover: zonal.Coverage, days: NDArray[np.datetime64], wanted: Sequence[str], settings: Settings
+) -> tuple[_Seen, xr.Dataset]:
+    """Clear looks at the pixels of a coverage, and their indices."""
+    physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
     clear = _clear(numbers, physical, cover, settings)
     bands = physical[[name for name in OPTICAL_BANDS if name in physical]].assign_coords(time=physical["time"])
     # One look per day before anything is compared in time: parts and twins of one overpass are one witness.
-    seen = looks.fuse_days(bands, clear, numbers["scene_id"].values.tolist(), days)
-    hidden = _hidden(seen, settings)
-    for look, members in enumerate(seen.scenes_of):
+    fused = looks.fuse_days(bands, clear, numbers["scene_id"].values.tolist(), days)
+    hidden = _hidden(fused, settings)
+    for look, members in enumerate(fused.scenes_of):
         clear[members] &= ~hidden[look]
-    visible = seen.clear & ~hidden
-    found = indices.compute_indices(seen.values, wanted)
-    statistics = zonal.zonal_statistics(found, visible, cover)
-    sensor = str(part.block.items[0].properties.get(SENSOR_PROPERTY, "sentinel-2"))
+    visible = fused.clear & ~hidden
     shown = xr.DataArray(visible, dims=("time", "pixel"))
-    return _Optical(
-        sensor=sensor,
-        bands=seen.values.where(shown),
-        found=found.where(shown),
-        statistics=statistics,
-        table=zonal.series_table(statistics, seen.scene_ids, sensor),
-        scenes=_account(numbers, physical, clear, cover, sorted(part.offered & set(numbers["band"].values))),
+    seen = _Seen(
+        physical=physical, clear=clear, bands=fused.values.where(shown), visible=visible, scene_ids=fused.scene_ids
     )
+    return seen, indices.compute_indices(fused.values, wanted).where(shown)
 
 
 def optical_bands(wanted: Sequence[str], also: Sequence[str], offered: Collection[str]) -> list[str]:
@@ -174,7 +229,7 @@ def optical_bands(wanted: Sequence[str], also: Sequence[str], offered: Collectio
 
 
 def _observe_radar(
-    part: Part, judged: zonal.Coverage, judged_box: GeoBox, source: Source
+    part: Part, judged: zonal.Coverage, cells: zonal.Coverage, judged_box: GeoBox, source: Source
 ) -> tuple[dict[str, RadarLooks], list[pd.DataFrame], tuple[Mapping[str, Any], ...]]:
     """Backscatter per relative orbit.
 
@@ -188,6 +243,7 @@ def _observe_radar(
     orbits = numbers["orbit"].values
     held = np.logical_or.reduce([(numbers["status"].sel(band=band) == "ok").values for band in bands])
     nearest = _nearest(judged_box, judged.pixels, part.block.geobox)
+    beside = _nearest(judged_box, cells.pixels, part.block.geobox)
     found, tables = {}, []
     for orbit in sorted(set(orbits[held].tolist())):
         at = np.flatnonzero(held & (orbits == orbit))
@@ -209,7 +265,12 @@ def _observe_radar(
         tables.append(
             zonal.series_table(statistics, measured.scene_ids, f"sentinel-1 {orbit}" if orbit else "sentinel-1")
         )
-        found[orbit] = RadarLooks(power=fused(plane, nearest).values, statistics=statistics)
+        aside = fused(plane, beside)
+        found[orbit] = RadarLooks(
+            power=fused(plane, nearest).values,
+            statistics=statistics,
+            around=zonal.to_decibel(zonal.zonal_means(aside.values, aside.clear, cells)),
+        )
     physical = cube.to_physical(cube.take_pixels(numbers, cover.pixels))
     none = np.ones((physical.sizes["time"], physical.sizes["pixel"]), bool)
     return found, tables, _account(numbers, physical, none, cover, sorted(part.offered & set(numbers["band"].values)))

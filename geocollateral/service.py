@@ -24,6 +24,7 @@ import pystac
 from pydantic import ValidationError
 
 from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode
+from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, judge_area
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -34,12 +35,14 @@ from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.risk import loan_to_value, raise_alerts
+from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import require_writable, write_result_folder
 from geocollateral.types import (
     MU_M2,
     OPTICAL_BANDS,
     PARCEL_COLUMNS,
+    RADAR_BANDS,
     Alert,
     AreaOfInterest,
     Assessment,
@@ -159,7 +162,7 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
-    table = _parcel_table(area, judgements, alerts, series, units, settings.forestry.min_look_fraction)
+    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -183,6 +186,7 @@ def assess(
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
+        tables=_tables(judgements),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
         if with_pictures
@@ -305,6 +309,62 @@ def simulate(
     from geocollateral.simulate import build
 
     return build(folder, world, seed=seed, workers=workers, overwrite=overwrite, progress=progress)
+
+
+def backtest(
+    folder: str | Path,
+    *,
+    world: str | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    kept: str | Path | None = None,
+    replays: int = 0,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Judge a simulated world, and hold what is said against its truth.
+
+    Parameters
+    ----------
+    folder
+        Of the world. One that does not exist yet is filled with the world named.
+    world, seed
+        Name of the world to simulate, and its random numbers; not used where the folder is there.
+    kept
+        Folder that keeps the looks of each block, so that a later run need not read imagery; None keeps nothing.
+    replays
+        How many pairs of a block and an earlier day to judge anew, from the scenes of up to that day, to see that
+        nothing looks ahead.
+
+    Raises
+    ------
+    MissingInput
+        There is neither the folder nor a world to simulate.
+    """
+    home, settings = Path(folder), settings or load_settings()
+    if not home.is_dir():
+        if world is None:
+            raise MissingInput(f"{home} does not exist: name a world to simulate into it.")
+        simulate(home, world=world, seed=seed, workers=settings.compute.workers or os.cpu_count() or 1)
+    truth = backtests.read_truth(home)
+    area = read_parcels(home / "parcels.geojson", datum="wgs84")
+    imagery = open_source(f"stac:{home}", settings.access)
+    span = _period(None, None)
+    items, _ = _search(imagery, imagery.info, area, span)
+    day = _day_of(span, None, items, alive=False)
+    plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+    tasks = _tasks(area, plan, imagery, settings, day)
+    told = backtests.judge_world(tasks, settings, None if kept is None else Path(kept), progress)
+    early = (told.alerts["operating_point"] == "early_warning").any()
+    return Backtest(
+        world=home.name,
+        classes=tuple(sorted(set(ASSETS) & set(area.parcels["asset_class"]))),
+        confirmed=backtests.hold_against(told, truth),
+        early=backtests.hold_against(told, truth, "early_warning") if early else None,
+        stages=backtests.stage_errors(told, home),
+        dates=backtests.season_dates(told, truth, home),
+        presence=backtests.presence_scores(told, truth),
+        replays=tuple(backtests.replay(task, then, told) for task, then in backtests.sample_days(tasks, replays, seed)),
+    )
 
 
 def world_table() -> list[dict[str, str]]:
@@ -551,17 +611,11 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
             continue
         home = plan.optical_home(block.parcel_ids[0]) if False in useful else None
         group = block.block_id if home is None else home.block_id
-        part = Part(
-            block=block,
-            grid=plan.grids[block.block_id],
-            geometries=plan.geometries[block.block_id],
-            offered=offered[radar],
-        )
-        members.setdefault(group, []).append(part)
+        members.setdefault(group, []).extend(_parts(plan, block, offered[radar]))
     return [
         BlockTask(
-            optical=next((part for part in parts if not is_radar(part.block.items[0])), None),
-            radar=tuple(part for part in parts if is_radar(part.block.items[0])),
+            optical=next((part for part in parts if not part.offered & set(RADAR_BANDS)), None),
+            radar=tuple(part for part in parts if part.offered & set(RADAR_BANDS)),
             attributes={i: attributes[i] for part in parts for i in part.block.parcel_ids},
             asset_classes=classes,
             visible_fraction={i: plan.visible_fraction[i] for part in parts for i in part.block.parcel_ids},
@@ -571,6 +625,13 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
         )
         for parts in members.values()
     ]
+
+
+def _parts(plan: Plan, block: Block, offered: frozenset[str]) -> list[Part]:
+    """A block's parts by sensor: scenes of a cube may hold reflectance and backscatter at once."""
+    sensors = (offered - set(RADAR_BANDS), offered & set(RADAR_BANDS))
+    grid, geometries = plan.grids[block.block_id], plan.geometries[block.block_id]
+    return [Part(block=block, grid=grid, geometries=geometries, offered=frozenset(own)) for own in sensors if own]
 
 
 # ---- the tables
@@ -640,7 +701,8 @@ def _parcel_table(
     units: Mapping[str, UnitValue],
     min_look_fraction: float,
 ) -> gpd.GeoDataFrame:
-    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
+    # Radar looks tell nothing of clouds: what counts as a clear look is optical.
+    counted = ~series["sensor"].str.startswith("sentinel-1") & (series["valid_fraction"] >= min_look_fraction)
     clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
     rows = []
     for parcel_id, judgement in judgements.items():
@@ -700,6 +762,16 @@ def _loan_to_value(table: pd.DataFrame, given: pd.DataFrame) -> pd.Series[Any]:
 def _yearly(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
     rows = [{"parcel_id": parcel_id, **row} for parcel_id, judgement in judgements.items() for row in judgement.yearly]
     return pd.DataFrame(rows, columns=["parcel_id", "year", "living_share", "disturbed_m2", "n_looks"])
+
+
+def _tables(judgements: Mapping[str, Judgement]) -> dict[str, pd.DataFrame]:
+    names = sorted({name for judgement in judgements.values() for name in judgement.tables})
+    return {
+        name: pd.DataFrame(
+            [{"parcel_id": i, **row} for i, judgement in judgements.items() for row in judgement.tables.get(name, ())]
+        )
+        for name in names
+    }
 
 
 def _join(tables: Sequence[pd.DataFrame], order: list[str]) -> pd.DataFrame:

@@ -64,7 +64,7 @@ OBSERVATION_STATUSES: tuple[ObservationStatus, ...] = ("ok", "masked", "outside"
 """What became of one band of one scene over one parcel; every expected observation has exactly one."""
 
 OperatingPoint = Literal["early_warning", "confirmed"]
-"""How sure an alert must be: an early warning has a budget of false alarms of its own, larger than a confirmed one's."""
+"""How sure an alert must be: an early warning's budget of false alarms is larger than that of a confirmed one."""
 
 Verdict = Literal["match", "mismatch", "cannot_tell"]
 ParcelStatus = Literal["ok", "cannot_tell"]
@@ -370,8 +370,7 @@ class RadarEvidence:
     """Dims ``(index, time)``, index ``vv`` and ``vh``: ``mean`` (of the power, in dB), ``p10``, ``p50``, ``p90`` [dB]
     and ``valid_fraction`` of the parcel."""
     peers: xr.Dataset
-    """Dims ``(index, time, peer)``: ``mean`` [dB] and ``valid_fraction`` of parcels of the same asset class in the
-    block, the nearest first; coordinate ``distance_m`` [m]."""
+    """Dims ``(index, time, peer)``: ``mean`` [dB] and ``valid_fraction`` of the peers of `ParcelEvidence.peers`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,7 +405,8 @@ class ParcelEvidence:
     ``n_pixels`` of the parcel."""
     peers: xr.Dataset | None = None
     """Dims ``(index, time, peer)``: ``mean`` and ``valid_fraction`` of other parcels of the same asset class in the
-    block, the nearest first, on all days of the block; coordinate ``distance_m`` [m]."""
+    block, the nearest first, and then of cells of ground around the parcels, whatever grows there, the nearest first;
+    on all days of the block. Coordinates ``distance_m`` [m] and ``is_parcel`` (False: a cell of ground)."""
     radar: Mapping[str, RadarEvidence] = field(default_factory=dict)
     """By relative orbit, such as ``ascending-15``."""
 
@@ -452,8 +452,8 @@ class Judgement:
     yearly: tuple[Mapping[str, Any], ...]
     """One row per year, JSON values, for the report."""
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages`` (one
-    row per date); dates are ISO text."""
+    """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages``
+    (one row per date); dates are ISO text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -593,6 +593,9 @@ class Assessment:
     charts; ``informative`` is False where a change would not show, such as a leafless season."""
     yearly: pd.DataFrame
     """Columns ``parcel_id, year, living_share, disturbed_m2, n_looks`` (forestry), for the report."""
+    tables: Mapping[str, pd.DataFrame]
+    """Further tables that asset classes give, by name (``seasons``, ``stages``); first column ``parcel_id``, JSON
+    values, dates as ISO text."""
     scenes: Mapping[str, Any]
     """Content of ``scenes.json``."""
     chips: tuple[Chip, ...]

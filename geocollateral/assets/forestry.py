@@ -494,7 +494,7 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
         rule="stand_loss",
         severity=severity,
         event=event,
-        sensors=("sentinel-2",),
+        sensors=event.sensors,
         evidence={
             "area_low_m2": round(event.area_low_m2, 1),
             "area_high_m2": round(event.area_high_m2, 1),

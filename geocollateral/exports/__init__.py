@@ -5,7 +5,7 @@ from __future__ import annotations
 from geocollateral.exports.chips import chip_files
 from geocollateral.exports.geojson import parcels_geojson
 from geocollateral.exports.report import report_html
-from geocollateral.exports.tables import alerts_json, changes_parquet, scenes_json, series_parquet
+from geocollateral.exports.tables import alerts_json, changes_parquet, rows_parquet, scenes_json, series_parquet
 from geocollateral.types import Assessment
 
 __all__ = ["render"]
@@ -37,6 +37,7 @@ def render(assessment: Assessment, lang: str = "en") -> dict[str, bytes]:
         "alerts.json": alerts_json(assessment.alerts),
         "series.parquet": series_parquet(assessment.series),
         "changes.parquet": changes_parquet(assessment.changes),
+        **{f"tables/{name}.parquet": rows_parquet(rows) for name, rows in assessment.tables.items()},
         "scenes.json": scenes_json(assessment.scenes),
         "report.html": report_html(assessment, lang),
         **chip_files(assessment.chips),

@@ -160,7 +160,7 @@ def draw_series(series: pd.DataFrame, baseline: pd.DataFrame, breaks: Sequence[B
         first=dots[0].day,
         last=dots[-1].day,
         year_lines=tuple(axes.x(dt.date(y, 1, 1)) for y in range(axes.start.year + 1, axes.end.year + 1)),
-        years=_year_ticks(axes),
+        years=year_ticks(axes),
         values=_value_ticks(axes),
         dots=dots,
         line=line,
@@ -176,7 +176,7 @@ def _round_range(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high - low >= 0.2 else (low - 0.1, high + 0.1)
 
 
-def _year_ticks(axes: Axes) -> tuple[Tick, ...]:
+def year_ticks(axes: Axes) -> tuple[Tick, ...]:
     """Each year's name in the middle of what is shown of it; a year shown for less than five months has none."""
     ticks = []
     for year in range(axes.start.year, axes.end.year + 1):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from geocollateral.exports import charts, maps
 from geocollateral.exports.chips import encode_png
 from geocollateral.exports.json_values import json_value
+from geocollateral.exports.stages import StageChart, draw_stages
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
 from geocollateral.exports.tables import sort_alerts
 from geocollateral.exports.wording import Words
@@ -30,6 +31,11 @@ WELL_COVERED = 0.8
 """Share of a parcel that an orthomosaic must show to need no word of caution [0-1]."""
 SMALL_M2 = 5000.0
 """Half a hectare: 50 whole pixels at best, a third of them on the edge."""
+
+SHOWN_SEASONS = 8
+"""Most crop seasons listed for a parcel; the table in the result folder has all."""
+SEASON_KEYS: tuple[str, ...] = ("crop", "emerged", "peak", "harvested", "peak_ndvi", "vigour_z", "status", "note")
+"""Columns of the table ``seasons`` that are shown, in this order, where they are given."""
 
 _NOT_INPUTS = frozenset(
     {"run_id", "project", "settings", "versions", "timings", "model_id", "n_blocks", "source_sha256"}
@@ -65,6 +71,11 @@ class ParcelSection:
     says: tuple[str, ...]
     """The status in plain words, a sentence each."""
     chart: charts.SeriesChart | None
+    stages: StageChart | None
+    seasons: tuple[Mapping[str, Any], ...]
+    """Rows of the table ``seasons``, the newest first."""
+    season_keys: tuple[str, ...]
+    """Columns of theirs that are shown."""
     pictures: tuple[Picture, ...]
     limits: tuple[str, ...]
 
@@ -265,6 +276,7 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
         outline = assessment.parcels.geometry.iloc[[row]]
         chips = [chip for chip in assessment.chips if chip.parcel_id == fact.parcel_id]
         every = own.get(fact.parcel_id, assessment.series.iloc[:0])
+        seasons = _rows(assessment, "seasons", fact.parcel_id)[-SHOWN_SEASONS:]
         limits = [
             *_say_limits(fact, chart, assessment.as_of, words),
             *_say_ortho_limits(fact.parcel_id, assessment.orthos, words),
@@ -273,9 +285,21 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             facts=fact,
             says=tuple(_say_state(fact, chart, words)),
             chart=chart,
+            stages=draw_stages(_rows(assessment, "stages", fact.parcel_id)),
+            seasons=tuple(reversed(seasons)),
+            season_keys=tuple(key for key in SEASON_KEYS if any(key in row for row in seasons)),
             pictures=tuple(_picture(chip, outline, orthos.get(chip.scene_id), every) for chip in chips),
             limits=tuple(limits),
         )
+
+
+def _rows(assessment: Assessment, table: str, parcel_id: str) -> list[dict[str, Any]]:
+    """Rows of a parcel in a table that asset classes give; none where nobody gave it."""
+    rows = assessment.tables.get(table)
+    if rows is None:
+        return []
+    own = rows[rows["parcel_id"] == parcel_id]
+    return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]
 
 
 def satellite_series(assessment: Assessment) -> pd.DataFrame:

@@ -56,6 +56,23 @@ class Break:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure of a parcel, as its asset class gives it."""
+
+    column: str
+    """Its suffix is the unit; `wording` has its name under ``figure.<column>``."""
+    value: Any
+    """A number, a date or text."""
+    low: float | None
+    high: float | None
+    """Range, where the asset class gives one in the columns with ``_low`` and ``_high`` before the unit."""
+
+
+FIGURE_COLUMNS: tuple[str, ...] = ()
+"""Columns of asset classes that the report shows, each class's leading figure first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Year:
     """One calendar year of a parcel; None = cannot tell."""
 
@@ -84,6 +101,8 @@ class ParcelFacts:
     disturbed_m2: float | None
     disturbed_range_m2: tuple[float, float] | None
     """Low and high of the disturbed area, where the asset class gives them."""
+    figures: tuple[Figure, ...]
+    """Other figures of the asset class, the leading one first; none where the parcel cannot be judged."""
     value: Interval | None
     grade: str | None
     risk_score: float | None
@@ -175,6 +194,7 @@ def _facts(
         living_frac=_living(row, years) if judged else None,
         disturbed_m2=_disturbed(row, years) if judged else None,
         disturbed_range_m2=_disturbed_range(row) if judged else None,
+        figures=_figures(row) if judged else (),
         value=_value(row) if judged else None,
         grade=_text(row["val_grade"]) if judged else None,
         risk_score=number_of(row["risk_score"]) if judged else None,
@@ -279,6 +299,25 @@ def _disturbed(row: Mapping[str, Any], years: tuple[Year, ...]) -> float | None:
 def _disturbed_range(row: Mapping[str, Any]) -> tuple[float, float] | None:
     low, high = (number_of(row.get(name)) for name in DISTURBED_RANGE)
     return None if low is None or high is None or high <= low else (low, high)
+
+
+def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
+    return tuple(
+        Figure(
+            column=column,
+            value=row[column],
+            low=number_of(row.get(_end(column, "low"))),
+            high=number_of(row.get(_end(column, "high"))),
+        )
+        for column in FIGURE_COLUMNS
+        if _text(row.get(column)) is not None
+    )
+
+
+def _end(column: str, end: str) -> str:
+    """Column of one end of a figure's range: ``obs_built_m2`` has ``obs_built_low_m2``."""
+    stem, _, unit = column.rpartition("_")
+    return f"{stem}_{end}_{unit}"
 
 
 def _value(row: Mapping[str, Any]) -> Interval | None:

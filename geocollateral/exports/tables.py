@@ -59,6 +59,27 @@ def changes_parquet(changes: pd.DataFrame) -> bytes:
     return _parquet(changes, CHANGE_COLUMNS, ("parcel_id", "level", "index", "break_date", "detected_on"))
 
 
+def rows_parquet(rows: pd.DataFrame) -> bytes:
+    """A table of an asset class, such as its crop seasons: ``parcel_id`` and its own columns, in the order given.
+
+    Dates stay ISO text; numbers are float64 and NaN where not known, texts null.
+    """
+    types = {name: pa.float64() if _is_number(rows[name]) else pa.string() for name in map(str, rows.columns)}
+    arrow = pa.table({name: _cell(rows[name], arrow_type) for name, arrow_type in types.items()})
+    sink = io.BytesIO()
+    pq.write_table(arrow, sink, compression="zstd", version="2.6")
+    return sink.getvalue()
+
+
+def _is_number(values: pd.Series[Any]) -> bool:
+    return all(v is None or isinstance(v, (int, float)) for v in values) and not values.isna().all()
+
+
+def _cell(values: pd.Series[Any], arrow_type: pa.DataType) -> pa.Array:
+    plain = [None if v is None or v != v else v for v in values]
+    return pa.array([str(v) if v is not None and arrow_type == pa.string() else v for v in plain], type=arrow_type)
+
+
 def sort_alerts(alerts: Sequence[Alert]) -> list[Alert]:
     """Most severe first, then by parcel, date and id."""
     return sorted(alerts, key=lambda a: (SEVERITIES.index(a.severity), a.parcel_id, a.break_date, a.alert_id))

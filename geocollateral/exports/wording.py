@@ -9,6 +9,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from geocollateral.errors import InvalidInput
 from geocollateral.types import MU_M2, Shift
@@ -93,7 +94,7 @@ ENGLISH: Mapping[str, str] = {
     "col.parcel": "Parcel",
     "col.status": "Status",
     "col.area": "Area",
-    "col.living": "Living stand",
+    "col.seen": "What is seen",
     "col.disturbed": "Disturbed",
     "col.value": "Value, low to high",
     "col.alerts": "Alerts",
@@ -120,6 +121,8 @@ ENGLISH: Mapping[str, str] = {
     "say.recovered": "Greening again since {date}; low plants count as green too.",
     "say.closed_alerts": "Earlier alerts here are closed; they are listed below.",
     "key_figures": "Key figures",
+    "days.one": "{n} day",
+    "days.other": "{n} days",
     "fig.area": "Area",
     "fig.living": "Living stand",
     "fig.disturbed": "Disturbed",
@@ -148,6 +151,22 @@ ENGLISH: Mapping[str, str] = {
     "index.meaning.ndvi": "NDVI: greenness, 0 bare to about 0.9 dense leaf",
     "index.meaning.nbr": "NBR: moisture and leaf against bare or burnt ground",
     "index.meaning.ndmi": "NDMI: water in the canopy",
+    "stages": "Stages through time, percent of the parcel",
+    "stages.alt": "Stages of parcel {parcel} from {first} to {last}; on the last date:",
+    "stage.vegetated": "vegetated",
+    "stage.water": "water",
+    "stage.cleared": "cleared",
+    "stage.building": "under construction",
+    "stage.built": "built",
+    "seasons": "Crop seasons, the newest first",
+    "season.crop": "Crop season",
+    "season.emerged": "Emergence",
+    "season.peak": "Peak",
+    "season.harvested": "Harvest",
+    "season.peak_ndvi": "Peak NDVI",
+    "season.vigour_z": "Vigour against peers",
+    "season.status": "Status",
+    "season.note": "Note",
     "chips": "Before and after",
     "chips.latest": "Latest picture",
     "chips.plain": "Pictures",
@@ -344,7 +363,7 @@ CHINESE: Mapping[str, str] = {
     "col.parcel": "地块",
     "col.status": "结论",
     "col.area": "面积",
-    "col.living": "活立木占比",
+    "col.seen": "影像所见",
     "col.disturbed": "受扰动面积",
     "col.value": "参考价值区间",
     "col.alerts": "预警",
@@ -369,6 +388,8 @@ CHINESE: Mapping[str, str] = {
     "say.recovered": "自 {date} 起植被返绿（草灌亦计入）。",
     "say.closed_alerts": "该地块此前的预警已关闭，列示如下。",
     "key_figures": "主要指标",
+    "days.one": "{n} 天",
+    "days.other": "{n} 天",
     "fig.area": "面积",
     "fig.living": "活立木占比",
     "fig.disturbed": "受扰动面积",
@@ -397,6 +418,22 @@ CHINESE: Mapping[str, str] = {
     "index.meaning.ndvi": "NDVI：植被绿度，0 为裸地，约 0.9 为茂密叶冠",
     "index.meaning.nbr": "NBR：区分湿润叶冠与裸地或火烧迹地",
     "index.meaning.ndmi": "NDMI：冠层含水量",
+    "stages": "各阶段随时间的变化（占地块百分比）",
+    "stages.alt": "地块 {parcel} 自 {first} 至 {last} 的各阶段占比；最后一日：",
+    "stage.vegetated": "植被",
+    "stage.water": "水面",
+    "stage.cleared": "已平整",
+    "stage.building": "施工中",
+    "stage.built": "已建成",
+    "seasons": "作物季（最近的在前）",
+    "season.crop": "作物季",
+    "season.emerged": "出苗",
+    "season.peak": "长势高峰",
+    "season.harvested": "收获",
+    "season.peak_ndvi": "峰值 NDVI",
+    "season.vigour_z": "长势（相对同类地块）",
+    "season.status": "状态",
+    "season.note": "备注",
     "chips": "变化前后影像",
     "chips.latest": "最新影像",
     "chips.plain": "影像",
@@ -563,6 +600,32 @@ class Words:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
         return str(value)
+
+    def figure(self, column: str, value: Any) -> str:
+        """A figure as its column's unit asks."""
+        if isinstance(value, (dt.date, str)) or hasattr(value, "to_pydatetime"):
+            day = value if isinstance(value, dt.date) else None
+            return self.date(day) if day is not None else str(value)
+        if column.endswith("_m2"):
+            return self.hectares(value)
+        if column.endswith("_frac"):
+            return self.percent(value)
+        if column.endswith("_mw"):
+            return f"{self.number(value, 1 if value < 100 else 0)}\u00a0MW"
+        if column.endswith("_days"):
+            return self(f"days.{'one' if value == 1 else 'other'}", n=self.number(value))
+        if column.endswith("_n"):
+            return self.number(value, 0 if float(value).is_integer() else 1)
+        return self.number(value, 2)
+
+    def cell(self, key: str, value: Any) -> str:
+        """A cell of a table of an asset class: days as days, numbers by their unit, words as they are."""
+        if isinstance(value, str):
+            try:
+                return self.date(dt.date.fromisoformat(value))
+            except ValueError:
+                return self.named("word", value)
+        return self.figure(key, value)
 
     def number(self, value: float, decimals: int = 0) -> str:
         """A number with separators of thousands."""

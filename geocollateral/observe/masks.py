@@ -44,6 +44,9 @@ class MaskParams(Params):
     )
     widened_classes: tuple[int, ...] = Field((3, 8, 9, 10), description="SCL classes widened by dilate_m.")
     dilate_m: float = Field(30.0, ge=0, le=500, description="How far clouds and shadows are widened [m].")
+    min_look_fraction: float = Field(
+        0.5, gt=0, le=1, description="Clear share of a parcel from which a look at its mean counts [1]."
+    )
     haze_limit: float = Field(
         0.03, gt=0, description="Rise of the haze index (blue - 0.5 red) over the looks around it that marks haze [1]."
     )

@@ -61,6 +61,12 @@ def _shared_days(alert: Alert, other: Alert) -> int:
     return max((last - first).days, 0)
 
 
+def _standing(hit: Hit) -> dict[str, object]:
+    """How sure the alert is, and what may have caused it."""
+    causes = {name: round(chance, 3) for name, chance in sorted(hit.event.causes.items(), key=lambda c: (-c[1], c[0]))}
+    return {"operating_point": hit.operating_point} | ({"causes": causes} if causes else {})
+
+
 def _alert(hit: Hit) -> Alert:
     event = hit.event
     identity = "|".join(_key(hit))
@@ -77,6 +83,6 @@ def _alert(hit: Hit) -> Alert:
         area_m2=round(event.area_m2, 1),
         probability=round(event.probability, 4),
         sensors=hit.sensors,
-        evidence=hit.evidence,
+        evidence={**hit.evidence, **_standing(hit)},
         reasons=hit.reasons,
     )

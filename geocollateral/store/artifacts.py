@@ -67,6 +67,14 @@ ARTIFACTS: tuple[Artifact, ...] = (
         meaning="What the change methods found; one row without a break where they found none or cannot tell",
     ),
     Artifact(
+        name="tables/<name>.parquet",
+        grain="row of an asset class's own table",
+        key="`parcel_id` and the row's dates",
+        writer="exports.tables",
+        meaning="`seasons` (crop seasons of farmland), `stages` (of building sites and plants, by date), `water`, "
+        "`causes` and `regrowth` (of forests); each only where such parcels were judged",
+    ),
+    Artifact(
         name="scenes.json",
         grain="scene",
         key="`scene_id`",

@@ -292,4 +292,5 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(reply.status, bytes(body), reply.headers))
         elif fault == "wrong range":
             kept = {k: v for k, v in reply.headers.items() if k != "Content-Range"}
-            self._send(Reply(200, reply.body[place:] + reply.body[:place], kept))
+            turn = max(place, 1)  # turned by nothing it would be no fault
+            self._send(Reply(200, reply.body[turn:] + reply.body[:turn], kept))

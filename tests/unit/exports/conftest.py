@@ -81,6 +81,7 @@ def _build(rename: dict[str, str] | None = None, **replaced: Any) -> Assessment:
         "series": pd.concat([_series(names[p], kind, random) for p, (kind, _) in KINDS.items()], ignore_index=True),
         "changes": pd.DataFrame([_change(names[p], kind) for p, (kind, _) in KINDS.items()])[list(CHANGE_COLUMNS)],
         "baselines": pd.concat([_baseline(names[p]) for p in KINDS], ignore_index=True),
+        "tables": {},
         "yearly": pd.DataFrame([y for p, (kind, _) in KINDS.items() for y in _years(names[p], kind)]),
         "scenes": _scenes(),
         "chips": tuple(c for p, (kind, window) in KINDS.items() for c in _chips(names[p], kind, window, random)),

@@ -29,7 +29,7 @@ HIT = Hit(
     severity="medium",
     event=EVENT,
     sensors=("sentinel-2",),
-    evidence={"share": 0.1},
+    evidence={"share": 0.1, "operating_point": "confirmed"},
     reasons=("lost",),
 )
 
@@ -55,7 +55,7 @@ def test_a_hit_becomes_a_new_alert() -> None:
     assert (alert.parcel_id, alert.rule, alert.severity, alert.status) == ("P1", "stand_loss", "medium", "new")
     assert alert.break_date == alert.first_clear_after == dt.date(2018, 5, 22)
     assert (alert.area_m2, alert.probability) == (2500.0, 0.9877)
-    assert (alert.evidence, alert.reasons) == ({"share": 0.1}, ("lost",))
+    assert (alert.evidence, alert.reasons) == ({"share": 0.1, "operating_point": "confirmed"}, ("lost",))
 
 
 def test_the_id_depends_on_parcel_rule_and_interval_only() -> None:

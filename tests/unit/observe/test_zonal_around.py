@@ -1,0 +1,48 @@
+"""Ground around the parcels."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from shapely.geometry import box
+
+from geocollateral.observe import zonal
+
+GRID = GeoBox((20, 30), Affine(10, 0, 500_000, 0, -10, 4_000_000), "EPSG:32650")
+
+
+def test_cells_touch_no_parcel_and_are_whole() -> None:
+    cover = zonal.coverage({"p": box(500_065, 3_999_865, 500_135, 3_999_935)}, GRID)
+    cells = zonal.ground_around(cover, GRID)
+    assert not set(cells.pixels.tolist()) & set(cover.pixels.tolist())
+    assert set(np.diff(cells.fraction.indptr).tolist()) == {9}
+    assert cells.parcel_ids[0] == "~0-0"
+    # 6 x 10 cells less those the parcel touches: columns 6 to 13 and rows 6 to 13 lie in cells 2 to 4
+    assert len(cells.parcel_ids) == 60 - 9
+
+
+def test_cells_are_thinned_evenly() -> None:
+    large = GeoBox((300, 300), GRID.affine, GRID.crs)
+    cover = zonal.coverage({"p": box(500_065, 3_999_865, 500_135, 3_999_935)}, large)
+    cells = zonal.ground_around(cover, large)
+    assert len(cells.parcel_ids) == zonal.MOST_CELLS
+    rows = np.array([int(name[1:].split("-")[0]) for name in cells.parcel_ids])
+    assert (rows.min(), rows.max()) == (0, 297)
+
+
+def test_means_equal_the_statistics() -> None:
+    cover = zonal.coverage(
+        {"p": box(500_063, 3_999_861, 500_137, 3_999_939), "q": box(500_000, 3_999_900, 500_055, 3_999_999)}, GRID
+    )
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(4, len(cover.pixels))).astype(np.float32)
+    clear = rng.random(values.shape) < 0.7
+    table = xr.Dataset(
+        {"ndvi": (("time", "pixel"), values)},
+        coords={"time": np.arange(4).astype("datetime64[D]").astype("datetime64[ns]")},
+    )
+    quick, full = zonal.zonal_means(table, clear, cover), zonal.zonal_statistics(table, clear, cover)
+    for name in ("mean", "valid_fraction"):
+        np.testing.assert_array_equal(quick[name].values, full[name].values)
