@@ -26,12 +26,18 @@ class CroppingParams(Params):
     lost_share: float = Field(0.7, gt=0, lt=1, description="Share of the peers' green that a failed crop has lost [1].")
     lost_spread: float = Field(0.25, gt=0, description="Standard deviation of that share [1].")
     radar_share: float = Field(0.55, gt=0, lt=1, description="The same of green as radar tells it [1].")
-    blind: float = Field(0.5, gt=0, lt=1, description="Chance that radar does not see a crop wither, as it still stands [1].")
+    blind: float = Field(
+        0.5, gt=0, lt=1, description="Chance that radar does not see a crop wither, as it still stands [1]."
+    )
     noise: float = Field(0.05, gt=0, description="Noise of one look at a parcel's green, without timing [NDVI].")
     own_years_noise: float = Field(0.12, gt=0, description="The same where earlier years stand in for peers [NDVI].")
     most_per_look: float = Field(5.0, gt=0, description="No look counts more than this [log likelihood ratio].")
-    witness_days: float = Field(10.0, gt=0, description="Looks of a sensor closer together count as part of one [days].")
-    forget_days: float = Field(45.0, gt=0, description="Without a telling look for so long, counting starts anew [days].")
+    witness_days: float = Field(
+        10.0, gt=0, description="Looks of a sensor closer together count as part of one [days]."
+    )
+    forget_days: float = Field(
+        45.0, gt=0, description="Without a telling look for so long, counting starts anew [days]."
+    )
     min_gap: float = Field(0.12, gt=0, description="Peers with less green to lose than this carry no crop [NDVI].")
     threshold: float = Field(3.5, gt=0, description="Evidence of a failed crop that is told [log likelihood ratio].")
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
@@ -39,7 +45,9 @@ class CroppingParams(Params):
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
     most_odd: float = Field(0.05, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
-    mid_share: float = Field(0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1].")
+    mid_share: float = Field(
+        0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
+    )
     turn_share: float = Field(0.4, gt=0, lt=1, description="Peers down to this share of their green are past it [1].")
     bare_low: float = Field(0.10, description="Lowest green of bare ground [NDVI].")
     bare_high: float = Field(0.30, description="Highest green of bare ground [NDVI].")
@@ -135,7 +143,9 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         bare = _normal(departure.value + 0.8 * gap, np.hypot(sd, params.lost_spread * gap))
         wide = np.log(0.05) + _normal(departure.value, 10 * sd)  # missed clouds, odd parcels
         told = np.flatnonzero(np.isfinite(there))
-        ratio = np.logaddexp(np.log(0.95) + gone[told], wide[told]) - np.logaddexp(np.log(0.95) + there[told], wide[told])
+        ratio = np.logaddexp(np.log(0.95) + gone[told], wide[told]) - np.logaddexp(
+            np.log(0.95) + there[told], wide[told]
+        )
         since = np.diff(departure.channel.days[told], prepend=-(10**6))
         temper = np.clip(since / params.witness_days, 0.1, 1.0)
         up = np.logaddexp(np.log(0.95) + bare[told], wide[told]) - np.logaddexp(np.log(0.95) + there[told], wide[told])
@@ -144,7 +154,16 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
                       np.minimum(np.abs(departure.value / sd)[told], 3.0)))  # fmt: skip
     days, sensor, ratio, up, value, level, gap, unlike = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.lexsort((sensor, days))
-    return Witness(days=days[order], sensor=sensor[order], ratio=ratio[order], up=up[order], value=value[order], level=level[order], gap=gap[order], unlike=unlike[order])
+    return Witness(
+        days=days[order],
+        sensor=sensor[order],
+        ratio=ratio[order],
+        up=up[order],
+        value=value[order],
+        level=level[order],
+        gap=gap[order],
+        unlike=unlike[order],
+    )
 
 
 def _usual(departure: Departure, *, span_days: int = 420, lag_days: int = 50) -> Floats:
@@ -270,7 +289,10 @@ def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ..
 
 def _still_low(witness: Witness, first: int, k: int) -> bool:
     """Whether a look still shows what the first one did, though the peers may have been harvested since."""
-    return bool(witness.value[k] <= witness.level[first] - 0.5 * witness.gap[first]) and witness.days[k] - witness.days[first] <= 60
+    return (
+        bool(witness.value[k] <= witness.level[first] - 0.5 * witness.gap[first])
+        and witness.days[k] - witness.days[first] <= 60
+    )
 
 
 def _is_new(witness: Witness, start: int, params: CroppingParams) -> bool:

@@ -170,7 +170,8 @@ def _median(columns: Floats, count: NDArray[np.int64]) -> Floats:
     row = np.arange(len(columns))
     low, high = np.maximum((count - 1) // 2, 0), np.maximum(count // 2, 0)
     high = np.minimum(high, columns.shape[1] - 1)
-    return 0.5 * (ordered[row, low] + ordered[row, high])
+    middle: Floats = 0.5 * (ordered[row, low] + ordered[row, high])
+    return middle
 
 
 def middle_of(columns: Floats, *, fewest: int = 5) -> Floats:

@@ -78,7 +78,7 @@ def smooth(days: Days, values: Floats, weights: Floats, params: PhenologyParams,
         return Curve(start=first, value=np.full(1, np.nan), sd=np.full(1, np.inf))
     start = int(days[0])
     n = max(int(days[-1]) if end is None else end, int(days[-1])) - start + 1
-    at = days - start
+    at = np.asarray(days - start, np.int64)
     used = weights.copy()
     penalty = (params.period_days / (2 * np.pi)) ** 4 * 0.2  # as many looks as one in five days pass half of it
     fit = np.zeros(n)
@@ -180,12 +180,19 @@ class Season:
     """Interval that the end lies in, from the looks around it."""
     fall_days: int | None
     """Days from nine tenths to a fifth of the height: short for a harvest, long for autumn."""
+    known_on: int | None
+    """Look on which the end could first be told; None while it stands."""
     after: float
     """Level reached after the end; NaN while it stands."""
 
 
-def find_seasons(curve: Curve, params: PhenologyParams) -> tuple[Season, ...]:
+def find_seasons(curve: Curve, params: PhenologyParams, *, looks: Days | None = None) -> tuple[Season, ...]:
     """Seasons of a curve, in order: every rise of `min_rise` with the fall that follows.
+
+    Parameters
+    ----------
+    looks
+        Days of the optical looks, for the day on which an end was known: the second look after it.
 
     The last one may still stand. Turning points are found by the rule of thumb "a peak is where the curve has since
     fallen by `min_rise`", which looks at nothing later than that.
@@ -199,7 +206,7 @@ def find_seasons(curve: Curve, params: PhenologyParams) -> tuple[Season, ...]:
             continue
         low = turns[n - 1][1] if n else 0
         high = turns[n + 1][1] if n + 1 < len(turns) else None
-        found.append(_season(curve, low, peak, high, params))
+        found.append(_season(curve, low, peak, high, looks, params))
     return tuple(found)
 
 
@@ -223,7 +230,7 @@ def _turning_points(value: Floats, step: float) -> list[tuple[str, int]]:
     return out
 
 
-def _season(curve: Curve, low: int, peak: int, high: int | None, params: PhenologyParams) -> Season:
+def _season(curve: Curve, low: int, peak: int, high: int | None, looks: Days | None, params: PhenologyParams) -> Season:
     value = curve.value
     top, base = float(value[peak]), float(value[low])
     # The last day at the foot of the rise: before it weeds may creep up for months.
@@ -232,7 +239,7 @@ def _season(curve: Curve, low: int, peak: int, high: int | None, params: Phenolo
     if high is None or top - value[high] < params.min_rise:
         return Season(
             emerged=curve.start + emerged, peak=curve.start + peak, peak_value=top, base=base,
-            ended=None, ended_low=None, ended_high=None, fall_days=None, after=float("nan"),
+            ended=None, ended_low=None, ended_high=None, fall_days=None, known_on=None, after=float("nan"),
         )  # fmt: skip
     half = peak + int(np.argmax(value[peak : high + 1] <= (top + value[high]) / 2))
     # The ground after a harvest, not what winter or a flooded paddy make of it months later.
@@ -246,5 +253,13 @@ def _season(curve: Curve, low: int, peak: int, high: int | None, params: Phenolo
     return Season(
         emerged=curve.start + emerged, peak=curve.start + peak, peak_value=top, base=base,
         ended=curve.start + end, ended_low=curve.start + passed(0.4), ended_high=curve.start + passed(0.95),
-        fall_days=passed(0.8) - passed(0.1), after=after,
+        fall_days=passed(0.8) - passed(0.1), known_on=_known_on(curve.start + end, looks), after=after,
     )  # fmt: skip
+
+
+def _known_on(end: int, looks: Days | None, needed: int = 2) -> int | None:
+    """Second look on or after an end; the last look where there are fewer."""
+    if looks is None or not len(looks):
+        return None
+    later = looks[looks >= end]
+    return int(later[min(needed, len(later)) - 1]) if len(later) else int(looks[-1])

@@ -31,7 +31,9 @@ class RhythmParams(Params):
     min_radar_swing: float = Field(1.2, gt=0, description="Least swing of the peers' backscatter [dB].")
     lost_share: float = Field(0.5, gt=0, lt=1, description="A share of the rhythm below this is no crop [1].")
     firm_steps: int = Field(2, ge=1, description="Steps running on which it must be so.")
-    had_share: float = Field(0.7, gt=0, lt=1.5, description="Share of the rhythm that the parcel must have had before [1].")
+    had_share: float = Field(
+        0.7, gt=0, lt=1.5, description="Share of the rhythm that the parcel must have had before [1]."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class Idle:
     @property
     def two_seasons(self) -> bool:
         """Whether the same season was missed twice."""
-        return np.isfinite(self.then.value)
+        return bool(np.isfinite(self.then.value))
 
 
 def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams) -> tuple[Idle | None, Idle | None]:
