@@ -23,7 +23,7 @@ ANSWERS: Answers = {
     "storm": STAND,
     "beetle": STAND,
     "crop_failure": ("crop_failure",),
-    "abandonment": ("abandonment",),
+    "abandonment": ("abandonment", "missed_season"),
     "flood": ("flood", "crop_failure"),
     "land_preparation": ("land_preparation", "encroachment", "clearing"),
     "encroachment": ("land_preparation", "encroachment", "clearing"),
