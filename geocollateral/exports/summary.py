@@ -68,6 +68,10 @@ class Figure:
     """Range, where the asset class gives one in the columns with ``_low`` and ``_high`` before the unit."""
 
 
+ONLY_WHERE_SOME = frozenset(
+    {"obs_alien_share_frac", "obs_water_share_frac", "chg_cleared_m2", "chg_flooded_m2", "chg_failed_m2"}
+)
+"""Figures that say nothing where they are nought."""
 FIGURE_COLUMNS: tuple[str, ...] = (
     "obs_status",
     "obs_progress_frac",
@@ -337,7 +341,7 @@ def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
             high=number_of(row.get(_end(column, "high"))),
         )
         for column in FIGURE_COLUMNS
-        if _text(row.get(column)) is not None and not (column == "obs_alien_share_frac" and not row[column])
+        if _text(row.get(column)) is not None and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
     )
 
 
