@@ -45,7 +45,7 @@ class Told:
 
     alerts: pd.DataFrame
     """One row per alert: ``parcel_id, kind, rule, operating_point, last_clear_before, first_clear_after, detected_on,
-    area_m2, probability, sensors``."""
+    area_m2, probability, sensors, cause`` (the likeliest; ``""`` where none was considered)."""
     parcels: pd.DataFrame
     """One row per parcel: ``parcel_id, asset_class, status, reason`` and the columns of its judgement."""
     looks: pd.DataFrame
@@ -65,6 +65,7 @@ ALERT_COLUMNS = (
     "area_m2",
     "probability",
     "sensors",
+    "cause",
 )
 
 
@@ -138,6 +139,7 @@ def _alert(hit: Hit) -> dict[str, Any]:
         "area_m2": event.area_m2,
         "probability": event.probability,
         "sensors": "+".join(hit.sensors),
+        "cause": max(event.causes, key=lambda name: event.causes[name]) if event.causes else "",
     }
 
 

@@ -99,6 +99,7 @@ def markdown(found: Backtest) -> str:
             parts += [f"### By {' and '.join(by).replace('_', ' ')}" if by else "### All"]
             parts.append(_score_table(scores(evaluation, by)))
         parts += ["### Which alert answered which event", _confusion(evaluation)]
+        parts += _causes(evaluation)
         parts += ["### False alerts in quiet years", _wolves(evaluation)]
     parts += _more(found)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -207,6 +208,21 @@ def _confusion(evaluation: Evaluation) -> str:
     return table(
         head, [(str(kind), *map(str, row)) for kind, row in zip(crossed.index, crossed.to_numpy(), strict=True)]
     )
+
+
+def _causes(evaluation: Evaluation) -> list[str]:
+    """Kinds of true events against the likeliest cause named by the alert that found them."""
+    alerts = evaluation.alerts
+    if "cause" not in alerts:
+        return []
+    right = alerts[(alerts["outcome"] == "right") & (alerts["cause"] != "")]
+    if right.empty:
+        return []
+    named = dict(zip(evaluation.events["event_id"], evaluation.events["kind"], strict=True))
+    crossed = pd.crosstab(right["event_id"].map(named), right["cause"])
+    head = ("true event", *map(str, crossed.columns))
+    rows = [(str(kind), *map(str, row)) for kind, row in zip(crossed.index, crossed.to_numpy(), strict=True)]
+    return ["### Which cause was named likeliest", table(head, rows)]
 
 
 def _wolves(evaluation: Evaluation) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
-from geocollateral.assets.frame import date_of, middle_of, number_of, numbers_of
+from geocollateral.assets.frame import date_of, middle_of, number_of, numbers_of, parcels_among
 from geocollateral.assets.water import OPTICAL, RADAR
 from geocollateral.types import Params, ParcelEvidence, Verdict
 
@@ -318,7 +318,7 @@ def _common(
     evidence: ParcelEvidence, index: str, before: NDArray[np.intp], after: NDArray[np.intp], params: DamageParams
 ) -> float:
     """Fall of an index that parcels around had between the same looks: season and weather. 0 where too few tell."""
-    peers = evidence.peers
+    peers = None if evidence.peers is None else parcels_among(evidence.peers)
     if peers is None or index not in peers["index"].values or peers.sizes["peer"] < params.min_peers:
         return 0.0
     mean = np.where(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ class Aftermath:
     """Those found pixel by pixel, in their order, with causes."""
     decline: Event | None
     """Of what was left of the stand; its area is a share of the stand's, not ground laid bare."""
+    became: Event | None
+    """The loss that the decline was told as later, pixel by pixel; its area is not to be counted twice."""
     columns: Mapping[str, Any]
     """``chg_decline_share_frac``, ``chg_decline_m2``, ``chg_main_cause`` and ``chg_regrown_share_frac``."""
     tables: Mapping[str, tuple[Mapping[str, Any], ...]]
@@ -57,19 +59,42 @@ def aftermath(
     """
     decline = find_decline(evidence, stand, events, params.decline)
     if evidence.optical is None or not set(BANDS) <= set(evidence.optical):
-        return Aftermath(events=tuple(events), decline=decline, columns=_columns((), decline), tables={}, sentence="")
+        became = _became(decline, events)
+        columns = _columns((), None if became else decline)
+        return Aftermath(events=tuple(events), decline=decline, became=became, columns=columns, tables={}, sentence="")
     told = tuple(with_cause(evidence, event, params.causes, _others(event, events)) for event in events)
     if decline is not None:
         decline = with_cause(evidence, decline, params.causes, events)
     grown = tuple(row for event in told for row in regrowth(evidence, event, params.regrowth))
-    found = (*told, *([] if decline is None else [decline]))
+    became = _became(decline, told)
+    if decline is not None and became is not None:
+        later = (
+            f"Since {became.detected_on} it is told pixel by pixel, as the loss first seen {became.first_clear_after}."
+        )
+        decline = replace(decline, reasons=(*decline.reasons, later))
+    alone = None if became else decline
+    found = (*told, *([] if alone is None else [alone]))
     return Aftermath(
         events=told,
         decline=decline,
-        columns=_columns(found, decline) | _regrown(told, grown),
+        became=became,
+        columns=_columns(found, alone) | _regrown(told, grown),
         tables={"causes": tuple(_row(event) for event in found), "regrowth": grown},
-        sentence=_sentence(decline),
+        sentence=_sentence(alone),
     )
+
+
+def _became(decline: Event | None, events: Sequence[Event]) -> Event | None:
+    """The first loss of the same days that was sure after the decline was."""
+    same = [
+        event
+        for event in events
+        if decline is not None
+        and decline.last_clear_before < event.first_clear_after
+        and event.last_clear_before < decline.first_clear_after
+        and event.detected_on >= decline.detected_on
+    ]
+    return min(same, key=lambda event: event.detected_on, default=None)
 
 
 def _others(event: Event, events: Sequence[Event]) -> list[Event]:

@@ -8,8 +8,8 @@ The comparison with earlier years is a kernel mean over the day of the year (no 
 look counts by the scatter of its season: the weeks in which leaves come out weigh little. What happened in the last 300
 days is no history, or a slow decline would become its own baseline.
 
-Sources: Coops et al. 2020, doi:10.1016/j.rse.2019.111476 (slow stress needs trend, not break); Kennedy et al. 2010,
-doi:10.1016/j.rse.2010.07.008 (relative magnitude of loss); peers as weather: decision 0005.
+Sources: Cohen et al. 2016, doi:10.1016/j.foreco.2015.10.042 (slow decline is a large part of all loss); Kennedy et al.
+2010, doi:10.1016/j.rse.2010.07.008 (relative magnitude of loss); peers as weather: decision 0005.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def find_decline(
     stand
         Shape (pixel,), True = was a closed stand at the start.
     known
-        Losses found pixel by pixel: from the day one was detected on, its pixels and those beside them are left out.
+        Losses found pixel by pixel: from the day one was detected on, its pixels and those within two of them are left
+        out, and what the rest lost in the same days is a part of it.
     """
     if evidence.indices is None or evidence.peers is None or INDEX not in evidence.indices:
         return None
@@ -95,12 +96,13 @@ def find_decline(
         return None
     edges = sorted({event.detected_on for event in known})
     for start, end in zip([None, *edges], [*edges, None], strict=True):
-        gone = tuple(p for event in known if start is not None and event.detected_on <= start for p in event.pixels)
-        left = stand & ~grow(mask_of(gone, evidence), evidence)
+        told = [event for event in known if start is not None and event.detected_on <= start]
+        gone = tuple(pixel for event in told for pixel in event.pixels)
+        left = stand & ~grow(mask_of(gone, evidence), evidence, 2)
         if left.sum() < params.min_pixels:
             return None
         losses = measure_losses(evidence, left, params)
-        found = _first(losses, params, start, end)
+        found = _first(losses, told, params, start, end)
         if found is not None:
             return _event(evidence, left, losses, found, params)
     return None
@@ -185,14 +187,18 @@ def _agreed(each: Floats, spread: Floats, days: NDArray[np.int64], params: Decli
     return loss, score
 
 
-def _first(losses: Losses, params: DeclineParams, start: dt.date | None, end: dt.date | None) -> int | None:
-    """Position of the second look in a row that shows a decline, from a day to before another."""
+def _first(
+    losses: Losses, known: Sequence[Event], params: DeclineParams, start: dt.date | None, end: dt.date | None
+) -> int | None:
+    """Position of the second look in a row that shows a decline of its own, from a day to before another."""
     told = np.flatnonzero(np.isfinite(losses.loss))
     shown = (losses.loss[told] >= params.min_loss) & (losses.score[told] >= params.min_score)
     for n in np.flatnonzero(shown[1:] & shown[:-1]) + 1:
         day = np.datetime64(int(losses.days[told[n]]), "D")
         if (start is None or day >= np.datetime64(start)) and (end is None or day < np.datetime64(end)):
-            return int(told[n])
+            before, after = _interval(losses, int(told[n]))
+            if not any(before < event.first_clear_after and event.last_clear_before < after for event in known):
+                return int(told[n])
     return None
 
 

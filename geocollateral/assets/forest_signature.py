@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from geocollateral.assets.frame import grow, mask_of, middle_of, number_of, numbers_of
+from geocollateral.assets.frame import grow, mask_of, middle_of, number_of, numbers_of, parcels_among
 from geocollateral.types import Event, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Signature:
     """Figures of one loss; NaN where a figure cannot be told."""
 
     n_looks: int
-    """Clear looks in the `FRESH_DAYS` after the loss."""
+    """Clear looks in the `FRESH_DAYS` from the first one that shows most of the loss."""
     n_leaf_looks: int
     """Those of them on which the stand of earlier years was in leaf."""
     nbr_before: float
@@ -96,14 +96,14 @@ def signature(evidence: ParcelEvidence, event: Event, others: Sequence[Event] = 
     control = ~grow(inside | hit_too, evidence, 2)
     own = _mean(cube, evidence.area_m2, inside)
     ref = _mean(cube, evidence.area_m2, control) if control.sum() >= MIN_CONTROL else np.full_like(own, np.nan)
-    fresh = (days >= after) & (days <= after + FRESH_DAYS) & np.isfinite(own[:, NIR])
     expected = _expected(own, ref, days, before, (days > before - PACE_DAYS) & (days <= after + PACE_DAYS))
     nbr_own, nbr_expected = _nbr(own), _nbr(expected)
-    leaf = fresh & (nbr_expected >= IN_LEAF)
-    told = leaf if leaf.any() else fresh
     # Leafless looks would show no fall, and the leaves' coming out a sudden one.
     fall = np.where(nbr_expected >= IN_LEAF, (nbr_expected - nbr_own) / (nbr_expected - BARE_NBR), np.nan)
-    low, high = _fall_days(fall, days, after)
+    low, high, since = _fall_days(fall, days, before, after)
+    fresh = (days >= since) & (days <= since + FRESH_DAYS) & np.isfinite(own[:, NIR])
+    leaf = fresh & (nbr_expected >= IN_LEAF)
+    told = leaf if leaf.any() else fresh
     hit, seen = _peers_hit(evidence, before, after)
     change = expected[told] if told.any() else np.full((1, 5), np.nan)
     now = own[told] if told.any() else np.full((1, 5), np.nan)
@@ -181,25 +181,28 @@ def _nbr(bands: Floats) -> Floats:
     return np.asarray((bands[..., NIR] - bands[..., SWIR2]) / (bands[..., NIR] + bands[..., SWIR2]))
 
 
-def _fall_days(fall: Floats, days: NDArray[np.int64], after: int) -> tuple[float, float]:
-    """Least and most days that the fall from a quarter to three quarters of the loss took."""
+def _fall_days(fall: Floats, days: NDArray[np.int64], before: int, after: int) -> tuple[float, float, int]:
+    """Least and most days that the fall from a quarter to three quarters of the loss took, and the day of the latter.
+
+    The monitor may have been sure of a loss on a later look only: the fall is sought from the last look without it.
+    """
     seen = np.isfinite(fall)
     late = seen & (days >= after) & (days <= after + PACE_DAYS)
     if not late.any():
-        return np.nan, np.nan
+        return np.nan, np.nan, after
     full = float(np.percentile(fall[late], 75))
     share = _running_median(fall[seen] / max(full, 0.05))
     at = days[seen]
-    three = np.flatnonzero((share >= 0.75) & (at >= after - 1))
+    three = np.flatnonzero((share >= 0.75) & (at > before))
     if not len(three):
-        return np.nan, np.nan
+        return np.nan, np.nan, after
     top = three[0]
     quarter = np.flatnonzero((share < 0.25) & (np.arange(len(at)) < top))
     if not len(quarter):
-        return np.nan, np.nan
+        return np.nan, np.nan, int(at[top])
     base = quarter[-1]
     inner = float(at[top - 1] - at[base + 1]) if top - 1 >= base + 1 else 0.0
-    return max(inner, 0.0), float(at[top] - at[base])
+    return max(inner, 0.0), float(at[top] - at[base]), int(at[top])
 
 
 def _running_median(values: Floats) -> Floats:
@@ -210,8 +213,8 @@ def _peers_hit(evidence: ParcelEvidence, before: int, after: int) -> tuple[int, 
     """Peers whose mean NBR fell for good in the event's interval."""
     if evidence.peers is None or not evidence.peers.sizes["peer"] or "nbr" not in evidence.peers["index"].values:
         return 0, 0
-    nbr = evidence.peers["mean"].sel(index="nbr").values
-    clear = evidence.peers["valid_fraction"].sel(index="nbr").values
+    stands = parcels_among(evidence.peers).sel(index="nbr")
+    nbr, clear = stands["mean"].values, stands["valid_fraction"].values
     nbr = np.where(clear >= MIN_CLEAR, nbr, np.nan)
     days = numbers_of(evidence.peers["time"].values)
     drop = _seasonal_drop(nbr, days, before - 5, after, 75)
@@ -249,15 +252,16 @@ def _radar_change(evidence: ParcelEvidence, inside: NDArray[np.bool_], before: i
         with np.errstate(all="ignore"):
             own = 10 * np.log10(np.nanmean(np.where(power > 0, power, np.nan), axis=1)) if power.size else power[:, 0]
         change = _radar_step(own[:, None], days, before, after)[0]
-        peers = looks.peers["mean"].sel(index=name) if name in looks.peers["index"].values else None
+        known = name in looks.peers["index"].values
+        peers = parcels_among(looks.peers)["mean"].sel(index=name) if known else None
         if peers is not None and peers.sizes["peer"] >= 4:
             at = numbers_of(peers["time"].values)
             others = _radar_step(peers.values, at, before, after)
             if np.isfinite(others).sum() >= 4:
                 change -= float(np.nanmedian(others))
         found.append(change)
-    known = [value for value in found if np.isfinite(value)]
-    return float(np.mean(known)) if known else np.nan
+    told = [value for value in found if np.isfinite(value)]
+    return float(np.mean(told)) if told else np.nan
 
 
 def _radar_step(values: Floats, days: NDArray[np.int64], before: int, after: int) -> Floats:

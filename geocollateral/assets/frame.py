@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -46,6 +47,11 @@ def middle_of(values: Floats) -> Floats:
     return np.where(count > 0, middle, np.nan)
 
 
+def parcels_among(peers: xr.Dataset) -> xr.Dataset:
+    """Peers that are parcels of the same asset class, without cells of ground on which anything may grow."""
+    return peers.isel(peer=np.flatnonzero(peers["is_parcel"].values)) if "is_parcel" in peers.coords else peers
+
+
 def numbers_of(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
     """Days since 1970."""
     return days.astype("datetime64[D]").astype(np.int64)
@@ -63,4 +69,4 @@ def date_of(day: np.datetime64 | np.int64 | int) -> dt.date:
     return date
 
 
-__all__ = ["date_of", "grow", "mask_of", "middle_of", "number_of", "numbers_of", "to_plane"]
+__all__ = ["date_of", "grow", "mask_of", "middle_of", "number_of", "numbers_of", "parcels_among", "to_plane"]

@@ -68,6 +68,19 @@ def test_pixels_lost_before_are_left_out_and_later_ones_are_not() -> None:
     assert find_decline(evidence, ALL, (early,), PARAMS) is None
     late = loss("2021-05-24", "2021-06-03", np.flatnonzero(left), "2022-06-13")
     assert find_decline(evidence, ALL, (late,), PARAMS) is not None
+    both = aftermath(evidence, ALL, (late,), AftermathParams())
+    assert both.decline is not None
+    assert both.became is not None
+    assert both.columns["chg_decline_m2"] == 0
+    assert "2022-06-13" in both.decline.reasons[-1]
+
+
+def test_what_the_fringe_lost_in_the_same_days_is_a_part_of_the_loss() -> None:
+    left = np.arange(64) % 8 < 2
+    early = loss("2021-05-24", "2021-06-03", np.flatnonzero(left), "2021-06-13")
+    assert find_decline(stand(0.3), ALL, (early,), PARAMS) is None
+    other = loss("2020-05-24", "2020-06-03", np.flatnonzero(left), "2020-06-13")
+    assert find_decline(stand(0.3), ALL, (other,), PARAMS) is not None
 
 
 @pytest.mark.parametrize("as_of", ["2021-05-30", "2021-07-01", "2021-09-01", "2022-03-01"])
