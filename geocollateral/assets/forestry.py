@@ -334,6 +334,7 @@ def _event(
     order = np.argsort(loss.detected[member], kind="stable")
     reached = np.cumsum(area[member][order])
     detected = loss.detected[member][order][int(np.searchsorted(reached, min(params.min_event_m2, reached[-1])))]
+    detected = max(detected, after)  # pixels dated sooner may have been confirmed before the look that dates the event
     weight = area[member] / touched
     alike = float(weight[(loss.before[member] < after) & (loss.after[member] > before)].sum())
     magnitude = float((green.magnitude[member] * weight).sum())
