@@ -35,13 +35,13 @@ GREEN = (0.08, 0.48)
 """Range of the median NDVI: some grass between rows; asphalt and roofs are below, fields in leaf and trees above."""
 OVERGROWN = 0.55
 """NDVI in summer from which plants stand above or between the rows: hardly any gap stays dark."""
-WINDOW_LOOKS = 5
-"""Looks of a pixel whose median is judged: two of them may be hazy or shaded."""
+WINDOW_LOOKS = 3
+"""Looks of a pixel whose median is judged: one of them may be hazy or shaded."""
 WINDOW_DAYS = 200
 """Looks older than this do not tell of today [days]."""
-LASTING_DAYS = 90
+LASTING_DAYS = 60
 """Modules are there for good: flooded rice and young crops look like them for some weeks [days]."""
-MIN_PRESENT = 0.5
+MIN_PRESENT = 0.3
 """Share of a parcel that is a plant: rows, tracks and setbacks leave the rest."""
 
 
@@ -56,6 +56,10 @@ class ModuleCover:
     NaN before there are looks enough."""
     error: NDArray[np.float64]
     """Standard error of `share`."""
+    later: NDArray[np.float64]
+    """`share` as known at the last look: rows count from the first look that showed them."""
+    alike: NDArray[np.float64]
+    """Shape (look,): share that looks like modules on that day, whether it lasts or not [0-1]; NaN as `share`."""
     green: NDArray[np.float64]
     """Shape (look,): mean NDVI of the pixels under modules on that look; NaN without."""
     pixels: NDArray[np.bool_]
@@ -86,10 +90,10 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
     seen = ground.features(evidence.optical.isel(time=used))
     values = np.concatenate([seen.ndvi[..., None], ground.stacked(seen)], axis=-1)
     middle, count = _recent(values, days)
-    fits = _fits(middle) & (count >= 3)
-    is_pv = _lasting(fits, days, lasting_days)
+    fits = _fits(middle) & (count >= 2)
+    is_pv, later = _lasting(fits, days, lasting_days)
     weight = evidence.area_m2 / evidence.area_m2.sum()
-    known = (count >= 3) @ weight
+    known = (count >= 2) @ weight
     share = np.where(known >= 0.5, (is_pv @ weight) / np.maximum(known, 1e-9), np.nan)
     green = np.full(len(used), np.nan)
     now = np.where(is_pv & np.isfinite(seen.ndvi), weight, 0.0)
@@ -100,6 +104,8 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
         days=days,
         share=_settled(share),
         error=_error(evidence, is_pv, share),
+        later=np.where(known >= 0.5, (later @ weight) / np.maximum(known, 1e-9), np.nan),
+        alike=np.where(known >= 0.5, (fits @ weight) / np.maximum(known, 1e-9), np.nan),
         green=green,
         pixels=last,
         refused=_resembles(middle, weight, share),
@@ -143,13 +149,14 @@ def _fits(middle: Floats) -> NDArray[np.bool_]:
     return np.asarray(inside)
 
 
-def _lasting(fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int) -> NDArray[np.bool_]:
-    """Pixels that have looked like modules for so many days, until they have not on `LEAVING_LOOKS` looks in a row.
+def _lasting(fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that have looked like modules for so many days, until they have not on `LEAVING_LOOKS` looks in a row: as known
+    on each look, and as known at the last, when rows are known to have come with the first look that showed them.
 
     Looks may be weeks apart, so time is counted from the first look that fits, not within a window.
     """
     day = days.astype(np.int64)
-    found = np.zeros(fits.shape, bool)
+    found, later = np.zeros(fits.shape, bool), np.zeros(fits.shape, bool)
     since, count, misses = (np.zeros(fits.shape[1], np.int64) for _ in range(3))
     on = np.zeros(fits.shape[1], bool)
     for n, fit in enumerate(fits):
@@ -157,9 +164,16 @@ def _lasting(fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int
         lost = misses >= np.where(on, LEAVING_LOOKS, 2)
         on, count = on & ~lost, np.where(lost, 0, count + fit)
         since = np.where(fit & (count == 1), day[n], since)
-        on |= fit & (count >= 3) & (day[n] - since >= lasting)
+        new = ~on & fit & (count >= 3) & (day[n] - since >= lasting)
+        on |= new
         found[n] = on
-    return found
+        later[n] |= on
+        for k in range(n - 1, -1, -1):
+            still = new & (day[k] >= since)
+            if not still.any():
+                break
+            later[k] |= still
+    return found, later
 
 
 def _settled(share: NDArray[np.float64]) -> NDArray[np.float64]:
