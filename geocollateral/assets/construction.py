@@ -18,9 +18,10 @@ from pydantic import Field
 from geocollateral.assets import stages
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.demolition import pulled_down
+from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence, Verdict
+from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
 
 Floats = NDArray[np.float64]
 DAY = np.timedelta64(1, "D")
@@ -46,18 +47,11 @@ CLAIMED: Mapping[str, tuple[float, float]] = {
 """Progress that a claimed stage allows [0-1]."""
 
 
-class ConstructionParams(Params):
+class ConstructionParams(SiteParams):
     """Knobs of the judgement of a building site."""
 
     stages: StageParams = StageParams()
-    min_full_pixels: int = Field(8, ge=1, description="Fewest whole pixels a parcel may be judged on (JRC limit).")
-    min_visible: float = Field(0.9, gt=0, le=1, description="Smallest share of a parcel inside the imagery [1].")
-    min_look_fraction: float = Field(
-        0.3, gt=0, le=1, description="Clear share of a parcel from which a look counts [1]."
-    )
     learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
-    min_looks: int = Field(8, ge=2, description="Fewest clear looks that can be judged.")
-    stale_days: int = Field(150, ge=30, description="Without a clear look for this long: cannot tell [days].")
     sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
     start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
     min_event_m2: float = Field(2500, gt=0, description="Smallest works reported, the minimum mapping unit [m2].")
@@ -118,8 +112,6 @@ class Construction:
             return _cannot_tell(refusal, evidence)
         path = stages.follow(evidence, params.stages)
         curve = curve_of(path, params)
-        if len(curve.step) < params.min_looks:
-            return _cannot_tell(f"Only {len(curve.step)} clear looks; {params.min_looks} are needed.", evidence)
         events = find_events(evidence, path, curve, params)
         return _judgement(evidence, curve, events, params)
 
@@ -131,29 +123,6 @@ class Construction:
 RULES: Registry[AlertRule] = Registry("construction alert rule")
 CONSTRUCTION = Construction()
 ASSETS.register(CONSTRUCTION.name)(CONSTRUCTION)
-
-
-def why_not(evidence: ParcelEvidence, params: ConstructionParams) -> str:
-    """Reason why the parcel cannot be judged, or nothing."""
-    if evidence.optical is None:
-        return "There are no optical looks."
-    if evidence.visible_fraction < params.min_visible:
-        return (
-            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
-            f"{params.min_visible:.0%} of it must be inside."
-        )
-    if evidence.n_full_pixels < params.min_full_pixels:
-        return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
-            f"{params.min_full_pixels} are needed."
-        )
-    seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
-    if not len(seen):
-        return f"No look with at least {params.min_look_fraction:.0%} of the parcel free of cloud, shadow and snow."
-    age = (evidence.as_of - _date(seen[-1])).days
-    if age > params.stale_days:
-        return f"The last clear look is {age} days old ({_date(seen[-1])}): what stands there now is not known."
-    return ""
 
 
 def curve_of(path: StagePath, params: ConstructionParams) -> Curve:
@@ -220,8 +189,8 @@ def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event |
         kind="construction_start",
         last_clear_before=before,
         first_clear_after=after,
-        detected_on=_date(curve.days[n]),
-        recovered_on=_date(back[0]) if back and over[-1] < 0.2 else None,
+        detected_on=day_of(curve.days[n]),
+        recovered_on=day_of(back[0]) if back and over[-1] < 0.2 else None,
         area_m2=float(area[n]),
         area_low_m2=float(path.area_m2[sure & member].sum()),
         area_high_m2=float(path.area_m2[unsure | member].sum()),
@@ -233,7 +202,7 @@ def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event |
         reasons=(
             f"{area[n] / 1e4:.2f} ha that were land before, {area[n] / path.area_m2.sum():.0%} of the parcel, are open ground, "
             "foundations or buildings, unlike the same season in earlier years and like parcels nearby.",
-            f"Last clear look as land {before}, first under works {after}; told on {_date(curve.days[n])}.",
+            f"Last clear look as land {before}, first under works {after}; told on {day_of(curve.days[n])}.",
         ),
     )
 
@@ -243,7 +212,7 @@ def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) 
     over = _part(path.later[curve.step[: n + 1]], stages.WORKS, path.area_m2, member)
     still_land = np.flatnonzero(over[:n] < 0.5)
     last = int(still_land[-1]) if len(still_land) else 0
-    return _date(curve.days[last]), _date(curve.days[min(last + 1, n)])
+    return day_of(curve.days[last]), day_of(curve.days[min(last + 1, n)])
 
 
 def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: NDArray[np.bool_]) -> Floats:
@@ -298,18 +267,18 @@ def _stall(
     change = _change(shares, then, told)
     progress = float(_progress(shares[told]))
     reasons = [
-        f"From {_date(days[then])} to {_date(days[told])} the stage shares changed by {change:.0%} of the parcel, no more than the "
+        f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the parcel, no more than the "
         f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days.",
         f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about {progress:.0%}.",
     ]
     if resumed is not None:
-        reasons.append(f"Works went on by {_date(days[resumed])}.")
+        reasons.append(f"Works went on by {day_of(days[resumed])}.")
     return Event(
         kind="stall",
-        last_clear_before=_date(days[then]),
-        first_clear_after=_date(days[min(then + 1, told)]),
-        detected_on=_date(days[told]),
-        recovered_on=None if resumed is None else _date(days[resumed]),
+        last_clear_before=day_of(days[then]),
+        first_clear_after=day_of(days[min(then + 1, told)]),
+        detected_on=day_of(days[told]),
+        recovered_on=None if resumed is None else day_of(days[resumed]),
         area_m2=area,
         area_low_m2=max(area - error, 0.0),
         area_high_m2=min(area + error, float(path.area_m2.sum())),
@@ -337,9 +306,9 @@ def _finished(path: StagePath, curve: Curve, start: Event, params: ConstructionP
     return [
         Event(
             kind="construction_finished",
-            last_clear_before=_date(days[max(n - 1, 0)]),
-            first_clear_after=_date(days[n]),
-            detected_on=_date(days[n]),
+            last_clear_before=day_of(days[max(n - 1, 0)]),
+            first_clear_after=day_of(days[n]),
+            detected_on=day_of(days[n]),
             recovered_on=None,
             area_m2=area,
             area_low_m2=max(area - error, 0.0),
@@ -350,7 +319,7 @@ def _finished(path: StagePath, curve: Curve, start: Event, params: ConstructionP
             pixels=(),
             sensors=_sensors(path),
             reasons=(
-                f"On {_date(days[n])} {shares[n, BUILT]:.0%} of the parcel is roofed or paved and {left[n]:.0%} open or unfinished. "
+                f"On {day_of(days[n])} {shares[n, BUILT]:.0%} of the parcel is roofed or paved and {left[n]:.0%} open or unfinished. "
                 "Seen from above at 10 m: floors, fittings and use cannot be told.",
             ),
         )
@@ -435,7 +404,7 @@ def judge_stage(attributes: Mapping[str, Any], band: tuple[float, float, float],
 def _in_words(
     curve: Curve, events: tuple[Event, ...], state: str, band: tuple[float, float, float], columns: Mapping[str, Any]
 ) -> str:
-    now, day = curve.later[-1], _date(curve.days[-1])
+    now, day = curve.later[-1], day_of(curve.days[-1])
     shares = ", ".join(f"{name} {value:.0%}" for name, value in zip(NAMES, now, strict=True) if value >= 0.05)
     words = {
         "not_started": "No works seen.",
@@ -459,7 +428,7 @@ def _rows(curve: Curve) -> tuple[Mapping[str, Any], ...]:
     progress = curve.progress
     return tuple(
         {
-            "date": _date(day).isoformat(),
+            "date": day_of(day).isoformat(),
             **{name: round(float(value), 4) for name, value in zip(NAMES, curve.later[n], strict=True)},
             **{f"{name}_known": round(float(value), 4) for name, value in zip(NAMES, curve.known[n], strict=True)},
             **{f"{name}_error": round(float(value), 4) for name, value in zip(NAMES, curve.error[n], strict=True)},
@@ -534,11 +503,6 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
 
 def _sensors(path: StagePath) -> tuple[str, ...]:
     return ("sentinel-2",) if path.optical.all() else ("sentinel-2", "sentinel-1")
-
-
-def _date(day: np.datetime64) -> dt.date:
-    found: dt.date = day.astype("datetime64[D]").astype(dt.date)
-    return found
 
 
 __all__ = ["CONSTRUCTION", "RULES", "Construction", "ConstructionParams"]

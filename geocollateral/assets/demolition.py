@@ -25,7 +25,7 @@ GAP_DAYS = 45
 """Looks between history and now that count for neither: pulling down takes weeks [days]."""
 NOW_LOOKS = 3
 """Looks whose median is the present: two of them must agree."""
-DEPARTURE = 2.5
+DEPARTURE = 1.1
 """Departure from a pixel's own past, root mean square over its colours in spreads, that is a change."""
 LEAST_SPREAD = 0.35
 """Of the spread of a material in `ground.SPREAD`: no pixel is watched more finely than that."""
