@@ -1,7 +1,7 @@
 """Agriculture: what was grown, when it was harvested, and where a crop failed, stayed away or lost its ground.
 
-Fields, meadows, orchards and greenhouses are all farm land. Only fields have crops that come up and are harvested; of the others
-it is said what they are, and no season is made up.
+Fields, meadows, orchards and greenhouses are all farm land. Only fields have crops that come up and are harvested; of the
+others it is said what they are, and no season is made up.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.cropping import CroppingParams
-from geocollateral.assets.field_events import FieldView, crop_failures, idle_land
+from geocollateral.assets.field_events import FieldView, crop_failures, idle_land, lost_ground
 from geocollateral.assets.field_record import Record, read_record
+from geocollateral.assets.ground_loss import GroundParams
 from geocollateral.assets.neighbours import NeighbourParams
 from geocollateral.assets.phenology import PhenologyParams
 from geocollateral.assets.rhythm import RhythmParams
@@ -44,6 +45,7 @@ class AgricultureParams(Params):
     phenology: PhenologyParams = Field(PhenologyParams(), description="Curves and seasons.")
     neighbours: NeighbourParams = Field(NeighbourParams(), description="Choice of peers.")
     cropping: CroppingParams = Field(CroppingParams(), description="Test for a failed crop.")
+    ground: GroundParams = Field(GroundParams(), description="Test for ground lost to farming.")
     rhythm: RhythmParams = Field(RhythmParams(), description="Test for land that is not worked any more.")
 
 
@@ -70,6 +72,7 @@ class Agriculture:
         events = (
             *crop_failures(view, evidence, params.cropping, params.phenology),
             *idle_land(view, evidence, params.rhythm, params.phenology),
+            *lost_ground(view, evidence, params.ground),
         )
         events = tuple(sorted(events, key=lambda event: (event.detected_on, event.kind)))
         return _judgement(evidence, record, events, vigour_of(record, view), params)
@@ -235,6 +238,22 @@ def missed_season(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
         _hit(evidence, e, "missed_season", "low", operating_point="early_warning")
         for e in judgement.events
         if e.kind == "missed_season"
+    ]
+
+
+@RULES.register("land_preparation")
+def land_preparation(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Most of a parcel cleared for something else than farming."""
+    return [_hit(evidence, e, "land_preparation", "high") for e in judgement.events if e.kind == "land_preparation"]
+
+
+@RULES.register("encroachment")
+def encroachment(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """A part of a parcel cleared or built on."""
+    return [
+        _hit(evidence, e, "encroachment", "high" if _share(evidence, e) >= 0.2 else "medium")
+        for e in judgement.events
+        if e.kind == "encroachment"
     ]
 
 

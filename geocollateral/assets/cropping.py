@@ -1,7 +1,7 @@
 """Crop or no crop, look by look, against peers: failed crops and seasons that never came.
 
-Each look says how likely it is if the parcel carries what its peers carry, and how likely if most of that is gone. Looks of both
-sensors add up; a look at a time when the peers are bare themselves says nothing, by itself and without a rule.
+Each look says how likely it is if the parcel carries what its peers carry, and how likely if most of that is gone. Looks
+of both sensors add up; a look at a time when the peers are bare themselves says nothing, by itself and without a rule.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ class CroppingParams(Params):
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
     min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
-    most_odd: float = Field(0.05, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
+    most_odd: float = Field(0.08, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
     mid_share: float = Field(
         0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
     )
+    grown_share: float = Field(0.7, gt=0, le=1, description="Peers below this share of their height still grow [1].")
     turn_share: float = Field(0.4, gt=0, lt=1, description="Peers down to this share of their green are past it [1].")
     bare_low: float = Field(0.10, description="Lowest green of bare ground [NDVI].")
     bare_high: float = Field(0.30, description="Highest green of bare ground [NDVI].")
@@ -215,76 +216,123 @@ class _Run:
 
     start: int
     seen: float = 0.0
+    """Sum over optical looks."""
     heard: float = 0.0
+    """Sum over radar looks."""
     bearing: list[int] = field(default_factory=list)
-    had: float = 0.0
+    """Looks that bear it out."""
     first_seen: int | None = None
-    mid_season: bool = False
+    """The first of them that is optical."""
+    had: float = 0.0
+    """Evidence of a crop in this season before the first of them."""
+    in_season: bool = False
     told: bool = False
+
+    def sum(self, params: CroppingParams) -> float:
+        """Evidence so far. Withered plants that still stand scatter as before: radar sees a failure, or never does."""
+        radar = float(np.logaddexp(np.log(1 - params.blind) + self.heard, np.log(params.blind)))
+        return max(self.seen + radar, 0.0)
+
+
+@dataclass
+class _Watch:
+    """Goes over the looks in order of time."""
+
+    witness: Witness
+    params: CroppingParams
+    run: _Run
+    gone: float = 0.0
+    there: float = 0.0
+    most_there: float = 0.0
+    tall: float = 0.0
+    """Most green that the peers had lately [NDVI]."""
+    last: int = 0
+
+    def take(self, k: int) -> None:
+        """Let look `k` count."""
+        w, params = self.witness, self.params
+        day, ratio, gap, optical = int(w.days[k]), float(w.ratio[k]), float(w.gap[k]), bool(w.sensor[k] == 0)
+        if optical:
+            recent = (w.sensor[: k + 1] == 0) & (w.days[: k + 1] > day - params.season_days)
+            self.tall = float(w.gap[: k + 1][recent].max())
+        if gap < (max(params.min_gap, params.turn_share * self.tall) if optical else params.min_gap):
+            self.there = self.most_there = 0.0  # the peers' season ends: what was there before is another crop
+        if self.gone <= 0 or day - self.last > params.forget_days:
+            self.run = _Run(start=k)
+        if abs(ratio) > 0.2:
+            self.last = day
+        if optical:
+            self.run.seen += ratio
+        else:
+            self.run.heard += ratio
+        self.gone = self.run.sum(params)
+        self.there = max(self.there - float(w.up[k]), 0.0)
+        if self.gone <= 0.5:
+            self.most_there = max(self.most_there, self.there)
+        self._bear(k, ratio, gap, optical)
+
+    def _bear(self, k: int, ratio: float, gap: float, optical: bool) -> None:
+        run = self.run
+        if ratio >= (0.75 if optical else 0.4) and gap > 0.15:
+            if not run.bearing:
+                run.had = self.most_there
+            if optical and run.first_seen is None:
+                run.first_seen, run.in_season = k, gap >= self.params.mid_share * self.tall
+            run.bearing.append(k)
+        elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
+            run.bearing.append(k)
+
+    def is_failure(self, k: int) -> bool:
+        """Whether what is known on look `k` makes an alarm; see `find_failures`."""
+        run, params = self.run, self.params
+        return (
+            not run.told
+            and self.gone >= params.threshold
+            and len(run.bearing) >= 2
+            and self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days
+            and run.had >= params.min_there
+            and run.in_season
+            and not _came_up_late(self.witness, run, k, params)
+            and _was_in_step(self.witness, run.start, params)
+            and _is_new(self.witness, run.start, params)
+        )
 
 
 def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ...]:
     """Crops that were there and are gone while the peers' still stand.
 
-    A cumulative sum (Page 1954, doi:10.1093/biomet/41.1-2.100) of "gone" against "there" over the looks of all sensors, which
-    starts anew with every look that shows a crop. What is asked of an alarm, beside a sum of `threshold`:
+    A cumulative sum (Page 1954, doi:10.1093/biomet/41.1-2.100) of "gone" against "there" over the looks of all sensors,
+    which starts anew with every look that shows a crop. What is asked of an alarm, beside a sum of `threshold`:
 
     1. the crop was up: looks of this season bear it out (else it was not sown, which is no failure);
     2. the parcel did as its peers in the months before (else it grows something else, or nothing);
-    3. the first look without it fell in the peers' season, not at its end (else it was harvested early, or the next is late);
+    3. the first look without it fell in the peers' season, not at its end (else it was harvested early) nor while
+       theirs still came up (else it is late);
     4. two looks bear it out: no single scene decides;
-    5. the parcel has hardly ever looked like this before: where crops come and go out of step with the neighbours', as with
-       vegetables, an early harvest and a failure look alike.
+    5. the parcel has hardly ever looked like this before: where crops come and go out of step with the neighbours', as
+       with vegetables, an early harvest and a failure look alike.
     """
     found: list[Failure] = []
-    run = _Run(start=0)
-    t = best = tall = g = 0.0
-    last = turned = 0
+    watch = _Watch(witness=witness, params=params, run=_Run(start=0))
     for k in range(len(witness.days)):
-        day, r, gap = int(witness.days[k]), float(witness.ratio[k]), float(witness.gap[k])
-        optical = bool(witness.sensor[k] == 0)
-        if optical:
-            recent = (witness.sensor[: k + 1] == 0) & (witness.days[: k + 1] > day - params.season_days)
-            tall = float(witness.gap[: k + 1][recent].max())
-        if gap < (max(params.min_gap, params.turn_share * tall) if optical else params.min_gap):
-            t = best = 0.0  # the peers are at the end of a season: what was there before is another crop
-            turned = k
-        if g <= 0 or day - last > params.forget_days:
-            run = _Run(start=k)
-        if abs(r) > 0.2:
-            last = day
-        if optical:
-            run.seen += r
-        else:
-            run.heard += r
-        # Withered plants that still stand scatter as before: all of radar's looks see a failure, or none does.
-        g = max(run.seen + float(np.logaddexp(np.log(1 - params.blind) + run.heard, np.log(params.blind))), 0.0)
-        t = max(t - float(witness.up[k]), 0.0)
-        if g <= 0.5:
-            best = max(best, t)
-        if r >= (0.75 if optical else 0.4) and gap > 0.15:
-            if not run.bearing:
-                run.had = best
-            if optical and run.first_seen is None:
-                run.first_seen, run.mid_season = k, gap >= params.mid_share * tall
-            run.bearing.append(k)
-        elif optical and run.first_seen is not None and _still_low(witness, run.first_seen, k):
-            run.bearing.append(k)
-        if (
-            g >= params.threshold
-            and not run.told
-            and len(run.bearing) >= 2
-            and run.had >= params.min_there
-            and run.mid_season
-            and day - int(witness.days[run.bearing[0]]) >= params.confirm_days
-            and _was_in_step(witness, run.start, params)
-            and _is_new(witness, run.start, params)
-        ):
+        watch.take(k)
+        if watch.is_failure(k):
+            run = watch.run
             run.told = True
+            before = max(run.start - 1, 0)
             found.append(
-                Failure(before=max(run.start - 1, 0), first=run.bearing[0], alarm=k, score=g, looks=tuple(run.bearing))
+                Failure(before=before, first=run.bearing[0], alarm=k, score=watch.gone, looks=tuple(run.bearing))
             )
     return tuple(found)
+
+
+def _came_up_late(witness: Witness, run: _Run, k: int, params: CroppingParams) -> bool:
+    """Whether the peers were still coming up on the first look without a crop, as known on look `k`."""
+    if run.first_seen is None:
+        return True
+    span = slice(run.first_seen, k + 1)
+    tallest = float(np.max(witness.gap[span], where=witness.sensor[span] == 0, initial=0.0))
+    return float(witness.gap[run.first_seen]) < params.grown_share * tallest
 
 
 def _still_low(witness: Witness, first: int, k: int) -> bool:

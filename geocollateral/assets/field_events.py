@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets.cropping import CroppingParams, Failure, Witness, find_failures, radar_green, weigh
+from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike
 from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle
@@ -96,14 +97,20 @@ def _radar(
 
 def _clear(table: xr.Dataset, index: str, least: float, params: NeighbourParams | None = None) -> Floats:
     """Means of an index where enough of the ground was seen; of peers, the nearest parcels and cells of ground."""
-    if "peer" in table.dims and params is not None:
-        is_parcel = table["is_parcel"].values if "is_parcel" in table.coords else np.ones(table.sizes["peer"], bool)
-        taken = np.r_[np.flatnonzero(is_parcel), np.flatnonzero(~is_parcel)][: params.candidates]
-        table = table.isel(peer=taken)
     at = table["index"].values.tolist().index(index)
-    mean = table["mean"].transpose("index", "time", ...).values[at].astype(np.float64)
-    seen = table["valid_fraction"].transpose("index", "time", ...).values[at]
-    return np.where(seen >= least, mean, np.nan)
+    mean, seen = (_along_time(table[name], at) for name in ("mean", "valid_fraction"))
+    if params is not None:
+        parcel = table["is_parcel"].values if "is_parcel" in table.coords else np.ones(mean.shape[1], bool)
+        taken = np.concatenate([np.flatnonzero(parcel), np.flatnonzero(~parcel)])[: params.candidates]
+        mean, seen = mean[:, taken], seen[:, taken]
+    return np.where(seen >= least, mean, np.nan).astype(np.float64)
+
+
+def _along_time(values: xr.DataArray, at: int) -> Floats:
+    """One index of a table as array (time,) or (time, peer), whatever the order of its dimensions."""
+    array = values.values
+    order = [values.dims.index(name) for name in ("index", "time", "peer") if name in values.dims]
+    return np.asarray(np.transpose(array, order)[at])
 
 
 # ---- failed crops
@@ -119,7 +126,9 @@ def crop_failures(
     if not len(witness.days):
         return ()
     found = [
-        f for f in find_failures(witness, params) if _was_field(view.optical, int(witness.days[f.first]), phenology)
+        f
+        for f in find_failures(witness, params)
+        if _was_field(view.optical, int(witness.days[f.first]) - 60, phenology)
     ]
     return tuple(_failure(witness, failure, evidence) for failure in found)
 
@@ -157,10 +166,10 @@ def _failure(witness: Witness, failure: Failure, evidence: ParcelEvidence) -> Ev
         pixels=tuple(np.flatnonzero(member).tolist()),
         sensors=sensors,
         reasons=(
-            f"On {_date(witness.days[first])} NDVI was {witness.value[first]:.2f} where parcels alike around it stood at "
-            f"{witness.level[first]:.2f}; until {before} the crop had come up with theirs.",
-            f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' crops stood, "
-            "so it was not the weather that all had.",
+            f"On {_date(witness.days[first])} NDVI was {witness.value[first]:.2f} where parcels alike around it "
+            f"stood at {witness.level[first]:.2f}; until {before} the crop had come up with theirs.",
+            f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' "
+            "crops stood, so it was not the weather that all had.",
         ),
     )
 
@@ -227,8 +236,8 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
         pixels=tuple(range(len(evidence.area_m2))),
         sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
         reasons=(
-            f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the rise and fall "
-            f"of fields that were alike before ({max(idle.had.value, 0):.0%} earlier).",
+            f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the rise "
+            f"and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier).",
             (
                 f"In the same season a year before it was {max(idle.then.value, 0):.0%}: two seasons without a crop."
                 if kind == "abandonment"
@@ -238,9 +247,46 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
     )
 
 
+# ---- ground lost
+
+
+def lost_ground(view: FieldView, evidence: ParcelEvidence, params: GroundParams) -> tuple[Event, ...]:
+    """Patches cleared or built on: most of a parcel is `land_preparation`, a part of it `encroachment`."""
+    level = depart(view.optical, view.choice, OWN_YEARS, view.neighbours).level
+    at = np.searchsorted(view.optical.days, evidence.look_days.astype(np.int64))
+    return tuple(_loss(patch, evidence, params) for patch in find_lost_ground(evidence, level[at], params))
+
+
+def _loss(patch: Patch, evidence: ParcelEvidence, params: GroundParams) -> Event:
+    area = evidence.area_m2
+    lost = float((patch.share * area).sum())
+    whole = float(area.sum())
+    core = patch.share >= 0.5
+    before, after, known = _date(patch.last_green), _date(patch.first_bare), _date(patch.known_on)
+    return Event(
+        kind="land_preparation" if lost >= params.whole_share * whole else "encroachment",
+        last_clear_before=min(before, after),
+        first_clear_after=after,
+        detected_on=known,
+        recovered_on=None,
+        area_m2=lost,
+        area_low_m2=float((patch.share * area)[core].sum()),
+        area_high_m2=float(area[patch.share > 0].sum()),
+        magnitude=patch.departure,
+        probability=0.9,
+        indices=(GREEN,),
+        pixels=tuple(np.flatnonzero(patch.member).tolist()),
+        reasons=(
+            f"{lost / 1e4:.2f} ha ({lost / whole:.0%} of the parcel) have been bare on {patch.n_looks} looks from "
+            f"{after} to {known}, on which the rest or the neighbours were green; last seen green {before}.",
+            "A harvest, a ploughing or a fallow year would have been green again by then.",
+        ),
+    )
+
+
 def _date(day: int | np.integer) -> dt.date:
     found: dt.date = np.datetime64(int(day), "D").astype(dt.date)
     return found
 
 
-__all__ = ["FieldView", "crop_failures", "idle_land"]
+__all__ = ["FieldView", "crop_failures", "idle_land", "lost_ground"]

@@ -59,7 +59,7 @@ class Record:
         return next((season for season in reversed(self.crops) if season.ended is not None), None)
 
     def in_use(self, as_of: dt.date, within_days: int) -> bool:
-        """Whether a crop stands or was harvested lately; what is no field is in use as long as it is green or covered."""
+        """Whether a crop stands or was harvested lately; what is no field counts as used."""
         if self.use != "field":
             return True
         today = int(np.datetime64(as_of, "D").astype(int))

@@ -1,8 +1,8 @@
 """A parcel beside its neighbours: which of them are alike, and how it departs from them look by look.
 
-What a drought, a late frost or the calibration of a scene does to all parcels alike is common to a parcel and its peers and
-drops out of their difference. Peers are chosen by their curve in the past year, not by a crop that someone has stated. Where
-too few are alike, the parcel's own earlier years stand in.
+What a drought, a late frost or the calibration of a scene does to all parcels alike is common to a parcel and its peers
+and drops out of their difference. Peers are chosen by their curve in the past year, not by a crop that someone has
+stated. Where too few are alike, the parcel's own earlier years stand in.
 """
 
 from __future__ import annotations

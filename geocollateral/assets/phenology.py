@@ -57,8 +57,8 @@ def smooth(days: Days, values: Floats, weights: Floats, params: PhenologyParams,
     """Weighted Whittaker smoother on a daily grid, fitted towards the upper envelope.
 
     Penalised least squares with second differences: Eilers 2003, doi:10.1021/ac034173t; towards the envelope because
-    what clouds and shadows leave lies below: Chen et al. 2004, doi:10.1016/j.rse.2004.03.014. Looks above the curve keep
-    their weight, looks far below it lose theirs.
+    what clouds and shadows leave lies below: Chen et al. 2004, doi:10.1016/j.rse.2004.03.014. Looks above the curve
+    keep their weight, looks far below it lose theirs.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ def smooth(days: Days, values: Floats, weights: Floats, params: PhenologyParams,
     penalty = (params.period_days / (2 * np.pi)) ** 4 * 0.2  # as many looks as one in five days pass half of it
     fit = np.zeros(n)
     for _ in range(3):
-        fit = _solve(at, used, np.bincount(at, used * values, n)[:, None], n, penalty)[:, 0]
+        right: Floats = np.bincount(at, used * values, n).astype(np.float64)[:, None]
+        fit = _solve(at, used, right, n, penalty)[:, 0]
         below = np.maximum(fit[at] - values, 0) / (2 * params.noise / np.sqrt(np.minimum(weights, 1)))
         used = weights / (1 + np.square(below))
     nodes = np.unique(np.append(np.arange(0, n, 10), n - 1))

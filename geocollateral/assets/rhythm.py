@@ -1,8 +1,8 @@
 """How much of its neighbours' yearly rhythm a parcel still follows: land that nobody works any more.
 
-Weeds are green too, and after a year as green as a crop; but they are neither sown nor harvested when crops are. So not the
-level but the rhythm is compared: the slope of the parcel's curve on the curve of peers that were alike before.
-After the distance to a local template curve, Yin et al. 2018, doi:10.1016/j.rse.2018.02.050.
+Weeds are green too, and after a year as green as a crop; but they are neither sown nor harvested when crops are. So not
+the level but the rhythm is compared: the slope of the parcel's curve on the median curve of peers that were alike before,
+a local template of what a cultivated field looks like.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def share_of_rhythm(
 ) -> Share:
     """Slope of the parcel's curve on the median curve of its peers, after day `low` and up to day `high`.
 
-    Of all slopes with one look left out the largest: no single look makes land idle. Radar is asked where clear looks are too
-    few, as the slope over all its channels together.
+    Of all slopes with one look left out the largest: no single look makes land idle. Radar is asked where clear looks
+    are too few, as the slope over all its channels together.
     """
     own, level = _centred(channels[:1], peers, low, high, 1)
     if len(own) >= params.min_looks and float(np.mean(level**2)) >= params.min_swing**2:
