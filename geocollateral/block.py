@@ -112,6 +112,7 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     changes, baselines = (
         ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
     )
+    changes += monitor_sensors(seen, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -193,6 +194,44 @@ def monitor_parcels(
                 drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
             )
     return rows, curves
+
+
+LEAST_SHARE = 0.05
+"""Share of the evidence from which a sensor counts as a witness [1]."""
+
+
+def monitor_sensors(seen: Observed, classes: Mapping[str, str], settings: Settings) -> list[dict[str, Any]]:
+    """Monitor the mean of every parcel by all its sensors together; rows of changes. None without radar.
+
+    The optical indices are one sensor, each relative orbit of the radar another: clouds stop the one, not the others.
+    """
+    rows: list[dict[str, Any]] = []
+    if not seen.radar:
+        return rows
+    for asset_class in sorted(set(classes.values())):
+        ids = [parcel_id for parcel_id in seen.cover.parcel_ids if classes[parcel_id] == asset_class]
+        asset = ASSETS[asset_class] if asset_class in ASSETS else None  # noqa: SIM401 - a registry refuses a wrong name
+        tables = {f"sentinel-1 {orbit}".strip(): looks.statistics for orbit, looks in seen.radar.items()}
+        if seen.statistics is not None:
+            names = [name for name in GENERAL_INDICES if name in seen.statistics["index"].values]
+            tables = {seen.sensor: seen.statistics.sel(index=names), **tables}
+        sensors, params = {}, {}
+        for sensor, table in tables.items():
+            own = table[["mean", "valid_fraction"]].reindex(parcel=ids)
+            means = own["mean"].where(own["valid_fraction"] >= settings.masks.min_look_fraction)
+            series = {str(name): means.sel(index=name, drop=True).rename(str(name)) for name in table["index"].values}
+            for name, one in series.items():
+                unit = {"units": "dB"} if name in RADAR_BANDS else {}
+                params[name] = _params(one.assign_attrs(unit), asset, settings)
+            if series:
+                sensors[sensor] = xr.Dataset(series)
+        found = monitor_joint(sensors, None, params)
+        index = "+".join(dict.fromkeys(str(name) for one in sensors.values() for name in one.data_vars))
+        for parcel_id in ids:
+            own = found.sel(parcel=parcel_id)
+            told = [str(n) for n, share in zip(sensors, own["evidence"].values, strict=True) if share >= LEAST_SHARE]
+            rows.append(_series_row(parcel_id, index, ",".join(told or sensors), own))
+    return rows
 
 
 def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> SequentialParams:
