@@ -6,8 +6,8 @@
 
 ``sweep`` replays the Romania sample month by month (and look by look around each felling) and checks every alert
 against the facts below. ``scene`` cuts the whole sample scene into parcels of one hectare, judges all of them and
-counts events found, missed and false against an independent reference, beside a two-date difference. ``series`` runs
-`geocollateral.change.monitor` with its defaults on single series whose breaks are known.
+counts events found, missed and false against an independent reference, beside a two-date difference. ``series`` judges
+real series whose days are known (`real_series`).
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
-import xarray as xr
+import real_series
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import polygon
 
 from geocollateral import service
-from geocollateral.change import monitor
 from geocollateral.compute import ComputeParams
 from geocollateral.config import Settings
 from geocollateral.intake import read_parcels
@@ -361,103 +359,34 @@ def compare(
 # --------------------------------------------------------------------------------------------------------------- series
 
 
-def series(data: Path) -> None:
-    """Single series with known breaks."""
+def series(data: Path, pyxccd: Path | None) -> None:
+    """Real series with known days; see `real_series`."""
     say("## Real series, default parameters", "")
+    head = ("series", "label", "method", "status", "last before", "break", "confirmed")
+    table(head, real_series.breaks(data / "px_hls_breaks", pyxccd))
+    say("A field of two crops a year, one pixel, nothing known to have happened:")
+    head = ("index", "history until", "looks", "status", "last before", "break", "confirmed")
+    table(head, real_series.seasons_only(data))
+    field = real_series.monitored(real_series.irrigated_field(data / "farm_fusets_spain"), None)
+    say(f"Irrigated field, one year, NDVI: {field['status']} (must be: cannot_tell)", "")
+    say("Stable Sentinel-1 backscatter, California, five bursts, VV and VH (any `confirmed` is false):")
     rows = []
-    cases = (
-        ("fire, Sichuan (1_hls_sc)", ["1_hls_sc.csv"], "nbr", ("2020-12-31", "2023-03-01"), "2024-03-23 (COLD, S-CCD)"),
-        ("fire, Sichuan (1_hls_sc)", ["1_hls_sc.csv"], "ndvi", ("2020-12-31",), "2024-03-23"),
-        (
-            "logging (7_logging)",
-            [f"7_logging_hls_w{w}.csv" for w in ("0", "12", "34", "56", "78", "910")],
-            "nbr",
-            ("2020-12-31", "2023-04-01"),
-            "2024-04-08 (S-CCD)",
-        ),
-        ("beetle (2_mpb)", ["2_mpb_co_landsat.csv"], "nbr", ("2004-12-31", "2005-12-31"), "decline from 2007"),
-        ("spongy moth (2_sm)", ["2_sm_ma_landsat.csv"], "nbr", ("2013-12-31", "2015-12-31"), "lower summer 2017"),
-        ("spongy moth (2_sm)", ["2_sm_ma_landsat.csv"], "ndvi", ("2013-12-31", "2015-12-31"), "lower summer 2017"),
-    )
-    for name, files, index, ends, label in cases:
-        one = pixel_series(data / "px_hls_breaks", files, index)
-        rows += [(name, index, len(one), end or "shortest", label, *verdict(one, end)) for end in (*ends, None)]
-    rows.append(("irrigated field (fusets)", "ndvi", *field(data / "farm_fusets_spain")))
-    table(
-        (
-            "series",
-            "index",
-            "looks",
-            "history until",
-            "label",
-            "status",
-            "break",
-            "last before",
-            "confirmed",
-            "magnitude",
-        ),
-        rows,
-    )
-    backscatter(data / "s1_opera_dist" / "rtc_california")
-
-
-def pixel_series(folder: Path, files: Sequence[str], index: str) -> xr.DataArray:
-    """One index of one pixel, clear looks only, a day's looks averaged."""
-    d = pd.concat([pd.read_csv(folder / f).rename(columns=str.lower) for f in files], ignore_index=True)
-    d = d[d["qa"].isin([0, 1])]
-    other = d["swir2"] if index == "nbr" else d["red"]
-    value = (d["nir"] - other) / (d["nir"] + other)
-    days = pd.to_datetime([dt.date.fromordinal(int(n)) for n in d["dates"]])
-    daily = pd.Series(value.to_numpy(float), index=days).groupby(level=0).mean()
-    return xr.DataArray(
-        daily.to_numpy(), dims="time", coords={"time": daily.index.to_numpy("datetime64[ns]")}, name=index
-    )
-
-
-def verdict(one: xr.DataArray, end: str | None) -> tuple[str, ...]:
-    """What the monitor says of one series."""
-    found = monitor(one, end)
-    return (
-        CHANGE_STATUSES[int(found["status"])],
-        *(str(found[v].values.astype("datetime64[D]")) for v in ("break_date", "last_clear_before", "detected_on")),
-        f"{float(found['magnitude']):.2f}",
-    )
-
-
-def field(folder: Path) -> tuple[object, ...]:
-    """Median NDVI of the field over its one year."""
-    with xr.open_dataset(folder / "raw_s2_ndvi_field.nc") as ds:
-        one = ds["NDVI"].median(("x", "y")).rename(t="time").rename("ndvi").load()
-    one = one.drop_vars([c for c in one.coords if c != "time"])
-    return (len(one["time"]), "shortest", "one year: cannot tell", *verdict(one, None))
-
-
-def backscatter(folder: Path) -> None:
-    """Stable ground: every confirmation is false."""
+    for side in (1, 5):
+        for history in (None, "2023-12-31"):
+            shares = real_series.stable_radar(data / "s1_opera_dist" / "rtc_california", side, history)
+            rows.append((f"{side} x {side}", history or "shortest", *(f"{share:.2%}" for share in shares.values())))
+    table(("pixels", "history until", *CHANGE_STATUSES), rows)
+    say("Fire in Chile, metric of the alert product as a series:")
+    told = real_series.chile_fire(data / "s1_opera_dist" / "chile_fire_2024")
+    table(("figure", "value"), [(n, v if isinstance(v, str) else f"{v:.1%}") for n, v in told.items()])
+    say("Mowings of 10 meadows, 17 dated ones (found within 10 days):")
+    methods = {"plain drop of NDVI": real_series.plain_drops, **real_series.our_mowings()}
     rows = []
-    for burst in sorted(folder.iterdir()):
-        for pol in ("VV", "VH"):
-            files = sorted(burst.glob(f"*_{pol}.tif"))
-            planes = []
-            for path in files:
-                with rasterio.open(path) as src:
-                    planes.append(src.read(1).astype(float))
-            power = np.stack(planes)
-            power[~(power > 0)] = np.nan
-            days = np.array([f"{p.name[:4]}-{p.name[4:6]}-{p.name[6:8]}" for p in files], "datetime64[ns]")
-            for block in (1, 5):
-                n = power.shape[1] // block * block
-                mean = power[:, :n, :n].reshape(len(days), n // block, block, n // block, block).mean(axis=(2, 4))
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    decibel = 10 * np.log10(mean)
-                one = xr.DataArray(decibel, dims=("time", "y", "x"), coords={"time": days}, name=pol.lower())
-                one.attrs["units"] = "dB"
-                for end in (None, "2023-12-31"):
-                    status = monitor(one, end)["status"].values.ravel()
-                    share = [f"{(status == n).mean():.2%}" for n in range(len(CHANGE_STATUSES))]
-                    rows.append((burst.name, pol, f"{block} x {block}", len(days), end or "shortest", *share))
-    say("Stable Sentinel-1 backscatter in dB, California (any `confirmed` is false):")
-    table(("burst", "pol", "pixels", "dates", "history until", *CHANGE_STATUSES), rows)
+    for name, method in methods.items():
+        scores = real_series.score_mowings(data / "farm_salms_mowing", method)
+        shown = (scores.f1, scores.recall, scores.precision, scores.mae, scores.bias)
+        rows.append((name, *(f"{f.value:.2f} [{f.low:.2f}, {f.high:.2f}]" for f in shown)))
+    table(("method", "F1", "recall", "precision", "MAE [days]", "bias [days]"), rows)
 
 
 def main() -> None:
@@ -470,13 +399,14 @@ def main() -> None:
     parser.add_argument("--last", type=dt.date.fromisoformat, default=dt.date(2021, 1, 31))
     parser.add_argument("--size", type=int, default=10, help="side of a parcel of the scene [pixels]")
     parser.add_argument("--step-months", type=int, default=0, help="replay the scene too, every so many months")
+    parser.add_argument("--pyxccd", type=Path, help="Python with pyxccd, to run COLD and S-CCD beside ours")
     given = parser.parse_args()
     if given.what == "sweep":
         sweep(given.parcels, given.first, given.last)
     elif given.what == "scene":
         scene(given.size, given.step_months)
     else:
-        series(given.data)
+        series(given.data, given.pyxccd)
 
 
 if __name__ == "__main__":

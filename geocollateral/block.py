@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, Asset
+from geocollateral.assets import ASSETS, Asset, judge_mixture
 from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
@@ -24,6 +24,7 @@ from geocollateral.observed import Observed, Part, observe, optical_bands
 from geocollateral.types import (
     CHANGE_COLUMNS,
     CHANGE_STATUSES,
+    OPTICAL_BANDS,
     RADAR_BANDS,
     Block,
     Event,
@@ -35,6 +36,8 @@ from geocollateral.types import (
     Source,
 )
 
+MIXTURE_BANDS = ("red", "nir", "nir08", "swir16")
+"""What the test of the polygon looks at, where it is offered."""
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
@@ -109,6 +112,7 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     changes, baselines = (
         ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
     )
+    changes += monitor_sensors(seen, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -120,11 +124,11 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         asset = ASSETS[asset_class]
         evidence = evidence_of(task, seen, position, pixels[asset_class])
         params = getattr(settings, asset.name)
-        judgement = asset.judge(evidence, params)
+        judgement = _with_mixture(asset.judge(evidence, params), evidence, settings)
         judgements[parcel_id] = judgement
         hits += asset.hits(evidence, judgement, params)
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
-        lost += [_lost_pixels(evidence, event) for event in judgement.events]
+        lost += [_lost_pixels(evidence, event) for event in judgement.events if event.pixels]
     return BlockResult(
         series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),
@@ -136,9 +140,18 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
     )
 
 
+def _with_mixture(judgement: Judgement, evidence: ParcelEvidence, settings: Settings) -> Judgement:
+    """The judgement with what is to be said of the polygon itself: a wrong one makes every other figure wrong."""
+    found = judge_mixture(evidence, settings.mixture, judgement.events)
+    reason = f"{judgement.reason} {found.reason}" if found.verdict == "mismatch" else judgement.reason
+    return replace(judgement, reason=reason, columns={**judgement.columns, **found.columns})
+
+
 def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> list[str]:
     """Indices of the asset classes of a project, and the general ones, that the bands offered allow."""
-    wanted = [name for c in sorted(set(asset_classes) & set(ASSETS)) for name in ASSETS[c].indices]
+    known = [ASSETS[c] for c in sorted(set(asset_classes) & set(ASSETS))]
+    wanted = [name for asset in known for name in asset.indices]
+    wanted += [name for asset in known for name in asset.optional if name not in OPTICAL_BANDS]
     wanted += [*GENERAL_INDICES, *RADAR_BANDS]
     unique = list(dict.fromkeys(wanted))
     return [name for name in unique if set(indices.bands_of(name, offered)) <= set(offered)]
@@ -146,7 +159,9 @@ def wanted_indices(asset_classes: Collection[str], offered: Collection[str]) -> 
 
 def wanted_bands(asset_classes: Collection[str]) -> list[str]:
     """Bands that asset classes of a project judge by themselves, beside those of their indices."""
-    return sorted({band for c in set(asset_classes) & set(ASSETS) for band in ASSETS[c].bands})
+    known = [ASSETS[c] for c in set(asset_classes) & set(ASSETS)]
+    bands = {band for asset in known for band in (*asset.bands, *asset.optional) if band in OPTICAL_BANDS}
+    return sorted(bands | set(MIXTURE_BANDS) if known else bands)
 
 
 def _judged_classes(classes: Iterable[str], offered: Collection[str]) -> list[str]:
@@ -179,6 +194,44 @@ def monitor_parcels(
                 drawn[np.isfinite(drawn["expected"])].rename(columns={"parcel": "parcel_id"}).assign(index=name)
             )
     return rows, curves
+
+
+LEAST_SHARE = 0.05
+"""Share of the evidence from which a sensor counts as a witness [1]."""
+
+
+def monitor_sensors(seen: Observed, classes: Mapping[str, str], settings: Settings) -> list[dict[str, Any]]:
+    """Monitor the mean of every parcel by all its sensors together; rows of changes. None without radar.
+
+    The optical indices are one sensor, each relative orbit of the radar another: clouds stop the one, not the others.
+    """
+    rows: list[dict[str, Any]] = []
+    if not seen.radar:
+        return rows
+    for asset_class in sorted(set(classes.values())):
+        ids = [parcel_id for parcel_id in seen.cover.parcel_ids if classes[parcel_id] == asset_class]
+        asset = ASSETS[asset_class] if asset_class in ASSETS else None  # noqa: SIM401 - a registry refuses a wrong name
+        tables = {f"sentinel-1 {orbit}".strip(): looks.statistics for orbit, looks in seen.radar.items()}
+        if seen.statistics is not None:
+            names = [name for name in GENERAL_INDICES if name in seen.statistics["index"].values]
+            tables = {seen.sensor: seen.statistics.sel(index=names), **tables}
+        sensors, params = {}, {}
+        for sensor, table in tables.items():
+            own = table[["mean", "valid_fraction"]].reindex(parcel=ids)
+            means = own["mean"].where(own["valid_fraction"] >= settings.masks.min_look_fraction)
+            series = {str(name): means.sel(index=name, drop=True).rename(str(name)) for name in table["index"].values}
+            for name, one in series.items():
+                unit = {"units": "dB"} if name in RADAR_BANDS else {}
+                params[name] = _params(one.assign_attrs(unit), asset, settings)
+            if series:
+                sensors[sensor] = xr.Dataset(series)
+        found = monitor_joint(sensors, None, params)
+        index = "+".join(dict.fromkeys(str(name) for one in sensors.values() for name in one.data_vars))
+        for parcel_id in ids:
+            own = found.sel(parcel=parcel_id)
+            told = [str(n) for n, share in zip(sensors, own["evidence"].values, strict=True) if share >= LEAST_SHARE]
+            rows.append(_series_row(parcel_id, index, ",".join(told or sensors), own))
+    return rows
 
 
 def _params(series: xr.DataArray, asset: Asset | None, settings: Settings) -> SequentialParams:

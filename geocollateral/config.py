@@ -10,7 +10,10 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from geocollateral.assets.aquaculture import AquacultureParams
+from geocollateral.assets.construction import ConstructionParams
 from geocollateral.assets.forestry import ForestryParams
+from geocollateral.assets.mixture import MixtureParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
@@ -41,6 +44,9 @@ class Settings(BaseSettings):
         {}, description="Per index, fields of the change monitor's parameters that replace the asset class's choice."
     )
     forestry: ForestryParams = Field(ForestryParams(), description="The judgement of a forest.")
+    construction: ConstructionParams = Field(ConstructionParams(), description="The judgement of a building site.")
+    aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
+    mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
@@ -133,6 +139,9 @@ def settings_tables() -> str:
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SequentialParams),
         _section("forestry", ForestryParams),
+        _section("construction", ConstructionParams),
+        _section("aquaculture", AquacultureParams),
+        _section("mixture", MixtureParams),
         _section("shift", ShiftParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
@@ -142,11 +151,15 @@ def settings_tables() -> str:
 
 def _section(title: str, params: type[Params]) -> str:
     lines = [f"## `{title}`", "", "| name | default | bounds | meaning |", "|---|---|---|---|"]
+    inner: list[str] = []
     for name, field in params.model_fields.items():
+        if isinstance(field.default, Params):
+            inner += ["", _section(f"{title}.{name}", type(field.default))]
+            continue
         default = "null" if field.default is None else field.default
         shown = list(default) if isinstance(default, tuple) else default
         lines.append(f"| `{name}` | `{shown}` | {_bounds(field.metadata)} | {field.description} |")
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *inner, ""])
 
 
 def _bounds(metadata: list[Any]) -> str:

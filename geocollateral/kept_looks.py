@@ -1,7 +1,8 @@
 """Looks of a block kept on disk, so that methods can be judged again without reading imagery again.
 
 A folder per block: reflectance as int16 in a memory-mapped file, backscatter and its statistics as NetCDF. What follows
-from these (indices, their statistics, coverage) is computed anew, so that it is never older than the code.
+from these (indices, their statistics, coverage) is computed anew, so that it is never older than the code; coverage is
+also written down, for programs that know nothing of this package.
 """
 
 from __future__ import annotations
@@ -50,7 +51,13 @@ def looks_of(task: BlockTask, folder: Path | None) -> Observed:
 def _key(task: BlockTask) -> str:
     """Name of a folder for all that the looks follow from."""
     parts = [
-        [part.block.block_id, [item.id for item in part.block.items], task.bands(part), sorted(part.geometries)]
+        [
+            part.block.block_id,
+            [item.id for item in part.block.items],
+            task.bands(part),
+            wanted_indices(task.asset_classes, part.offered),
+            sorted(part.geometries),
+        ]
         for part in task.parts
     ]
     masks = task.settings.masks.model_dump(mode="json")
@@ -77,6 +84,18 @@ def keep(seen: Observed, home: Path) -> None:
         seen.around.to_netcdf(home / "around.nc", engine="h5netcdf")
     seen.series.to_parquet(home / "series.parquet")
     (home / "scenes.json").write_text(json.dumps(seen.scenes), encoding="utf-8")
+    row, col = np.divmod(seen.cover.pixels, seen.geobox.shape.x)
+    left, top = ~seen.grid.affine @ (seen.geobox.affine @ (0, 0))
+    np.savez(
+        home / "cover.npz",
+        parcels=np.array(seen.cover.parcel_ids),
+        shares=seen.cover.fraction.data,
+        pixels=seen.cover.fraction.indices,
+        starts=seen.cover.fraction.indptr,
+        whole=seen.cover.whole,
+        row=row + round(top),
+        col=col + round(left),
+    )
     days = [] if seen.optical is None else seen.optical["time"].values.astype("datetime64[D]").astype(str).tolist()
     about = {"bands": bands, "days": days, "sensor": seen.sensor, "orbits": list(seen.radar)}
     (home / "whole.json").write_text(json.dumps(about), encoding="utf-8")

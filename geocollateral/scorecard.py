@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from geocollateral.backtest import MIN_AREA_M2, Replay
+from geocollateral.blind_times import BLIND_DAYS
 from geocollateral.change.evaluation import (
     DateScores,
     Evaluation,
@@ -19,6 +19,8 @@ from geocollateral.change.evaluation import (
     scores,
     scores_by_kind,
 )
+from geocollateral.what_if import BlindScores, Replay
+from geocollateral.world_truth import MIN_AREA_M2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Backtest:
     presence: Mapping[str, PresenceScores]
     """Agreement of what is said to be there, by name."""
     replays: tuple[Replay, ...]
+    blind: tuple[BlindScores, ...] = ()
+    """What radar alone finds through two months without an optical look."""
     rivals: tuple[Mapping[str, Any], ...] = ()
     """Rows of other methods at the same rate of false alarms: ``kind, method, recall, recall_low, recall_high,
     recall_n, false_per_100, lag_due_days, ours`` (recall of ours)."""
@@ -58,6 +62,9 @@ def values_of(found: Backtest) -> dict[str, Any]:
     out["presence"] = {name: _figures(one) for name, one in found.presence.items()}
     out["replays"] = [
         {"day": r.day.isoformat(), "n_alerts": r.n_alerts, "faults": list(r.faults)} for r in found.replays
+    ]
+    out["blind"] = [
+        {n: _plain(vars(v)) if isinstance(v, Figure) else v for n, v in vars(b).items()} for b in found.blind
     ]
     out["rivals"] = [_plain(row) for row in found.rivals]
     return out
@@ -92,6 +99,7 @@ def markdown(found: Backtest) -> str:
             parts += [f"### By {' and '.join(by).replace('_', ' ')}" if by else "### All"]
             parts.append(_score_table(scores(evaluation, by)))
         parts += ["### Which alert answered which event", _confusion(evaluation)]
+        parts += _causes(evaluation)
         parts += ["### False alerts in quiet years", _wolves(evaluation)]
     parts += _more(found)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -114,6 +122,13 @@ def _more(found: Backtest) -> list[str]:
             for r in found.rivals
         ]
         parts += ["## Other methods at the same rate of false alarms", table(head, rows)]
+    if found.blind:
+        rows_of_blind = [(b.kind, _figure(b.recall), _figure(b.false_per_100)) for b in found.blind]
+        head = ("event", f"found within {BLIND_DAYS} days of it", "false / 100 parcel-years, all kinds")
+        parts += [
+            f"## Radar alone: no optical look for {BLIND_DAYS} days from the event on",
+            table(head, rows_of_blind),
+        ]
     if found.stages:
         rows_of_stages = [(name, _figure(figure)) for name, figure in found.stages.items()]
         parts += ["## Shares of stages", table(("share", "RMSE"), rows_of_stages)]
@@ -193,6 +208,21 @@ def _confusion(evaluation: Evaluation) -> str:
     return table(
         head, [(str(kind), *map(str, row)) for kind, row in zip(crossed.index, crossed.to_numpy(), strict=True)]
     )
+
+
+def _causes(evaluation: Evaluation) -> list[str]:
+    """Kinds of true events against the likeliest cause named by the alert that found them."""
+    alerts = evaluation.alerts
+    if "cause" not in alerts:
+        return []
+    right = alerts[(alerts["outcome"] == "right") & (alerts["cause"] != "")]
+    if right.empty:
+        return []
+    named = dict(zip(evaluation.events["event_id"], evaluation.events["kind"], strict=True))
+    crossed = pd.crosstab(right["event_id"].map(named), right["cause"])
+    head = ("true event", *map(str, crossed.columns))
+    rows = [(str(kind), *map(str, row)) for kind, row in zip(crossed.index, crossed.to_numpy(), strict=True)]
+    return ["### Which cause was named likeliest", table(head, rows)]
 
 
 def _wolves(evaluation: Evaluation) -> str:

@@ -23,9 +23,10 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode
+from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode, what_if
 from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, judge_area
+from geocollateral.blind_times import blind_windows
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
@@ -62,6 +63,7 @@ from geocollateral.types import (
     bounds_of,
 )
 from geocollateral.valuation import UnitValue, parse_unit_values, value_of
+from geocollateral.world_truth import read_truth
 
 VERSIONS_OF = (
     "numpy",
@@ -319,6 +321,7 @@ def backtest(
     settings: Settings | None = None,
     kept: str | Path | None = None,
     replays: int = 0,
+    blind: bool = False,
     progress: Progress | None = None,
 ) -> Backtest:
     """Judge a simulated world, and hold what is said against its truth.
@@ -334,6 +337,9 @@ def backtest(
     replays
         How many pairs of a block and an earlier day to judge anew, from the scenes of up to that day, to see that
         nothing looks ahead.
+    blind
+        Also judge the world without the optical looks of two months from each event on, and of as long a time of
+        parcels without events: what radar finds alone.
 
     Raises
     ------
@@ -345,7 +351,7 @@ def backtest(
         if world is None:
             raise MissingInput(f"{home} does not exist: name a world to simulate into it.")
         simulate(home, world=world, seed=seed, workers=settings.compute.workers or os.cpu_count() or 1)
-    truth = backtests.read_truth(home)
+    truth = read_truth(home)
     area = read_parcels(home / "parcels.geojson", datum="wgs84")
     imagery = open_source(f"stac:{home}", settings.access)
     span = _period(None, None)
@@ -355,6 +361,12 @@ def backtest(
     tasks = _tasks(area, plan, imagery, settings, day)
     told = backtests.judge_world(tasks, settings, None if kept is None else Path(kept), progress)
     early = (told.alerts["operating_point"] == "early_warning").any()
+    windows = blind_windows(truth, told.looks, seed=seed) if blind else {}
+    unlit = (
+        backtests.judge_world(tasks, settings, None if kept is None else Path(kept), progress, windows)
+        if blind
+        else told
+    )
     return Backtest(
         world=home.name,
         classes=tuple(sorted(set(ASSETS) & set(area.parcels["asset_class"]))),
@@ -363,7 +375,8 @@ def backtest(
         stages=backtests.stage_errors(told, home),
         dates=backtests.season_dates(told, truth, home),
         presence=backtests.presence_scores(told, truth),
-        replays=tuple(backtests.replay(task, then, told) for task, then in backtests.sample_days(tasks, replays, seed)),
+        blind=tuple(what_if.score_blind(unlit, truth, windows)) if blind else (),
+        replays=tuple(what_if.replay(task, then, told) for task, then in what_if.sample_days(tasks, replays, seed)),
     )
 
 

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             settings=settings,
             kept=asked.kept,
             replays=asked.as_of_sample,
+            blind=asked.blind,
             progress=lambda done, whole: sys.stderr.write(f"blocks: {done} of {whole}\n") and None,
         )
         if asked.peer:
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kept", type=Path, help="folder of looks kept between runs")
     parser.add_argument("--out", type=Path, default=Path("results/backtest"), help="folder for the tables")
     parser.add_argument("--as-of-sample", type=int, default=0, help="blocks and earlier days to replay")
+    parser.add_argument("--blind", action="store_true", help="also judge two months of each parcel by radar alone")
     parser.add_argument(
         "--peer", action="append", default=[], help="two_dates, ewma, cusum, cold or sccd, as NAME=PYTHON"
     )

@@ -29,6 +29,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.change.evaluation import Evaluation, Scores, Truth, evaluate, scores_by_kind, threshold_for_budget
+from geocollateral.errors import InvalidInput
+from geocollateral.world_truth import MIN_AREA_M2, read_truth
+from peers.series import PeerSeries, joined, of_kept_block
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +54,8 @@ SQUARES = (1, 2, 4, 8)
 JOIN_DAYS = 90
 QUIET_DAYS = 365
 """An alarm within so many days of the last one of its parcel is the same case."""
+HISTORY_DAYS = 395
+"""Days from the start in which nothing happens in any world, for methods that learn from a quiet time."""
 ANY = "change"
 """Kind of every alarm: these methods name none."""
 
@@ -156,9 +161,91 @@ def _thresholds(
     return sorted({-np.inf} | (found - {np.inf}))
 
 
+def rows(
+    folder: Path, kept: Path | None, out: Path, pythons: Mapping[str, str], ours: Evaluation
+) -> Iterator[dict[str, object]]:
+    """Rows for the card: what each method finds at our rate of false alarms, and at one per 100 parcel-years.
+
+    Parameters
+    ----------
+    folder
+        Of the simulated world.
+    kept
+        Of the looks kept.
+    out
+        For the files handed over.
+    pythons
+        By name of the method, the Python to run it with.
+    ours
+        What our own methods found on the same looks.
+    """
+    if kept is None:
+        raise InvalidInput("other methods need the looks that --kept keeps")
+    out.mkdir(parents=True, exist_ok=True)
+    truth = read_truth(folder)
+    classes = truth.parcels.set_index("parcel_id")["asset_class"]
+    stands = set(classes.index[classes == "forestry"])
+    homes = sorted(path.parent for path in kept.glob("*/whole.json"))
+    parts = [part for home in homes if set((part := of_kept_block(home, stands)).parcels) <= set(classes.index)]
+    series = joined(parts)
+    looks = _looks(series)
+    owners = {"parcels": series.parcels, "squares": series.squares}
+    for what, values in (("parcels", series.parcel_values), ("squares", series.square_values)):
+        hand_over(out / f"in-{what}.npz", series.days, values, series.bands)
+    for method, python in pythons.items():
+        for what in owners if method in PROGRAMS else ():
+            said = run(PROGRAMS[method], python, out / f"in-{what}.npz", out / f"{method}-{what}.npz")
+            say(f"{method} on {what}: {said}")
+        if method not in PROGRAMS:
+            raise InvalidInput(f"unknown method {method!r}; known: {', '.join(PROGRAMS)}")
+        for kind, what in KINDS.items():
+            own = {s.stratum["kind"]: s for s in scores_by_kind(ours, MIN_AREA_M2)}.get(kind)
+            found = out / f"{method}-{what}.npz"
+            if own is None or not found.is_file():
+                continue
+            here = set(ours.events.loc[ours.events["kind"] == kind, "asset_class"])
+            some = truth.parcels[truth.parcels["asset_class"].isin(here)]
+            status = dict.fromkeys(set(some["parcel_id"]) & set(series.parcels.tolist()), "ok")
+            breaks = breaks_of(found, owners[what])
+            breaks = breaks[breaks["parcel_id"].isin(list(status))]
+            asked = {own.false_per_100.value, 1.0}
+            for _, point in curve(method, breaks, truth, status, looks, kind, asked, MIN_AREA_M2):
+                yield _row(kind, point, own)
+
+
+def hand_over(path: Path, days: NDArray[np.datetime64], values: NDArray[np.float32], bands: Sequence[str]) -> None:
+    """Write the file that programs read."""
+    numbers = days.astype("datetime64[D]").astype(np.int64)
+    np.savez(path, days=numbers, values=values, bands=np.array(bands), history_end=numbers[0] + HISTORY_DAYS)
+
+
+def _looks(series: PeerSeries) -> pd.DataFrame:
+    time, parcel = np.nonzero(np.isfinite(series.parcel_values[..., 0]))
+    return pd.DataFrame({"parcel_id": series.parcels[parcel], "day": series.days[time].astype("datetime64[s]")})
+
+
+def _row(kind: str, point: Point, own: Scores) -> dict[str, object]:
+    found = point.scores
+    return {
+        "kind": kind,
+        "method": point.method,
+        "recall": found.recall_strict.value,
+        "recall_low": found.recall_strict.low,
+        "recall_high": found.recall_strict.high,
+        "recall_n": found.recall_strict.n,
+        "false_per_100": found.false_per_100.value,
+        "lag_due_days": found.lag_due_days.value,
+        "lag_looks": found.lag_looks.value,
+        "setting": point.setting,
+        "squares": point.squares,
+        "threshold": point.threshold,
+        "ours": own.recall_strict.value,
+    }
+
+
 def say(text: str) -> None:
     """Tell what was run, and loudly what was not."""
     sys.stderr.write(f"peers: {text}\n")
 
 
-__all__ = ["KINDS", "PROGRAMS", "Evaluation", "Point", "alarms", "breaks_of", "curve", "run", "say"]
+__all__ = ["KINDS", "PROGRAMS", "Point", "alarms", "breaks_of", "curve", "hand_over", "rows", "run", "say"]

@@ -64,6 +64,7 @@ class Aquaculture:
     name: str = "aquaculture"
     indices: tuple[str, ...] = (INDEX,)
     bands: tuple[str, ...] = ("green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ()
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:

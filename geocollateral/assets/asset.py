@@ -28,6 +28,11 @@ class Asset(Protocol):
         ...
 
     @property
+    def optional(self) -> tuple[str, ...]:
+        """Bands and indices it makes use of where the source offers them."""
+        ...
+
+    @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """Indices that are monitored pixel by pixel, in groups: those of a group are weighed together, the leading one
         first. Of each, the fields of the change monitor's parameters that differ from its defaults.

@@ -19,6 +19,8 @@ from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.claims import judge_living
+from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, decline_hit
+from geocollateral.assets.forest_signature import BANDS as CAUSE_BANDS
 from geocollateral.registry import Registry
 from geocollateral.types import (
     CANNOT_TELL,
@@ -33,6 +35,8 @@ from geocollateral.types import (
 )
 
 GREEN, WATER = "ndvi", "ndmi"
+LOSS = "stand_loss"
+"""Kind of the events found pixel by pixel."""
 DAY = np.timedelta64(1, "D")
 
 
@@ -57,6 +61,9 @@ class ForestryParams(Params):
     stale_days: int = Field(
         400, ge=30, description="Without a look that would show a loss for this long: cannot tell [days]."
     )
+    aftermath: AftermathParams = Field(
+        AftermathParams(), description="Knobs of causes, of the decline of what is left, and of regrowth."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +86,7 @@ class Forestry:
     name: str = "forestry"
     indices: tuple[str, ...] = (GREEN, WATER)
     bands: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ("nbr", *CAUSE_BANDS)
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
@@ -105,7 +113,15 @@ class Forestry:
             return _cannot_tell(reason, evidence)
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
-        return _judgement(evidence, stand, loss, events, params)
+        after = aftermath(evidence, stand, events, params.aftermath)
+        told = _judgement(evidence, stand, loss, after.events, params)
+        return replace(
+            told,
+            reason=f"{told.reason} {after.sentence}".strip(),
+            columns={**told.columns, **after.columns},
+            events=(*told.events, *([] if after.decline is None else [after.decline])),
+            tables=after.tables,
+        )
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ForestryParams) -> Sequence[Hit]:
         """What `RULES` fire on."""
@@ -318,11 +334,12 @@ def _event(
     order = np.argsort(loss.detected[member], kind="stable")
     reached = np.cumsum(area[member][order])
     detected = loss.detected[member][order][int(np.searchsorted(reached, min(params.min_event_m2, reached[-1])))]
+    detected = max(detected, after)  # pixels dated sooner may have been confirmed before the look that dates the event
     weight = area[member] / touched
     alike = float(weight[(loss.before[member] < after) & (loss.after[member] > before)].sum())
     magnitude = float((green.magnitude[member] * weight).sum())
     return Event(
-        kind="stand_loss",
+        kind=LOSS,
         last_clear_before=_day(before),
         first_clear_after=_day(after),
         detected_on=_day(detected),
@@ -481,7 +498,13 @@ def _year_by_year(
 @RULES.register("stand_loss")
 def stand_loss(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """Every confirmed loss; severe by its area and by its share of the parcel."""
-    return [_stand_loss(evidence, event) for event in judgement.events]
+    return [_stand_loss(evidence, event) for event in judgement.events if event.kind == LOSS]
+
+
+@RULES.register("stand_decline")
+def stand_decline(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Thinning or dying of a stand that stays a stand; severe by the share of its canopy that it took."""
+    return [decline_hit(evidence, event) for event in judgement.events if event.kind != LOSS]
 
 
 def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:

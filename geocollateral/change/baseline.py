@@ -141,12 +141,14 @@ def fit_seasons(
         normal, moment, coefficients, residual = solved(weights, variance)
         bounded = np.minimum(np.square(residual), SPREAD_BOUND**2 * variance)
         variance = np.maximum(bounded.sum(axis=0) / (share * freedom), floor2)
-    variance = (variance * freedom + k * floor2) / (freedom + k)
+    variance = ((variance * freedom + k * floor2) / (freedom + k)).astype(kind)
+    coefficients = solve(normal, moment, variance, precision)
+    residual = (filled - x @ coefficients) * seen
     return Fit(
         normal=normal,
         moment=moment,
         coefficients=coefficients,
-        variance=variance.astype(kind),
+        variance=variance,
         residual=residual,
         weights=weights.astype(kind),
     )

@@ -138,11 +138,11 @@ class Expectation:
     def take(self, columns: NDArray[np.intp]) -> Expectation:
         """Some of the series."""
         return Expectation(
-            values=self.values[:, columns],
-            centre=self.centre[:, columns],
-            low=self.low[:, columns],
-            high=self.high[:, columns],
-            per_spread=self.per_spread[:, columns],
+            values=self.values.take(columns, axis=1),
+            centre=self.centre.take(columns, axis=1),
+            low=self.low.take(columns, axis=1),
+            high=self.high.take(columns, axis=1),
+            per_spread=self.per_spread.take(columns, axis=1),
             level=self.level,
             reach=self.reach,
         )

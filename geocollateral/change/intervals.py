@@ -14,7 +14,7 @@ from scipy import stats
 from geocollateral.errors import InvalidInput
 
 CONFIDENCE = 0.95
-DRAWS = 1000
+DRAWS = 500
 """Resamples of a bootstrap: enough for two digits of a 95 % interval."""
 
 

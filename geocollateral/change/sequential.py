@@ -74,10 +74,11 @@ class Looks:
         doubt = None if self.doubt is None else self.doubt[:, which]
         return Looks(days=self.days[which], values=self.values[:, which], doubt=doubt)
 
-    def series(self, which: slice | NDArray[np.intp]) -> Looks:
+    def series(self, which: NDArray[np.intp]) -> Looks:
         """Some of the series."""
-        doubt = None if self.doubt is None else self.doubt[..., which]
-        return Looks(days=self.days, values=self.values[..., which], doubt=doubt)
+        # `take` keeps the order of memory, and with it that of sums over time, which indexing would not.
+        doubt = None if self.doubt is None else self.doubt.take(which, axis=2)
+        return Looks(days=self.days, values=self.values.take(which, axis=2), doubt=doubt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +213,8 @@ def _fit_new(store: Store, plan: Plan, s: int, step: int, past: Looks) -> None:
         return
     columns = waiting[ready]
     whole = len(columns) == len(store["detected"])
+    if len(columns) == 1:  # see `State.n_series`
+        columns, end, ready = np.repeat(columns, 2), np.repeat(end[ready], 2), np.ones(2, bool)
     part = past if whole else past.series(columns)
     until = int(np.searchsorted(past.days, end[ready].max(), side="right"))
     values = part.values[:, :until]
@@ -262,10 +265,8 @@ def _fit(
             last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
             store[f"{s}/last_look"][columns] = last
             store["clock"][columns] = np.maximum(store["clock"][columns], last)
-            wild = _wild(
-                fit.residual, fit.residual / np.maximum(spread, params.min_magnitude / params.min_spreads), params
-            )
-            store["unstable"][columns] |= wild
+            _, one = expect(store, f"{s}/{i}", days, values[0], None, params, columns)
+            store["unstable"][columns] |= _wild(one, seen, params)
             if s == 0:
                 store["last_ok"][columns] = _last_unchanged(days, values[0], spread, params)
         curve = values[i] - fit.residual  # NaN where there is no look
@@ -285,16 +286,16 @@ def _lag(z: Floats, seen: Mask, params: SequentialParams) -> Floats:
     return found
 
 
-def _wild(residual: Floats, z: Floats, params: SequentialParams) -> Mask:
+def _wild(one: Expectation, seen: Mask, params: SequentialParams) -> Mask:
     """Whether a history holds a run of departures to one side: it cannot serve as a baseline."""
-    longest = np.zeros(z.shape[1], bool)
-    for side in (1, -1):
-        out = side * z > 3
-        if np.count_nonzero(out.sum(axis=0) >= params.confirm_looks) == 0:
+    longest = np.zeros(seen.shape[1], bool)
+    for side in (DOWN, UP):
+        out = one.beyond(side) > 3
+        if not (np.count_nonzero(out, axis=0) >= params.confirm_looks).any():
             continue
-        inside = (residual != 0) & ~out
-        run = np.zeros(z.shape[1], np.int16)
-        for now in range(len(z)):
+        inside = seen & ~out
+        run = np.zeros(seen.shape[1], np.int16)
+        for now in range(len(out)):
             run += out[now]
             run *= ~inside[now]
             longest |= run >= params.confirm_looks
@@ -384,9 +385,20 @@ def _block(store: Store, plan: Plan, s: int, looks: Looks) -> _Block:
 
 
 def expect(
-    store: Store, name: str, days: NDArray[np.int32], values: Floats, doubt: Floats | None, params: SequentialParams
+    store: Store,
+    name: str,
+    days: NDArray[np.int32],
+    values: Floats,
+    doubt: Floats | None,
+    params: SequentialParams,
+    columns: NDArray[np.intp] | None = None,
 ) -> tuple[Floats, Expectation]:
-    """What one index should be on some days by its present baseline; also the regressors of the days."""
+    """What one index should be on some days by its present baseline; also the regressors of the days.
+
+    ``columns``: places in the store of the series whose ``values`` are given, by default all.
+    """
+    if columns is not None:
+        store = {key: array.take(columns, axis=-1) for key, array in store.items() if key.startswith(f"{name}/")}
     n_days, shift = len(days), params.timing_days
     moved = np.concatenate([days, days - shift, days + shift])
     x = design(moved, params.harmonics).astype(np.float32)
@@ -394,13 +406,17 @@ def expect(
     spread2 = variance_of_look(store, name, x[:n_days], params)
     if doubt is not None:
         spread2 += np.square(doubt)
+    # Where the season is steep, how far it may be moved is itself doubtful: half the envelope is one more spread.
+    spread2 += np.square(late - early) * np.float32(0.25)
     np.maximum(spread2, (params.min_magnitude / params.min_spreads) ** 2, out=spread2)
-    low, high = np.minimum(early, late), np.maximum(early, late)
+    low, high = np.minimum(early, late), np.maximum(early, late, out=late)
+    np.minimum(low, centre, out=low)
+    np.maximum(high, centre, out=high)
     return x[:n_days], Expectation(
         values=values,
         centre=centre,
-        low=np.minimum(low, centre, out=low),
-        high=np.maximum(high, centre, out=high),
+        low=low,
+        high=high,
         per_spread=1 / np.sqrt(spread2, out=spread2),
         level=params.changed_level,
         reach=2 * params.min_spreads,
@@ -455,7 +471,7 @@ def _weigh(store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[t
             calm[s] &= (ratios[s] < 1) & (store["detected"] < 0)
     store["odds"][:, rest] = odds[rest]
     if len(columns):
-        part = {name: store[name][..., columns] for name in _RUN_NAMES}
+        part = {name: store[name].take(columns, axis=-1) for name in _RUN_NAMES}
         _follow_all(part, plan, [_take(block, columns) for block in blocks], store, columns, order, hazards[:, columns])
         put(store, columns, part)
     return calm
@@ -480,8 +496,8 @@ _RUN_NAMES = tuple(empty_runs(1, 1, 1, 1, 1))
 def _take(block: _Block, columns: NDArray[np.intp]) -> _Block:
     return replace(
         block,
-        seen=block.seen[:, columns],
-        weight=block.weight[:, columns],
+        seen=block.seen.take(columns, axis=1),
+        weight=block.weight.take(columns, axis=1),
         expected=tuple(one.take(columns) for one in block.expected),
         newest=block.newest[columns],
     )

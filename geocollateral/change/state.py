@@ -48,20 +48,18 @@ class State:
     """By stream: looks of the running step, and those before it that a history not yet fitted may rest on."""
     step: int
     """The running step; the first has not begun while there is no look."""
-
-    @property
-    def n_series(self) -> int:
-        """Number of series."""
-        return len(self.store["detected"])
+    n_series: int
+    """A single series is kept twice: linear algebra rounds one column otherwise than each of many, and what is said of
+    a series must not depend on its neighbours."""
 
 
 def start(plan: Plan, n_series: int) -> State:
     """A state without any look."""
+    width = max(n_series, 2)
     empty = tuple(
-        Looks(days=np.zeros(0, np.int32), values=np.zeros((len(s.indices), 0, n_series), np.float32))
-        for s in plan.streams
+        Looks(days=np.zeros(0, np.int32), values=np.zeros((len(s.indices), 0, width), np.float32)) for s in plan.streams
     )
-    return State(plan=plan, store=start_store(plan, n_series), looks=empty, step=NONE)
+    return State(plan=plan, store=start_store(plan, width), looks=empty, step=NONE, n_series=n_series)
 
 
 def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> State:
@@ -72,6 +70,7 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
     InvalidInput
         A look of a day that a stream already has, or of a step that is over.
     """
+    looks = [one.series(np.zeros(2, np.intp)) if state.n_series == 1 else one for one in looks]
     merged = tuple(_merge(old, new) for old, new in zip(state.looks, looks, strict=True))
     if state.step >= 0:
         for new in looks:
@@ -89,6 +88,7 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
         store=store,
         looks=_retained(store, state.plan, merged, steps[-1], step_before=steps[-2] if len(steps) > 1 else NONE),
         step=steps[-1],
+        n_series=state.n_series,
     )
 
 
@@ -174,7 +174,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     store = {name: array.copy() for name, array in state.store.items()}
     if state.step >= 0:
         _close(store, state.plan, state.looks, state.step, watch, learn=False)
-    params, n = state.plan.deciding, state.n_series
+    params, n = state.plan.deciding, len(store["detected"])
     column = np.arange(n)
     detected = store["detected"]
     odds, hits = store["odds"], store["hits"]
@@ -211,7 +211,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     def day(name: str) -> NDArray[np.int32]:
         return np.where(silent, NONE, store[name]).astype(np.int32)
 
-    return Outcome(
+    found = Outcome(
         status=status,
         broken=np.where(told, broken, NONE).astype(np.int32),
         last_before=np.where(told, before, NONE).astype(np.int32),
@@ -227,6 +227,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
         season_max=np.where(adequate, store["season"][0], np.nan),
         season_min=np.where(adequate, store["season"][1], np.nan),
     )
+    return found if n == state.n_series else Outcome(**{k: v[..., : state.n_series] for k, v in vars(found).items()})
 
 
 class Watch:
@@ -235,9 +236,10 @@ class Watch:
     def __init__(self, plan: Plan, days: NDArray[np.int32], n_series: int, stream: int = 0, index: int = 0) -> None:
         self.plan, self.days, self.name, self.stream = plan, days, f"{stream}/{index}", stream
         self.params = plan.streams[stream].params[index]
-        self.expected = np.full((len(days), n_series), np.nan, np.float32)
-        self.spread = np.full((len(days), n_series), np.nan, np.float32)
-        self.informative = np.zeros((len(days), n_series), bool)
+        width = max(n_series, 2)
+        self.expected = np.full((len(days), width), np.nan, np.float32)
+        self.spread = np.full((len(days), width), np.nan, np.float32)
+        self.informative = np.zeros((len(days), width), bool)
 
     @property
     def steps(self) -> set[int]:
@@ -253,7 +255,8 @@ class Watch:
     def _fill(self, store: Store, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> None:
         if not len(rows) or not len(columns):
             return
-        part = {name: array[..., columns] for name, array in store.items() if name.startswith(f"{self.name}/")}
+        columns = np.resize(columns, max(len(columns), 2))
+        part = {n: array.take(columns, axis=-1) for n, array in store.items() if n.startswith(f"{self.name}/")}
         nothing = np.full((len(rows), len(columns)), np.nan, np.float32)
         x, one = expect(part, self.name, self.days[rows], nothing, None, self.params)
         place = np.ix_(rows, columns)
@@ -280,7 +283,7 @@ def save(state: State) -> xr.Dataset:
             for s in state.plan.streams
         ],
     }
-    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step}
+    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step, "n_series": state.n_series}
     return xr.Dataset({name.replace("/", "."): value for name, value in arrays.items()}, attrs=attrs)
 
 
@@ -321,6 +324,7 @@ def load(saved: xr.Dataset) -> State:
         },
         looks=looks,
         step=int(saved.attrs["step"]),
+        n_series=int(saved.attrs["n_series"]),
     )
 
 

@@ -384,7 +384,8 @@ def _say_breaks(fact: ParcelFacts, words: Words) -> Iterator[str]:
             before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
             yield words("say.mean", before=before, after=after)
         elif found.recovered_on:
-            yield words("say.recovered", date=words.date(found.recovered_on))
+            green = "ndvi" in found.index.split("+")
+            yield words("say.recovered" if green else "say.ended", date=words.date(found.recovered_on))
 
 
 def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.date, words: Words) -> Iterator[str]:

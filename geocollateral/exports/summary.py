@@ -68,7 +68,38 @@ class Figure:
     """Range, where the asset class gives one in the columns with ``_low`` and ``_high`` before the unit."""
 
 
-FIGURE_COLUMNS: tuple[str, ...] = ()
+ONLY_WHERE_SOME = frozenset(
+    {"obs_alien_share_frac", "obs_water_share_frac", "chg_cleared_m2", "chg_flooded_m2", "chg_failed_m2"}
+)
+"""Figures that say nothing where they are nought."""
+FIGURE_COLUMNS: tuple[str, ...] = (
+    "obs_status",
+    "obs_progress_frac",
+    "obs_built_share_frac",
+    "obs_cleared_share_frac",
+    "chg_started_on",
+    "chg_stalled_since",
+    "chg_finished_on",
+    "obs_use",
+    "obs_cropped_m2",
+    "obs_crops_per_year_n",
+    "obs_last_emergence",
+    "obs_last_harvest",
+    "obs_last_peak_ndvi",
+    "obs_vigour_z",
+    "chg_failed_m2",
+    "chg_idle_since",
+    "chg_flooded_m2",
+    "chg_cleared_m2",
+    "obs_water_m2",
+    "obs_water_share_frac",
+    "chg_pond_state",
+    "chg_dry_since",
+    "chg_decline_share_frac",
+    "chg_main_cause",
+    "chg_regrown_share_frac",
+    "obs_alien_share_frac",
+)
 """Columns of asset classes that the report shows, each class's leading figure first."""
 
 
@@ -310,7 +341,7 @@ def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
             high=number_of(row.get(_end(column, "high"))),
         )
         for column in FIGURE_COLUMNS
-        if _text(row.get(column)) is not None
+        if _text(row.get(column)) is not None and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
     )
 
 

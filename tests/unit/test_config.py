@@ -32,7 +32,7 @@ def test_given_values_replace_defaults_and_leave_the_others(tmp_path: Path) -> N
 
 
 def test_its_own_dump_gives_the_same_settings(tmp_path: Path) -> None:
-    asked = {"masks": {"clear_classes": [4, 5]}, "change": {"ndvi": {"z_limit": 4.0}}}
+    asked = {"masks": {"clear_classes": [4, 5]}, "change": {"ndvi": {"min_spreads": 4.0}}}
     settings = load_settings(write(tmp_path, yaml.safe_dump(asked)))
     again = load_settings(write(tmp_path, yaml.safe_dump(settings.model_dump(mode="json"))))
     assert again == settings
@@ -58,8 +58,8 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("forestry: {min_stand: 2}", ["forestry.min_stand:", "got 2"]),
         ("compute: {scheduler: slurm}", ["compute.scheduler:", "threads", "'slurm'"]),
         ("change: {ndvi: {z_limt: 3}}", ["change", "ndvi.z_limt:", "not permitted"]),
-        ("change: {ndvi: {z_limit: -3}}", ["ndvi.z_limit:", "greater than 0", "got -3"]),
-        ("change: {ndvy: {z_limit: 3}}", ["change", "'ndvy'"]),
+        ("change: {ndvi: {min_spreads: -3}}", ["ndvi.min_spreads:", "greater than 0", "got -3"]),
+        ("change: {ndvy: {min_spreads: 3}}", ["change", "'ndvy'"]),
         ("change: [ndvi]", ["change"]),
         ("1: 2", ["1:", "not permitted"]),
         ("masks: {dilate_m: -1}\nplan: {block_pixels: 8}", ["masks.dilate_m", "plan.block_pixels"]),

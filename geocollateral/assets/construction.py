@@ -1,0 +1,508 @@
+"""Building sites: how far the works are, date by date, and when they started, stood still, were finished or pulled down.
+
+All is read from the stages of `assets.stages`. An event is found on what was known on the day of a look, so a later run never
+finds it earlier; its interval of dates is that of the smoother and may sharpen.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from geocollateral.assets import stages
+from geocollateral.assets.asset import ASSETS, AlertRule
+from geocollateral.assets.demolition import pulled_down
+from geocollateral.assets.refusal import SiteParams, day_of, why_not
+from geocollateral.assets.stages import STAGES, StageParams, StagePath
+from geocollateral.registry import Registry
+from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
+
+Floats = NDArray[np.float64]
+DAY = np.timedelta64(1, "D")
+NAMES = tuple(STAGES)
+VEGETATED, WATER, CLEARED, BUILDING, BUILT = range(5)
+PROGRESS = np.array([0.0, 0.0, 0.1, 0.5, 1.0])
+"""Progress that each stage stands for [0-1]: clearing is little of the works, a shell about half."""
+SMOOTH_LOOKS = 3
+"""Looks whose mean stands for a date: one hazy look must not start or end a standstill."""
+BAND = 1.64
+"""Standard errors of an interval of 90 %."""
+LIKE_PIXELS = 0.3
+"""Correlation of the errors of two pixels of one parcel: they share looks, haze and geology."""
+LEAST_ERROR = 0.04
+"""Error of a stage share however sure the model is [1]."""
+CLAIMED: Mapping[str, tuple[float, float]] = {
+    "planned": (0.0, 0.05),
+    "site_cleared": (0.02, 0.20),
+    "foundations": (0.08, 0.45),
+    "structure": (0.15, 0.95),
+    "complete": (0.85, 1.0),
+}
+"""Progress that a claimed stage allows [0-1]."""
+
+
+class ConstructionParams(SiteParams):
+    """Knobs of the judgement of a building site."""
+
+    stages: StageParams = StageParams()
+    learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
+    sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
+    start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
+    min_event_m2: float = Field(2500, gt=0, description="Smallest works reported, the minimum mapping unit [m2].")
+    stall_days: int = Field(90, ge=30, description="Grace period: works without change for longer stand still [days].")
+    stall_change: float = Field(
+        0.06, gt=0, le=1, description="Change of the stage shares over the grace period that is none [1]."
+    )
+    resume_change: float = Field(0.12, gt=0, le=1, description="Change of the stage shares that ends a standstill [1].")
+    min_unfinished: float = Field(0.15, gt=0, le=1, description="Cleared and building share of an unfinished site [1].")
+    min_demolished_m2: float = Field(1500, gt=0, description="Smallest demolition reported [m2].")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Stage shares of a parcel at its usable optical looks."""
+
+    step: NDArray[np.int64]
+    """Shape (look,): position in the path."""
+    days: NDArray[np.datetime64]
+    known: Floats
+    """Shape (look, stage): as known on that day."""
+    later: Floats
+    """The same as known at ``as_of``."""
+    error: Floats
+    """Standard error of `later`."""
+
+    def settled(self) -> Floats:
+        """`known` averaged over each look and those just before it."""
+        total = np.cumsum(self.known, axis=0)
+        total[SMOOTH_LOOKS:] -= total[:-SMOOTH_LOOKS].copy()
+        n = np.minimum(np.arange(len(total)) + 1, SMOOTH_LOOKS)
+        return np.asarray(total / n[:, None], np.float64)
+
+    @property
+    def progress(self) -> Floats:
+        """Shape (look,): progress of what is under works [0-1], as known at ``as_of``; 0 where nothing is."""
+        return _progress(self.later)
+
+
+@dataclass(frozen=True)
+class Construction:
+    """The asset class ``construction``."""
+
+    name: str = "construction"
+    indices: tuple[str, ...] = ("ndvi", "mndwi")
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ()
+
+    @property
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+        """None: stages are followed on reflectance."""
+        return ()
+
+    def judge(self, evidence: ParcelEvidence, params: ConstructionParams) -> Judgement:
+        """Stages, progress and events of one site."""
+        refusal = why_not(evidence, params)
+        if refusal:
+            return _cannot_tell(refusal, evidence)
+        path = stages.follow(evidence, params.stages)
+        curve = curve_of(path, params)
+        events = find_events(evidence, path, curve, params)
+        return _judgement(evidence, curve, events, params)
+
+    def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
+        """What `RULES` fire on."""
+        return [hit for rule in RULES.values() for hit in rule(evidence, judgement)]
+
+
+RULES: Registry[AlertRule] = Registry("construction alert rule")
+CONSTRUCTION = Construction()
+ASSETS.register(CONSTRUCTION.name)(CONSTRUCTION)
+
+
+def curve_of(path: StagePath, params: ConstructionParams) -> Curve:
+    """Stage shares at the optical looks that saw enough of the parcel."""
+    step = np.flatnonzero(path.optical & (path.fraction >= params.min_look_fraction))
+    later = path.later[step]
+    weight = path.area_m2 / path.area_m2.sum()
+    doubt = np.stack([(p := later[:, :, list(of)].sum(axis=2)) * (1 - p) for of in STAGES.values()], axis=2)
+    alone = np.einsum("lps,p->ls", doubt, weight**2)
+    together = np.square(np.einsum("lps,p->ls", np.sqrt(np.maximum(doubt, 0)), weight))
+    return Curve(
+        step=step,
+        days=path.days[step],
+        known=_by_stage(path.shares(path.known[step])),
+        later=_by_stage(path.shares(later)),
+        error=np.sqrt(LEAST_ERROR**2 + alone + LIKE_PIXELS * together),
+    )
+
+
+def _by_stage(shares: Floats) -> Floats:
+    return np.stack([shares[:, list(of)].sum(axis=1) for of in STAGES.values()], axis=1)
+
+
+def _progress(shares: Floats) -> Floats:
+    under = shares[..., CLEARED:].sum(axis=-1)
+    return np.where(under > 0.1, (shares @ PROGRESS) / np.maximum(under, 0.1), 0.0)
+
+
+def find_events(
+    evidence: ParcelEvidence, path: StagePath, curve: Curve, params: ConstructionParams
+) -> tuple[Event, ...]:
+    """Start, standstills, end and demolition, by date."""
+    found: list[Event] = []
+    start = _start(path, curve, params)
+    if start is not None:
+        found.append(start)
+        found.extend(_stalls(path, curve, start, params))
+        found.extend(_finished(path, curve, start, params))
+    found.extend(_demolition(evidence, path, params))
+    return tuple(sorted(found, key=lambda event: (event.detected_on, event.kind)))
+
+
+def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event | None:
+    """First look on which enough of what was land is under works.
+
+    The first year is learnt from: before a parcel's own year was seen, a bare field and a cleared one look alike.
+    """
+    was_land = np.maximum.accumulate(path.known[curve.step, :, stages.LAND], axis=0) > 0.8
+    works = path.known[curve.step][:, :, stages.WORKS].sum(axis=2)
+    mask = was_land & (works >= params.sure)
+    area = mask @ path.area_m2
+    fit = (area >= params.min_event_m2) & (area >= params.start_share * path.area_m2.sum())
+    fit &= curve.days - path.days[0] >= params.learn_days * DAY
+    if not fit.any():
+        return None
+    n = int(np.argmax(fit))
+    member = mask[n]
+    before, after = _interval(path, curve, n, member)
+    unsure = was_land[n] & (works[n] >= 0.5)
+    sure = was_land[n] & (works[n] >= 0.9)
+    over = _part(path.later[curve.step], stages.WORKS, path.area_m2, member)
+    back = [day for day, share in zip(curve.days[n:], over[n:], strict=True) if share < 0.2]
+    return Event(
+        kind="construction_start",
+        last_clear_before=before,
+        first_clear_after=after,
+        detected_on=day_of(curve.days[n]),
+        recovered_on=day_of(back[0]) if back and over[-1] < 0.2 else None,
+        area_m2=float(area[n]),
+        area_low_m2=float(path.area_m2[sure & member].sum()),
+        area_high_m2=float(path.area_m2[unsure | member].sum()),
+        magnitude=float(area[n] / path.area_m2.sum()),
+        probability=float(np.average(works[n][member], weights=path.area_m2[member])),
+        indices=("stages",),
+        pixels=tuple(np.flatnonzero(member).tolist()),
+        sensors=_sensors(path),
+        reasons=(
+            f"{area[n] / 1e4:.2f} ha that were land before, {area[n] / path.area_m2.sum():.0%} of the parcel, are open ground, "
+            "foundations or buildings, unlike the same season in earlier years and like parcels nearby.",
+            f"Last clear look as land {before}, first under works {after}; told on {day_of(curve.days[n])}.",
+        ),
+    )
+
+
+def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) -> tuple[dt.date, dt.date]:
+    """Looks between which the member pixels left the land, as known at ``as_of``; the look that told it at the latest."""
+    over = _part(path.later[curve.step[: n + 1]], stages.WORKS, path.area_m2, member)
+    still_land = np.flatnonzero(over[:n] < 0.5)
+    last = int(still_land[-1]) if len(still_land) else 0
+    return day_of(curve.days[last]), day_of(curve.days[min(last + 1, n)])
+
+
+def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: NDArray[np.bool_]) -> Floats:
+    """Share of the member pixels' area in some states, by look."""
+    weight = area[member] / area[member].sum()
+    return np.asarray(probability[:, member, state].sum(axis=2) @ weight, np.float64)
+
+
+def _stalls(path: StagePath, curve: Curve, start: Event, params: ConstructionParams) -> list[Event]:
+    """Times in which an unfinished site did not change for longer than the grace period."""
+    shares, days = curve.settled(), curve.days
+    found: list[Event] = []
+    told: int | None = None
+    first = int(np.searchsorted(days, np.datetime64(start.detected_on)))
+    n = first
+    while n < len(days):
+        unfinished = shares[n, CLEARED] + shares[n, BUILDING] >= params.min_unfinished
+        if told is None:
+            then = int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1
+            if then >= first and unfinished and _change(shares, then, n) <= params.stall_change:
+                told = n
+                found.append(_stall(path, curve, shares, then, n, None, params))
+        elif n - 1 > told and min(_lately(shares, days, k, params) for k in (n - 1, n)) >= params.resume_change:
+            found[-1] = _stall(path, curve, shares, _since(found[-1], days), told, n, params)
+            told, first = None, n
+        n += 1
+    return found
+
+
+def _lately(shares: Floats, days: NDArray[np.datetime64], n: int, params: ConstructionParams) -> float:
+    """Change over the grace period before a look [0-1]."""
+    then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
+    return _change(shares, then, n)
+
+
+def _since(event: Event, days: NDArray[np.datetime64]) -> int:
+    return int(np.searchsorted(days, np.datetime64(event.last_clear_before)))
+
+
+def _change(shares: Floats, then: int, now: int) -> float:
+    """Largest difference of the stage shares from a date to each look up to now, as share of the parcel [0-1]."""
+    return float(np.abs(shares[now] - shares[then]).sum() / 2)
+
+
+def _stall(
+    path: StagePath, curve: Curve, shares: Floats, then: int, told: int, resumed: int | None, params: ConstructionParams
+) -> Event:
+    days = curve.days
+    open_share = float(shares[told, CLEARED] + shares[told, BUILDING])
+    area = open_share * float(path.area_m2.sum())
+    error = float(np.hypot(curve.error[told, CLEARED], curve.error[told, BUILDING]) * BAND * path.area_m2.sum())
+    change = _change(shares, then, told)
+    progress = float(_progress(shares[told]))
+    reasons = [
+        f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the parcel, no more than the "
+        f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days.",
+        f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about {progress:.0%}.",
+    ]
+    if resumed is not None:
+        reasons.append(f"Works went on by {day_of(days[resumed])}.")
+    return Event(
+        kind="stall",
+        last_clear_before=day_of(days[then]),
+        first_clear_after=day_of(days[min(then + 1, told)]),
+        detected_on=day_of(days[told]),
+        recovered_on=None if resumed is None else day_of(days[resumed]),
+        area_m2=area,
+        area_low_m2=max(area - error, 0.0),
+        area_high_m2=min(area + error, float(path.area_m2.sum())),
+        magnitude=change,
+        probability=float(np.clip(1 - change / (2 * params.resume_change), 0.5, 0.99)),
+        indices=("stages",),
+        pixels=(),
+        sensors=_sensors(path),
+        reasons=tuple(reasons),
+    )
+
+
+def _finished(path: StagePath, curve: Curve, start: Event, params: ConstructionParams) -> list[Event]:
+    """First look after the start from which hardly anything is open or unfinished."""
+    shares, days = curve.settled(), curve.days
+    under = shares[:, CLEARED:].sum(axis=1)
+    left = shares[:, CLEARED] + shares[:, BUILDING]
+    fit = (left <= params.min_unfinished) & (shares[:, BUILT] >= 0.5) & (under >= 0.5)
+    fit &= days > np.datetime64(start.detected_on)
+    if not fit.any():
+        return []
+    n = int(np.argmax(fit))
+    area = float(shares[n, BUILT] * path.area_m2.sum())
+    error = float(BAND * curve.error[n, BUILT] * path.area_m2.sum())
+    return [
+        Event(
+            kind="construction_finished",
+            last_clear_before=day_of(days[max(n - 1, 0)]),
+            first_clear_after=day_of(days[n]),
+            detected_on=day_of(days[n]),
+            recovered_on=None,
+            area_m2=area,
+            area_low_m2=max(area - error, 0.0),
+            area_high_m2=min(area + error, float(path.area_m2.sum())),
+            magnitude=float(shares[n, BUILT]),
+            probability=float(np.clip(shares[n, BUILT], 0, 1)),
+            indices=("stages",),
+            pixels=(),
+            sensors=_sensors(path),
+            reasons=(
+                f"On {day_of(days[n])} {shares[n, BUILT]:.0%} of the parcel is roofed or paved and {left[n]:.0%} open or unfinished. "
+                "Seen from above at 10 m: floors, fittings and use cannot be told.",
+            ),
+        )
+    ]
+
+
+def _demolition(evidence: ParcelEvidence, path: StagePath, params: ConstructionParams) -> list[Event]:
+    return pulled_down(evidence, path, params.min_demolished_m2, params.min_look_fraction)
+
+
+def _judgement(
+    evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...], params: ConstructionParams
+) -> Judgement:
+    now, error = curve.later[-1], curve.error[-1]
+    low, high = np.clip(now - BAND * error, 0, 1), np.clip(now + BAND * error, 0, 1)
+    progress, half = float(curve.progress[-1]), _progress_error(curve)[-1]
+    band = (max(progress - half, 0.0), progress, min(progress + half, 1.0))
+    hectares = float(evidence.attributes["obs_area_m2"]) / 1e4
+    state = status_of(curve, events, params)
+    columns: dict[str, Any] = {"obs_status": state, "obs_progress_frac": progress}
+    columns |= {"obs_progress_low_frac": band[0], "obs_progress_high_frac": band[2]}
+    for name, k in zip(NAMES, range(len(NAMES)), strict=True):
+        columns[f"obs_{name}_share_frac"] = float(now[k])
+    columns |= {
+        "chg_started_on": _first(events, "construction_start"),
+        "chg_stalled_since": _open_stall(events),
+        "chg_finished_on": _first(events, "construction_finished"),
+        **judge_stage(evidence.attributes, band, state),
+    }
+    return Judgement(
+        status="ok",
+        reason=_in_words(curve, events, state, band, columns),
+        columns=columns,
+        quantity=(float(low[BUILT]) * hectares, float(now[BUILT]) * hectares, float(high[BUILT]) * hectares),
+        quantity_unit="ha",
+        events=events,
+        yearly=(),
+        tables={"stages": _rows(curve)},
+    )
+
+
+def _progress_error(curve: Curve) -> Floats:
+    """Half-width of the interval of progress [0-1], by look."""
+    under = np.maximum(curve.later[:, CLEARED:].sum(axis=1), 0.2)
+    lever = np.abs(PROGRESS[None, :] - curve.progress[:, None])
+    found = BAND * np.sqrt(np.square(lever * curve.error)[:, CLEARED:].sum(axis=1)) / under
+    return np.where(curve.later[:, CLEARED:].sum(axis=1) > 0.1, found, BAND * curve.error[:, VEGETATED])
+
+
+def status_of(curve: Curve, events: tuple[Event, ...], params: ConstructionParams) -> str:
+    """``not_started``, ``progressing``, ``stalled``, ``finished``, ``built`` (before the first look) or ``demolished``."""
+    if any(event.kind == "demolition" for event in events):
+        return "demolished"
+    if _open_stall(events) is not None:
+        return "stalled"
+    if _first(events, "construction_finished") is not None:
+        return "finished"
+    if _first(events, "construction_start") is not None:
+        return "progressing"
+    shares = curve.settled()[-1]
+    return "built" if shares[BUILT] >= 0.5 else "not_started"
+
+
+def judge_stage(attributes: Mapping[str, Any], band: tuple[float, float, float], state: str) -> dict[str, Any]:
+    """Columns ``claim_stage_verdict`` and ``claim_stage_reason``; none where no stage or progress is claimed."""
+    claimed = attributes.get("claim_stage")
+    share = attributes.get("claim_progress_frac")
+    if isinstance(claimed, str) and claimed in CLAIMED:
+        least, most = CLAIMED[claimed]
+        told = f"Claimed stage {claimed.replace('_', ' ')}"
+    elif share is not None and share == share:
+        least = most = float(share)
+        told = f"Claimed progress {least:.0%}"
+    else:
+        return {}
+    seen = f"observed progress {band[1]:.0%} ({band[0]:.0%} to {band[2]:.0%}), {state.replace('_', ' ')}"
+    verdict: Verdict = "match" if band[0] - 0.05 <= most and least <= band[2] + 0.05 else "mismatch"
+    side = "" if verdict == "match" else ": behind the claim" if band[2] < least else ": ahead of the claim"
+    return {"claim_stage_verdict": verdict, "claim_stage_reason": f"{told}; {seen}{side}."}
+
+
+def _in_words(
+    curve: Curve, events: tuple[Event, ...], state: str, band: tuple[float, float, float], columns: Mapping[str, Any]
+) -> str:
+    now, day = curve.later[-1], day_of(curve.days[-1])
+    shares = ", ".join(f"{name} {value:.0%}" for name, value in zip(NAMES, now, strict=True) if value >= 0.05)
+    words = {
+        "not_started": "No works seen.",
+        "built": "Built before the first look; no new works seen.",
+        "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} ({band[0]:.0%} to "
+        f"{band[2]:.0%}).",
+        "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} ({band[0]:.0%} to "
+        f"{band[2]:.0%}).",
+        "finished": f"Roofed and paved by {columns['chg_finished_on']}, as far as seen from above.",
+        "demolished": "Buildings were pulled down: "
+        + " ".join(r for e in events if e.kind == "demolition" for r in e.reasons[:1]),
+    }
+    return (
+        f"{words[state]} On {day}: {shares}. Floors and works inside cannot be seen at 10 m; works outside the polygon are not "
+        "looked at, which would need pixels around it."
+    )
+
+
+def _rows(curve: Curve) -> tuple[Mapping[str, Any], ...]:
+    half = _progress_error(curve)
+    progress = curve.progress
+    return tuple(
+        {
+            "date": day_of(day).isoformat(),
+            **{name: round(float(value), 4) for name, value in zip(NAMES, curve.later[n], strict=True)},
+            **{f"{name}_known": round(float(value), 4) for name, value in zip(NAMES, curve.known[n], strict=True)},
+            **{f"{name}_error": round(float(value), 4) for name, value in zip(NAMES, curve.error[n], strict=True)},
+            "progress": round(float(progress[n]), 4),
+            "progress_low": round(max(float(progress[n] - half[n]), 0.0), 4),
+            "progress_high": round(min(float(progress[n] + half[n]), 1.0), 4),
+        }
+        for n, day in enumerate(curve.days)
+    )
+
+
+def _first(events: Sequence[Event], kind: str) -> dt.date | None:
+    return next((event.first_clear_after for event in events if event.kind == kind), None)
+
+
+def _open_stall(events: Sequence[Event]) -> dt.date | None:
+    finished = any(event.kind == "construction_finished" for event in events)
+    stalls = [event for event in events if event.kind == "stall" and event.recovered_on is None]
+    return stalls[-1].last_clear_before if stalls and not finished else None
+
+
+def _hit(evidence: ParcelEvidence, event: Event, rule: str, severity: Literal["low", "medium", "high"]) -> Hit:
+    return Hit(
+        parcel_id=evidence.parcel_id,
+        rule=rule,
+        severity=severity,
+        event=event,
+        sensors=event.sensors,
+        evidence={
+            "area_low_m2": round(event.area_low_m2, 1),
+            "area_high_m2": round(event.area_high_m2, 1),
+            "share_of_parcel": round(event.area_m2 / float(evidence.area_m2.sum()), 4),
+            "recovered_on": None if event.recovered_on is None else event.recovered_on.isoformat(),
+        },
+        reasons=event.reasons,
+    )
+
+
+@RULES.register("construction_start")
+def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Works started: expected on a pledged site, a milestone rather than a loss."""
+    return [_hit(evidence, e, "construction_start", "low") for e in judgement.events if e.kind == "construction_start"]
+
+
+@RULES.register("construction_stall")
+def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Works stand still in an unfinished stage."""
+    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
+
+
+@RULES.register("demolition")
+def demolition(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Buildings that stood are gone."""
+    return [_hit(evidence, e, "demolition", "high") for e in judgement.events if e.kind == "demolition"]
+
+
+def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+    names = ("obs_status", "obs_progress_frac", *(f"obs_{name}_share_frac" for name in NAMES))
+    claims = {}
+    if isinstance(evidence.attributes.get("claim_stage"), str):
+        claims = {"claim_stage_verdict": "cannot_tell", "claim_stage_reason": reason}
+    return Judgement(
+        status="cannot_tell",
+        reason=reason,
+        columns={**claims, **dict.fromkeys(names)},
+        quantity=None,
+        quantity_unit="ha",
+        events=(),
+        yearly=(),
+    )
+
+
+def _sensors(path: StagePath) -> tuple[str, ...]:
+    return ("sentinel-2",) if path.optical.all() else ("sentinel-2", "sentinel-1")
+
+
+__all__ = ["CONSTRUCTION", "RULES", "Construction", "ConstructionParams"]

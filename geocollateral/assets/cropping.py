@@ -1,0 +1,360 @@
+"""Crop or no crop, look by look, against peers: failed crops and seasons that never came.
+
+Each look says how likely it is if the parcel carries what its peers carry, and how likely if most of that is gone. Looks
+of both sensors add up; a look at a time when the peers are bare themselves says nothing, by itself and without a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from geocollateral.assets.neighbours import Channel, Choice, Departure
+from geocollateral.types import Params
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.int64]
+
+
+class CroppingParams(Params):
+    """Knobs of the test of a crop against its peers."""
+
+    lost_share: float = Field(0.7, gt=0, lt=1, description="Share of the peers' green that a failed crop has lost [1].")
+    lost_spread: float = Field(0.25, gt=0, description="Standard deviation of that share [1].")
+    radar_share: float = Field(0.55, gt=0, lt=1, description="The same of green as radar tells it [1].")
+    blind: float = Field(
+        0.5, gt=0, lt=1, description="Chance that radar does not see a crop wither, as it still stands [1]."
+    )
+    noise: float = Field(0.05, gt=0, description="Noise of one look at a parcel's green, without timing [NDVI].")
+    own_years_noise: float = Field(0.12, gt=0, description="The same where earlier years stand in for peers [NDVI].")
+    most_per_look: float = Field(5.0, gt=0, description="No look counts more than this [log likelihood ratio].")
+    witness_days: float = Field(
+        10.0, gt=0, description="Looks of a sensor closer together count as part of one [days]."
+    )
+    forget_days: float = Field(
+        45.0, gt=0, description="Without a telling look for so long, counting starts anew [days]."
+    )
+    min_gap: float = Field(0.12, gt=0, description="Peers with less green to lose than this carry no crop [NDVI].")
+    threshold: float = Field(3.5, gt=0, description="Evidence of a failed crop that is told [log likelihood ratio].")
+    confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
+    min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
+    most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
+    most_odd: float = Field(0.08, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
+    season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
+    mid_share: float = Field(
+        0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
+    )
+    grown_share: float = Field(0.7, gt=0, le=1, description="Peers below this share of their height still grow [1].")
+    turn_share: float = Field(0.4, gt=0, lt=1, description="Peers down to this share of their green are past it [1].")
+    bare_low: float = Field(0.10, description="Lowest green of bare ground [NDVI].")
+    bare_high: float = Field(0.30, description="Highest green of bare ground [NDVI].")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """Looks of all sensors in order of time. Arrays have shape (look,)."""
+
+    days: Days
+    sensor: NDArray[np.int64]
+    """0 = optical, 1, 2 ... = orbits of radar."""
+    ratio: Floats
+    """Log likelihood ratio, gone : there, tempered for looks close together."""
+    up: Floats
+    """The same, but not come up : there. Withered plants hide from radar, plants that never came up do not."""
+    value: Floats
+    level: Floats
+    gap: Floats
+    """How much green there was to lose [NDVI]."""
+    unlike: Floats
+    """Departure in units of its ordinary size, either way."""
+
+
+def radar_green(
+    optical: Channel, channels: Sequence[Channel], choice: Choice, *, step_days: int = 90, min_pairs: int = 30
+) -> Channel:
+    """Green (as NDVI) as one orbit's backscatter tells it, by regression on what the parcel and its peers showed before.
+
+    Coefficients are learned anew on fixed days from the looks before them, so that a later run finds the same.
+
+    Parameters
+    ----------
+    channels
+        Backscatter of one orbit by polarisation [dB], on common days.
+    """
+    days = channels[0].days
+    radar = np.stack([np.column_stack([c.own, c.peers]) for c in channels], axis=-1)
+    seen, known_on = _between(optical, days)
+    pair = np.isfinite(seen) & np.isfinite(radar).all(axis=-1)
+    out = np.full(radar.shape[:2], np.nan)
+    for begin in range((int(days[0]) // step_days + 1) * step_days, int(days[-1]) + 1, step_days):
+        now = (days > begin) & (days <= begin + step_days)
+        at = int(np.searchsorted(choice.steps, begin, side="right")) - 1
+        if at < 0 or not now.any():
+            continue
+        with_us = np.concatenate([[True], choice.member[at, : radar.shape[1] - 1]])
+        used = pair & (known_on <= begin) & with_us
+        if used.sum() < min_pairs:
+            continue
+        known = radar[used]
+        middle, scale = known.mean(axis=0), known.std(axis=0) + 1e-6
+        design = np.column_stack([np.ones(len(known)), (known - middle) / scale])
+        normal = design.T @ design + np.diag([0.0, *np.ones(len(channels))])
+        beta = np.linalg.solve(normal, design.T @ seen[used])
+        out[now] = beta[0] + ((radar[now] - middle) / scale) @ beta[1:]
+    return replace(channels[0], name="green", own=out[:, 0], peers=out[:, 1:], noise=optical.noise)
+
+
+def _between(optical: Channel, days: Days, max_gap: int = 24) -> tuple[Floats, Days]:
+    """Optical values interpolated to some days, own first, then peers; NaN in gaps; and when each was known."""
+    values = np.column_stack([optical.own, optical.peers])
+    out, known = np.full((len(days), values.shape[1]), np.nan), np.zeros((len(days), values.shape[1]), np.int64)
+    for n, column in enumerate(values.T):
+        good = np.isfinite(column)
+        if good.sum() < 2:
+            continue
+        x = optical.days[good]
+        after = np.clip(np.searchsorted(x, days), 1, len(x) - 1)
+        near = (days >= x[0]) & (days <= x[-1]) & (x[after] - x[after - 1] <= max_gap)
+        out[near, n] = np.interp(days[near], x, column[good])
+        known[:, n] = x[after]
+    return out, known
+
+
+def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
+    """Log likelihood ratio of every look, gone : there.
+
+    There: a normal about the peers' level, a twentieth of it ten times as wide (missed clouds, odd parcels). Gone: a normal
+    about the level less `lost_share` of what there is to lose, which is the level less the parcel's own bare ground.
+    """
+    parts = []
+    for n, departure in enumerate(departures):
+        own = departure.channel.own
+        gap = np.maximum(departure.level - _bare(own, params), 0)
+        noise = np.where(departure.own_years, params.own_years_noise, params.noise)
+        sd = np.sqrt(np.square(noise) + np.square(departure.spread) + np.square(_usual(departure)))
+        there = _normal(departure.value, sd)
+        if n == 0:
+            gone = _normal(departure.value + params.lost_share * gap, np.hypot(sd, params.lost_spread * gap))
+        else:
+            gone = _normal(departure.value + params.radar_share * gap, np.hypot(sd, params.lost_spread * gap))
+        bare = _normal(departure.value + 0.8 * gap, np.hypot(sd, params.lost_spread * gap))
+        wide = np.log(0.05) + _normal(departure.value, 10 * sd)  # missed clouds, odd parcels
+        told = np.flatnonzero(np.isfinite(there))
+        ratio = np.logaddexp(np.log(0.95) + gone[told], wide[told]) - np.logaddexp(
+            np.log(0.95) + there[told], wide[told]
+        )
+        since = np.diff(departure.channel.days[told], prepend=-(10**6))
+        temper = np.clip(since / params.witness_days, 0.1, 1.0)
+        up = np.logaddexp(np.log(0.95) + bare[told], wide[told]) - np.logaddexp(np.log(0.95) + there[told], wide[told])
+        ratio, up = (np.clip(r, -params.most_per_look, params.most_per_look) * temper for r in (ratio, up))
+        parts.append((departure.channel.days[told], np.full(len(told), n), ratio, up, own[told], departure.level[told], gap[told],
+                      np.minimum(np.abs(departure.value / sd)[told], 3.0)))  # fmt: skip
+    days, sensor, ratio, up, value, level, gap, unlike = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((sensor, days))
+    return Witness(
+        days=days[order],
+        sensor=sensor[order],
+        ratio=ratio[order],
+        up=up[order],
+        value=value[order],
+        level=level[order],
+        gap=gap[order],
+        unlike=unlike[order],
+    )
+
+
+def _usual(departure: Departure, *, span_days: int = 420, lag_days: int = 50) -> Floats:
+    """How far the parcel departs from its peers in ordinary times, as known before each look; 0 where not known yet."""
+    days, size = departure.channel.days, np.minimum(np.abs(departure.value), 0.4)
+    seen = np.isfinite(size)
+    total = np.concatenate([[0.0], np.cumsum(np.where(seen, np.square(size), 0.0))])
+    number = np.concatenate([[0], np.cumsum(seen)])
+    low, high = np.searchsorted(days, days - span_days), np.searchsorted(days, days - lag_days, side="right")
+    high = np.maximum(low, high)
+    n = number[high] - number[low]
+    return np.sqrt(np.where(n >= 5, (total[high] - total[low]) / np.maximum(n, 1), 0.0))
+
+
+def _bare(own: Floats, params: CroppingParams) -> Floats:
+    """Green of the parcel's own bare ground as known at each look: the lowest tenth of what was seen so far."""
+    out = np.full(len(own), params.bare_high)
+    good = np.flatnonzero(np.isfinite(own))
+    for n in range(10, len(good)):
+        if n % 10 == 0:
+            low = np.quantile(own[good[:n]], 0.1)
+            out[good[n] :] = np.clip(low, params.bare_low, params.bare_high)
+    return out
+
+
+def _normal(x: Floats, sd: Floats) -> Floats:
+    return -0.5 * np.square(x / sd) - np.log(sd)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A crop that stood as its peers' did and withered or vanished before theirs. Numbers are positions of looks."""
+
+    before: int
+    """Last look with the crop in place."""
+    first: int
+    """First look without it."""
+    alarm: int
+    """Look on which it was certain enough."""
+    score: float
+    """Evidence on that look [log likelihood ratio]."""
+    looks: tuple[int, ...]
+    """Looks that bear it out."""
+
+
+@dataclass
+class _Run:
+    """Evidence since the crop was last there."""
+
+    start: int
+    seen: float = 0.0
+    """Sum over optical looks."""
+    heard: float = 0.0
+    """Sum over radar looks."""
+    bearing: list[int] = field(default_factory=list)
+    """Looks that bear it out."""
+    first_seen: int | None = None
+    """The first of them that is optical."""
+    had: float = 0.0
+    """Evidence of a crop in this season before the first of them."""
+    in_season: bool = False
+    told: bool = False
+
+    def sum(self, params: CroppingParams) -> float:
+        """Evidence so far. Withered plants that still stand scatter as before: radar sees a failure, or never does."""
+        radar = float(np.logaddexp(np.log(1 - params.blind) + self.heard, np.log(params.blind)))
+        return max(self.seen + radar, 0.0)
+
+
+@dataclass
+class _Watch:
+    """Goes over the looks in order of time."""
+
+    witness: Witness
+    params: CroppingParams
+    run: _Run
+    gone: float = 0.0
+    there: float = 0.0
+    most_there: float = 0.0
+    tall: float = 0.0
+    """Most green that the peers had lately [NDVI]."""
+    last: int = 0
+
+    def take(self, k: int) -> None:
+        """Let look `k` count."""
+        w, params = self.witness, self.params
+        day, ratio, gap, optical = int(w.days[k]), float(w.ratio[k]), float(w.gap[k]), bool(w.sensor[k] == 0)
+        if optical:
+            recent = (w.sensor[: k + 1] == 0) & (w.days[: k + 1] > day - params.season_days)
+            self.tall = float(w.gap[: k + 1][recent].max())
+        if gap < (max(params.min_gap, params.turn_share * self.tall) if optical else params.min_gap):
+            self.there = self.most_there = 0.0  # the peers' season ends: what was there before is another crop
+        if self.gone <= 0 or day - self.last > params.forget_days:
+            self.run = _Run(start=k)
+        if abs(ratio) > 0.2:
+            self.last = day
+        if optical:
+            self.run.seen += ratio
+        else:
+            self.run.heard += ratio
+        self.gone = self.run.sum(params)
+        self.there = max(self.there - float(w.up[k]), 0.0)
+        if self.gone <= 0.5:
+            self.most_there = max(self.most_there, self.there)
+        self._bear(k, ratio, gap, optical)
+
+    def _bear(self, k: int, ratio: float, gap: float, optical: bool) -> None:
+        run = self.run
+        if ratio >= (0.75 if optical else 0.4) and gap > 0.15:
+            if not run.bearing:
+                run.had = self.most_there
+            if optical and run.first_seen is None:
+                run.first_seen, run.in_season = k, gap >= self.params.mid_share * self.tall
+            run.bearing.append(k)
+        elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
+            run.bearing.append(k)
+
+    def is_failure(self, k: int) -> bool:
+        """Whether what is known on look `k` makes an alarm; see `find_failures`."""
+        run, params = self.run, self.params
+        return (
+            not run.told
+            and self.gone >= params.threshold
+            and len(run.bearing) >= 2
+            and self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days
+            and run.had >= params.min_there
+            and run.in_season
+            and not _came_up_late(self.witness, run, k, params)
+            and _was_in_step(self.witness, run.start, params)
+            and _is_new(self.witness, run.start, params)
+        )
+
+
+def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ...]:
+    """Crops that were there and are gone while the peers' still stand.
+
+    A cumulative sum (Page 1954, doi:10.1093/biomet/41.1-2.100) of "gone" against "there" over the looks of all sensors,
+    which starts anew with every look that shows a crop. What is asked of an alarm, beside a sum of `threshold`:
+
+    1. the crop was up: looks of this season bear it out (else it was not sown, which is no failure);
+    2. the parcel did as its peers in the months before (else it grows something else, or nothing);
+    3. the first look without it fell in the peers' season, not at its end (else it was harvested early) nor while
+       theirs still came up (else it is late);
+    4. two looks bear it out: no single scene decides;
+    5. the parcel has hardly ever looked like this before: where crops come and go out of step with the neighbours', as
+       with vegetables, an early harvest and a failure look alike.
+    """
+    found: list[Failure] = []
+    watch = _Watch(witness=witness, params=params, run=_Run(start=0))
+    for k in range(len(witness.days)):
+        watch.take(k)
+        if watch.is_failure(k):
+            run = watch.run
+            run.told = True
+            before = max(run.start - 1, 0)
+            found.append(
+                Failure(before=before, first=run.bearing[0], alarm=k, score=watch.gone, looks=tuple(run.bearing))
+            )
+    return tuple(found)
+
+
+def _came_up_late(witness: Witness, run: _Run, k: int, params: CroppingParams) -> bool:
+    """Whether the peers were still coming up on the first look without a crop, as known on look `k`."""
+    if run.first_seen is None:
+        return True
+    span = slice(run.first_seen, k + 1)
+    tallest = float(np.max(witness.gap[span], where=witness.sensor[span] == 0, initial=0.0))
+    return float(witness.gap[run.first_seen]) < params.grown_share * tallest
+
+
+def _still_low(witness: Witness, first: int, k: int) -> bool:
+    """Whether a look still shows what the first one did, though the peers may have been harvested since."""
+    return (
+        bool(witness.value[k] <= witness.level[first] - 0.5 * witness.gap[first])
+        and witness.days[k] - witness.days[first] <= 60
+    )
+
+
+def _is_new(witness: Witness, start: int, params: CroppingParams) -> bool:
+    """Whether looks without a crop while the peers had one were rare up to some weeks before."""
+    known = (witness.days < witness.days[start] - 50) & (witness.gap > 0.15) & (witness.sensor == 0)
+    odd = int((witness.value[known] - witness.level[known] < -0.5 * witness.gap[known]).sum())
+    return int(known.sum()) >= 5 and odd <= max(1.0, params.most_odd * int(known.sum()))
+
+
+def _was_in_step(witness: Witness, start: int, params: CroppingParams) -> bool:
+    """Whether the parcel did as its peers in the three months before a look."""
+    since = int(witness.days[start])
+    before = (witness.days >= since - 90) & (witness.days < since)
+    for looks, most in ((before, params.most_unlike), (before & (witness.sensor == 0), 2 * params.most_unlike)):
+        if looks.any() and float(np.mean(np.square(witness.unlike[looks]))) > most:
+            return False
+    return bool(before.any())
