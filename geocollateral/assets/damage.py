@@ -192,17 +192,21 @@ def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -
     low, high = (0.1, 0.1) if sensor == OPTICAL else (0.2, 0.5)
     share = (max(middle - low, 0.0), middle, min(middle + high, 1.0))
     unsure = sensor == RADAR and (len(inside) < 2 or (lost or 0.0) >= 0.3)
+    # Wet, smooth soil is as dark as water to radar; plants that fared as those around speak against a flood.
+    doubted = sensor == RADAR and lost is not None and lost < 0.1 <= middle
+    doubt = " Radar alone says so, and plants fared as those around: it may be wet soil." * doubted
     seen = tuple(sorted({look[2] for look in inside}, reverse=True))
     return Damage(
         kind="flood",
-        verdict=_verdict(share, unsure),
+        verdict="cannot_tell" if doubted else _verdict(share, unsure),
         share=share,
         plants_lost=lost,
         window_missed=False,
         first_look=first_look,
         sensors=seen,
         reason=f"{middle:.0%} of the parcel under water ({share[0]:.0%} to {share[2]:.0%}) on the look {days} days "
-        f"after {event_day}, by {sensor}; {len(inside)} looks in the {params.flood_window_days} days told.{harm}",
+        f"after {event_day}, by {sensor}; {len(inside)} looks in the {params.flood_window_days} days told."
+        f"{harm}{doubt}",
     )
 
 

@@ -97,6 +97,15 @@ def test_radar_sees_a_flood_under_cloud() -> None:
     assert found.share[1] == pytest.approx(0.5, abs=0.15)
 
 
+def test_radar_alone_against_plants_that_fared_well_is_doubted() -> None:
+    wet = AFTER & (np.datetime64("2021-06-12") > DAYS)
+    level = np.where(wet[:, None] & LEFT[None, :], -18.0, -10.0)
+    green = parcel(SIDE, DAYS, picture(SIDE, STAND, len(DAYS)), radar=radar_of(DAYS, {"vv": level}))
+    found = assess_damage(seen(green, ~wet), DAY, "flood", PARAMS)
+    assert (found.verdict, found.plants_lost) == ("cannot_tell", 0.0)
+    assert "it may be wet soil" in found.reason
+
+
 def test_a_paddy_cannot_show_a_flood_to_radar() -> None:
     often = np.arange(len(DAYS)) % 3 == 0
     level = np.repeat(np.where(often | AFTER, -18.0, -10.0)[:, None], 64, axis=1)
