@@ -162,21 +162,22 @@ def find_events(
         found.append(start)
         found.extend(_stalls(path, curve, start, params))
         found.extend(_finished(path, curve, start, params))
-    found.extend(_demolition(evidence, path, params))
+    else:
+        # On a site that was started the ground changes for other reasons.
+        found.extend(_demolition(evidence, path, params))
     return tuple(sorted(found, key=lambda event: (event.detected_on, event.kind)))
 
 
 def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event | None:
     """First look on which enough of what was land is under works.
 
-    The first year is learnt from: before a parcel's own year was seen, a bare field and a cleared one look alike.
+    The first year is learnt from: before the season was seen once, a bare field and a cleared one look alike.
     """
     was_land = np.maximum.accumulate(path.known[curve.step, :, stages.LAND], axis=0) > 0.8
     works = path.known[curve.step][:, :, stages.WORKS].sum(axis=2)
-    mask = was_land & (works >= params.sure)
+    mask = was_land & (works >= params.sure) & _season_known(curve.days, works, path.days[0], params)
     area = mask @ path.area_m2
     fit = (area >= params.min_event_m2) & (area >= params.start_share * path.area_m2.sum())
-    fit &= curve.days - path.days[0] >= params.learn_days * DAY
     if not fit.any():
         return None
     n = int(np.argmax(fit))
@@ -209,6 +210,17 @@ def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event |
             f"Last clear look as land {before}, first under works {after}; told on {day_of(curve.days[n])}.",
         ),
     )
+
+
+def _season_known(
+    days: NDArray[np.datetime64], works: NDArray[np.float32], first: np.datetime64, params: ConstructionParams
+) -> NDArray[np.bool_]:
+    """Pixels that left the land after a year of looks, or more than a year ago; shape (look, pixel)."""
+    look = np.arange(len(days))[:, None]
+    left = np.minimum(np.maximum.accumulate(np.where(works < 0.5, look, -1), axis=0) + 1, look)
+    since = days[left]
+    learnt = np.timedelta64(params.learn_days, "D")
+    return np.asarray((since - first >= learnt) | (days[:, None] - since >= learnt))
 
 
 def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) -> tuple[dt.date, dt.date]:

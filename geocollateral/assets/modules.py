@@ -210,7 +210,8 @@ def _resembles(middle: Floats, weight: Floats, share: NDArray[np.float64]) -> st
         return ""
     ndvi, redness, _, slope, residue, level = (middle[-1, :, k] for k in range(6))
     kinds = {
-        "open water (ponds, flooded fields): dark, but darkest in the short-wave infrared": slope < 0.05,
+        "open water (ponds, flooded fields): dark, but darkest in the short-wave infrared": (slope < 0.05)
+        & (level < -2.2),
         "plastic greenhouses: as grey, but bright": (level > -1.75) & (redness < 0.15) & (ndvi > 0.15),
         "asphalt or dark roofs: dark and grey, but without any plants between rows": (level < -1.7)
         & (ndvi < 0.13)

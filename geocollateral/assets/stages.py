@@ -87,6 +87,9 @@ class StageParams(Params):
     radar_weight: float = Field(0.15, ge=0, le=1, description="Weight of a radar look of one pixel and channel [1].")
     most: float = Field(4.0, gt=0, description="Largest logarithm of odds that one look may move: no outlier decides.")
     colour_most: float = Field(2.5, gt=0, description="The same of colour alone, before its weight.")
+    undecided: float = Field(
+        0.5, ge=0, description="Logarithm of odds between land and works below which a look tells nothing."
+    )
     open_share: float = Field(
         0.25, gt=0, le=1, description="Cleared share of a parcel below which works are closing [1]."
     )
@@ -195,7 +198,7 @@ class _Looks:
         # A look that lacks a band is left out; a band that no look has is done without.
         offered = np.isfinite(self.colour).any(axis=(0, 1))
         self.clear = np.isfinite(self.green) & np.isfinite(self.colour[..., offered]).all(axis=-1)
-        self.alike = {name: np.full(self.green.shape, np.nan, np.float32) for name in ("bare", "grey", "roof", "water")}
+        self.alike = {name: np.zeros(self.green.shape, np.float32) for name in ("bare", "grey", "roof", "water")}
         # Only what could be mineral or water is compared: under plants there is no colour of the ground to see.
         self.open = self.clear & (self.green < ground.OPEN_NDVI)
         for name, logs in ground.likeness(self.colour[self.open]).items():
@@ -235,6 +238,9 @@ class _Looks:
         logs[:, LAND] = params.green_weight * self.memory.green(t, green)
         logs[:, LAND] += params.colour_weight * coloured(self.memory.bare_field(colour), params.colour_most)
         logs[:, LAND] -= self._without_season(t, clear)
+        # In its bare season a field tells nothing: a slight advantage of one side must not add up over the winter.
+        against = logs[:, LAND] - logs[:, WORKS].max(axis=1)
+        logs[:, LAND] -= np.clip(against, -params.undecided, params.undecided)
         logs[:, WATER] = params.green_weight * (coloured(water, 6.0) + self.water_green[t, clear])
         logs -= logs.max(axis=1, keepdims=True)
         like[clear] = np.exp(np.maximum(logs, -params.most))

@@ -1,4 +1,4 @@
-"""Building sites, solar plants and wind farms on evidence built by hand: 14 x 14 pixels, four years, a look each 10 days."""
+"""Building sites, solar plants and wind farms on evidence built by hand: 14 x 14 pixels, a look each 10 days."""
 
 import datetime as dt
 from dataclasses import replace
@@ -105,7 +105,7 @@ def turned(look: np.ndarray, since: str, spectrum: tuple[float, ...], where: np.
 
 
 def site() -> np.ndarray:
-    """Cleared in June 2022; a third built over in concrete from September, roofed in May 2023; paved in September 2023."""
+    """Cleared in June 2022, a third under concrete from September, roofed in May 2023, paved in September."""
     house = part(slice(3, 11), slice(3, 11))
     look = turned(field(), "2022-06-10", SUBSOIL)
     look = turned(look, "2022-09-10", CONCRETE, house)
