@@ -121,7 +121,7 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
 def _recent(values: Floats, days: NDArray[np.datetime64]) -> tuple[Floats, NDArray[np.int64]]:
     """Median of the newest `WINDOW_LOOKS` looks of each pixel, and how many of them are young enough."""
     n_looks, n_pixels, n_features = values.shape
-    there = np.isfinite(values[..., :5]).all(axis=-1)
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(values[..., :5]).all(axis=-1))
     middle = np.full(values.shape, np.nan, np.float32)
     count = np.zeros((n_looks, n_pixels), np.int64)
     ring = np.full((WINDOW_LOOKS, n_pixels, n_features), np.nan, np.float32)
