@@ -1,22 +1,34 @@
 """One file per asset class: its indices, its judgement of a parcel, its alert rules."""
 
+from geocollateral.assets.agriculture import AGRICULTURE, AgricultureParams
 from geocollateral.assets.aquaculture import AQUACULTURE, AquacultureParams
 from geocollateral.assets.asset import ASSETS, Asset
 from geocollateral.assets.claims import judge_area
 from geocollateral.assets.construction import CONSTRUCTION, ConstructionParams
 from geocollateral.assets.forestry import FORESTRY, ForestryParams
 from geocollateral.assets.mixture import MixtureParams, judge_mixture
+from geocollateral.assets.modules import ModuleCover, pv_presence
+from geocollateral.assets.solar import SOLAR, SolarParams
+from geocollateral.assets.wind import WIND, WindParams
 
 __all__ = [
+    "AGRICULTURE",
     "AQUACULTURE",
     "ASSETS",
     "CONSTRUCTION",
     "FORESTRY",
+    "SOLAR",
+    "WIND",
+    "AgricultureParams",
     "AquacultureParams",
     "Asset",
     "ConstructionParams",
     "ForestryParams",
     "MixtureParams",
+    "ModuleCover",
+    "SolarParams",
+    "WindParams",
     "judge_area",
     "judge_mixture",
+    "pv_presence",
 ]

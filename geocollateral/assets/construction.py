@@ -1,6 +1,8 @@
-"""Building sites: how far the works are, date by date, and when they started, stood still, were finished or pulled down.
+"""Building sites: how far the works are, date by date, and when they started, stood still, were finished or pulled
+down.
 
-All is read from the stages of `assets.stages`. An event is found on what was known on the day of a look, so a later run never
+All is read from the stages of `assets.stages`. An event is found on what was known on the day of a look, so a later
+run never
 finds it earlier; its interval of dates is that of the smoother and may sharpen.
 """
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from geocollateral.assets import stages
-from geocollateral.assets.asset import ASSETS, AlertRule
+from geocollateral.assets.asset import AlertRule
 from geocollateral.assets.demolition import pulled_down
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
@@ -97,13 +99,12 @@ class Construction:
 
     name: str = "construction"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
-    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
-    optional: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
 
     @property
-    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
+    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
         """None: stages are followed on reflectance."""
-        return ()
+        return {}
 
     def judge(self, evidence: ParcelEvidence, params: ConstructionParams) -> Judgement:
         """Stages, progress and events of one site."""
@@ -113,7 +114,7 @@ class Construction:
         path = stages.follow(evidence, params.stages)
         curve = curve_of(path, params)
         events = find_events(evidence, path, curve, params)
-        return _judgement(evidence, curve, events, params)
+        return _judgement(evidence, curve, events)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
         """What `RULES` fire on."""
@@ -122,7 +123,6 @@ class Construction:
 
 RULES: Registry[AlertRule] = Registry("construction alert rule")
 CONSTRUCTION = Construction()
-ASSETS.register(CONSTRUCTION.name)(CONSTRUCTION)
 
 
 def curve_of(path: StagePath, params: ConstructionParams) -> Curve:
@@ -161,21 +161,22 @@ def find_events(
         found.append(start)
         found.extend(_stalls(path, curve, start, params))
         found.extend(_finished(path, curve, start, params))
-    found.extend(_demolition(evidence, path, params))
+    else:
+        # On a site that was started the ground changes for other reasons.
+        found.extend(_demolition(evidence, path, params))
     return tuple(sorted(found, key=lambda event: (event.detected_on, event.kind)))
 
 
 def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event | None:
     """First look on which enough of what was land is under works.
 
-    The first year is learnt from: before a parcel's own year was seen, a bare field and a cleared one look alike.
+    The first year is learnt from: before the season was seen once, a bare field and a cleared one look alike.
     """
     was_land = np.maximum.accumulate(path.known[curve.step, :, stages.LAND], axis=0) > 0.8
     works = path.known[curve.step][:, :, stages.WORKS].sum(axis=2)
-    mask = was_land & (works >= params.sure)
+    mask = was_land & (works >= params.sure) & _season_known(curve.days, works, path.days[0], params)
     area = mask @ path.area_m2
     fit = (area >= params.min_event_m2) & (area >= params.start_share * path.area_m2.sum())
-    fit &= curve.days - path.days[0] >= params.learn_days * DAY
     if not fit.any():
         return None
     n = int(np.argmax(fit))
@@ -200,15 +201,31 @@ def _start(path: StagePath, curve: Curve, params: ConstructionParams) -> Event |
         pixels=tuple(np.flatnonzero(member).tolist()),
         sensors=_sensors(path),
         reasons=(
-            f"{area[n] / 1e4:.2f} ha that were land before, {area[n] / path.area_m2.sum():.0%} of the parcel, are open ground, "
-            "foundations or buildings, unlike the same season in earlier years and like parcels nearby.",
+            (
+                f"{area[n] / 1e4:.2f} ha that were land before, {area[n] / path.area_m2.sum():.0%} of the parcel, "
+                f"are open ground, "
+                "foundations or buildings, unlike the same season in earlier years and like parcels nearby."
+            ),
             f"Last clear look as land {before}, first under works {after}; told on {day_of(curve.days[n])}.",
         ),
     )
 
 
+def _season_known(
+    days: NDArray[np.datetime64], works: NDArray[np.float32], first: np.datetime64, params: ConstructionParams
+) -> NDArray[np.bool_]:
+    """Pixels that left the land after a year of looks, or more than a year ago; shape (look, pixel)."""
+    look = np.arange(len(days))[:, None]
+    left = np.minimum(np.maximum.accumulate(np.where(works < 0.5, look, -1), axis=0) + 1, look)
+    since = days[left]
+    learnt = np.timedelta64(params.learn_days, "D")
+    return np.asarray((since - first >= learnt) | (days[:, None] - since >= learnt))
+
+
 def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) -> tuple[dt.date, dt.date]:
-    """Looks between which the member pixels left the land, as known at ``as_of``; the look that told it at the latest."""
+    """Looks between which the member pixels left the land, as known at ``as_of``; the look that told it at the
+    latest.
+    """
     over = _part(path.later[curve.step[: n + 1]], stages.WORKS, path.area_m2, member)
     still_land = np.flatnonzero(over[:n] < 0.5)
     last = int(still_land[-1]) if len(still_land) else 0
@@ -267,9 +284,15 @@ def _stall(
     change = _change(shares, then, told)
     progress = float(_progress(shares[told]))
     reasons = [
-        f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the parcel, no more than the "
-        f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days.",
-        f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about {progress:.0%}.",
+        (
+            f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the "
+            f"parcel, no more than the "
+            f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days."
+        ),
+        (
+            f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about "
+            f"{progress:.0%}."
+        ),
     ]
     if resumed is not None:
         reasons.append(f"Works went on by {day_of(days[resumed])}.")
@@ -319,8 +342,11 @@ def _finished(path: StagePath, curve: Curve, start: Event, params: ConstructionP
             pixels=(),
             sensors=_sensors(path),
             reasons=(
-                f"On {day_of(days[n])} {shares[n, BUILT]:.0%} of the parcel is roofed or paved and {left[n]:.0%} open or unfinished. "
-                "Seen from above at 10 m: floors, fittings and use cannot be told.",
+                (
+                    f"On {day_of(days[n])} {shares[n, BUILT]:.0%} of the parcel is roofed or paved and "
+                    f"{left[n]:.0%} open or unfinished. "
+                    "Seen from above at 10 m: floors, fittings and use cannot be told."
+                ),
             ),
         )
     ]
@@ -330,15 +356,13 @@ def _demolition(evidence: ParcelEvidence, path: StagePath, params: ConstructionP
     return pulled_down(evidence, path, params.min_demolished_m2, params.min_look_fraction)
 
 
-def _judgement(
-    evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...], params: ConstructionParams
-) -> Judgement:
+def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]) -> Judgement:
     now, error = curve.later[-1], curve.error[-1]
     low, high = np.clip(now - BAND * error, 0, 1), np.clip(now + BAND * error, 0, 1)
     progress, half = float(curve.progress[-1]), _progress_error(curve)[-1]
     band = (max(progress - half, 0.0), progress, min(progress + half, 1.0))
     hectares = float(evidence.attributes["obs_area_m2"]) / 1e4
-    state = status_of(curve, events, params)
+    state = status_of(curve, events)
     columns: dict[str, Any] = {"obs_status": state, "obs_progress_frac": progress}
     columns |= {"obs_progress_low_frac": band[0], "obs_progress_high_frac": band[2]}
     for name, k in zip(NAMES, range(len(NAMES)), strict=True):
@@ -369,8 +393,10 @@ def _progress_error(curve: Curve) -> Floats:
     return np.where(curve.later[:, CLEARED:].sum(axis=1) > 0.1, found, BAND * curve.error[:, VEGETATED])
 
 
-def status_of(curve: Curve, events: tuple[Event, ...], params: ConstructionParams) -> str:
-    """``not_started``, ``progressing``, ``stalled``, ``finished``, ``built`` (before the first look) or ``demolished``."""
+def status_of(curve: Curve, events: tuple[Event, ...]) -> str:
+    """``not_started``, ``progressing``, ``stalled``, ``finished``, ``built`` (before the first look) or
+    ``demolished``.
+    """
     if any(event.kind == "demolition" for event in events):
         return "demolished"
     if _open_stall(events) is not None:
@@ -409,16 +435,19 @@ def _in_words(
     words = {
         "not_started": "No works seen.",
         "built": "Built before the first look; no new works seen.",
-        "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} ({band[0]:.0%} to "
+        "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} "
+        "({band[0]:.0%} to "
         f"{band[2]:.0%}).",
-        "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} ({band[0]:.0%} to "
+        "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} "
+        "({band[0]:.0%} to "
         f"{band[2]:.0%}).",
         "finished": f"Roofed and paved by {columns['chg_finished_on']}, as far as seen from above.",
         "demolished": "Buildings were pulled down: "
         + " ".join(r for e in events if e.kind == "demolition" for r in e.reasons[:1]),
     }
     return (
-        f"{words[state]} On {day}: {shares}. Floors and works inside cannot be seen at 10 m; works outside the polygon are not "
+        f"{words[state]} On {day}: {shares}. Floors and works inside cannot be seen at 10 m; works outside the "
+        f"polygon are not "
         "looked at, which would need pixels around it."
     )
 

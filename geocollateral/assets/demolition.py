@@ -44,7 +44,8 @@ def pulled_down(evidence: ParcelEvidence, path: StagePath, min_m2: float, min_fr
         Clear share of the parcel from which a look counts [1].
     """
     optical = evidence.optical
-    assert optical is not None
+    if optical is None:
+        raise ValueError("stages need optical looks")
     used = np.flatnonzero(evidence.look_fraction >= min_fraction)
     days = evidence.look_days[used].astype("datetime64[D]").astype(np.int64)
     steps = np.flatnonzero(path.optical)[used]
@@ -84,7 +85,9 @@ def _nanmedian(values: Floats) -> Floats:
 
 
 def _departure(contrast: Floats, days: NDArray[np.int64], n: int) -> Floats:
-    """How far the last looks lie from each pixel's past, in spreads; 0 where one of both is not known. Shape (pixel,)."""
+    """How far the last looks lie from each pixel's past, in spreads; 0 where one of both is not known. Shape
+    (pixel,).
+    """
     past = contrast[: int(np.searchsorted(days, days[n] - GAP_DAYS, side="right"))]
     now = contrast[max(n - NOW_LOOKS + 1, 0) : n + 1]
     count = np.isfinite(past).all(axis=2).sum(axis=0)
@@ -134,8 +137,11 @@ def _event(
         indices=tuple(ground.SPREAD),
         pixels=tuple(np.flatnonzero(member).tolist()),
         reasons=(
-            f"{area / 1e4:.2f} ha of built surface that had looked the same for more than a year looks different since {after}, "
-            "against the rest of the parcel on the same looks.",
+            (
+                f"{area / 1e4:.2f} ha of built surface that had looked the same for more than a year looks "
+                f"different since {after}, "
+                "against the rest of the parcel on the same looks."
+            ),
             f"Last clear look as before {before}; told on {told}.",
         ),
     )

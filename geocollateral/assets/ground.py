@@ -1,7 +1,8 @@
 """Ground cover from the reflectance of Sentinel-2: how like each class of ground a look at a pixel is.
 
 A class is a short list of materials (generic spectra, rounded), compared in features in which brightness falls out or
-counts little: sun, moisture, dirt and shade scale a spectrum more than they bend it. No classifier is fitted. Levels and
+counts little: sun, moisture, dirt and shade scale a spectrum more than they bend it. No classifier is fitted. Levels
+and
 shapes follow what spectral libraries show of such surfaces (USGS version 7, doi:10.3133/ds1035; ECOSTRESS,
 doi:10.1016/j.rse.2019.05.015; urban materials, doi:10.1016/j.rse.2004.06.007) and are copied from no file.
 """
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 BANDS: tuple[str, ...] = ("blue", "green", "red", "nir08", "swir16", "swir22")
-"""Bands the library holds. The red edge tells plants apart, not ground; 10 m ``nir`` stands in where ``nir08`` lacks."""
+"""Bands the library holds. The red edge tells plants apart, not ground; 10 m ``nir`` stands in where ``nir08``
+lacks."""
 NEEDED: tuple[str, ...] = ("blue", "green", "red")
 """Bands without which nothing can be said; one near infrared and ``swir16`` are needed too."""
 
@@ -75,14 +77,16 @@ class Features:
     """*(swir16 - green) / (swir16 + green)*: how steeply the spectrum rises, that is minus MNDWI (Xu 2006,
     doi:10.1080/01431160600589179). Soil about 0.4, concrete 0.15, white steel 0, water below 0."""
     residue: Floats
-    """*(swir16 - swir22) / (swir16 + swir22)*, NDTI: cellulose and water of living and dead plants take the longer wave.
+    """*(swir16 - swir22) / (swir16 + swir22)*, NDTI: cellulose and water of living and dead plants take the longer
+    wave.
     van Deventer et al. 1997 (PE&RS 63: 87-93). NaN where the band lacks."""
     level: Floats
     """Natural logarithm of the mean of blue, green, red, near and short-wave infrared: brightness."""
 
 
 SPREAD: Mapping[str, float] = {"redness": 0.07, "bare": 0.09, "slope": 0.12, "residue": 0.04, "level": 0.40}
-"""Spread of the colour of one material around the library's: mixed pixels, haze, moisture, make and age. Haze of 0.02 over
+"""Spread of the colour of one material around the library's: mixed pixels, haze, moisture, make and age. Haze of
+0.02 over
 concrete moves redness by 0.03 and the slope by 0.03; wetting darkens soil by up to a half."""
 _WIDTHS = np.array(list(SPREAD.values()))
 OPEN_NDVI = 0.35
@@ -97,7 +101,8 @@ def features(optical: xr.Dataset) -> Features:
     Parameters
     ----------
     optical
-        Reflectance by band [1], any dims; NaN = not seen clearly. ``nir`` stands in for a lacking ``nir08`` and the other way
+        Reflectance by band [1], any dims; NaN = not seen clearly. ``nir`` stands in for a lacking ``nir08`` and the
+        other way
         round; ``swir22`` may lack.
     """
     blue, green, red, short = (_values(optical, name) for name in ("blue", "green", "red", "swir16"))
@@ -126,7 +131,9 @@ def stacked(seen: Features) -> Floats:
 
 
 def likeness(colour: Floats) -> dict[str, Floats]:
-    """Logarithm of the density of colours, shape (n, feature), under each class of ground of the library; shape (n,)."""
+    """Logarithm of the density of colours, shape (n, feature), under each class of ground of the library; shape
+    (n,).
+    """
     found: dict[str, Floats] = {}
     for material, middle, share in _middles():
         logs = colour_density(colour, middle, _WIDTHS) + np.float32(np.log(share))

@@ -1,4 +1,5 @@
-"""What a parcel teaches of itself, look by look: its greenness by season, the colour of its bare fields, its like peers.
+"""What a parcel teaches of itself, look by look: its greenness by season, the colour of its bare fields, its like
+peers.
 
 Everything is learnt from looks before the one that is judged.
 """
@@ -36,7 +37,8 @@ SOIL = {
     "residue": (0.09, 0.05),
     "level": (-1.8, 0.5),
 }
-"""Middle and spread of bare fields before the parcel's own are known; stubble and moisture make them wider than soil."""
+"""Middle and spread of bare fields before the parcel's own are known; stubble and moisture make them wider than
+soil."""
 
 
 class LandMemory:
@@ -97,10 +99,12 @@ class LandMemory:
         spread = np.sqrt(wander + np.square(0.7 * np.array(list(ground.SPREAD.values()))))
         own = ground.colour_density(colour, middle, spread)
         doubt = FEW_LOOKS / (FEW_LOOKS + self.bare_weight)
-        return np.logaddexp(own + np.float32(np.log1p(-doubt)), at_large + np.float32(np.log(doubt)))
+        found: Floats = np.logaddexp(own + np.float32(np.log1p(-doubt)), at_large + np.float32(np.log(doubt)))
+        return found
 
     def cleared(self, colour: Floats, library: Floats) -> Floats:
-        """Logarithm of the density of the colour of cleared ground: as in the library, or as the parcel's own bare fields without
+        """Logarithm of the density of the colour of cleared ground: as in the library, or as the parcel's own bare
+        fields without
         their stubble, and no darker than dry soil.
         """
         if self.bare_weight < 1:
@@ -112,7 +116,8 @@ class LandMemory:
             for name, width in ground.SPREAD.items()
         }
         own = ground.colour_density(colour, np.array(list(middle.values())), np.array(list(spread.values())))
-        return np.logaddexp(library + np.float32(np.log(0.3)), own + np.float32(np.log(0.7)))
+        found: Floats = np.logaddexp(library + np.float32(np.log(0.3)), own + np.float32(np.log(0.7)))
+        return found
 
     def learn(self, t: int, ndvi: Floats, colour: Floats, land: NDArray[np.floating]) -> None:
         """Take in a look.
@@ -161,7 +166,9 @@ def _day_of_year(day: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _peers(evidence: ParcelEvidence, day: NDArray[np.int64]) -> NDArray[np.float64]:
-    """NDVI of the nearest peers on the parcel's looks, shape (look, peer); NaN where less than half of a peer was seen."""
+    """NDVI of the nearest peers on the parcel's looks, shape (look, peer); NaN where less than half of a peer was
+    seen.
+    """
     peers = evidence.peers
     if peers is None or not peers.sizes["peer"] or not len(day) or "ndvi" not in peers["index"].values:
         return np.full((len(day), 0), np.nan)

@@ -1,8 +1,11 @@
 """Photovoltaic modules from Sentinel-2: how much of any parcel they cover, look by look.
 
-Modules are built to absorb: dark from blue to the near infrared, without the red of soil, and in rows over grass or gravel, so
-never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared with something
-else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017 (doi:10.1117/1.JRS.11.045003),
+Modules are built to absorb: dark from blue to the near infrared, without the red of soil, and in rows over grass or
+gravel, so
+never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared with
+something
+else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
+(doi:10.1117/1.JRS.11.045003),
 Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133226).
 """
 
@@ -26,8 +29,10 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "bare": (-0.22, 0.06),
     "residue": (0.08, 0.25),
 }
-"""Range of the median of each feature of `ground.SPREAD` over modules that cover 40 to 70 % of the ground. Redness: soil and dry plants
-are above 0.16. Level: mean reflectance of 0.07 to 0.15; greenhouses and roofs are brighter, water darker. Slope: water is
+"""Range of the median of each feature of `ground.SPREAD` over modules that cover 40 to 70 % of the ground. Redness:
+soil and dry plants
+are above 0.16. Level: mean reflectance of 0.07 to 0.15; greenhouses and roofs are brighter, water darker. Slope:
+water is
 below 0, soil above 0.3. Residue: asphalt is below 0.07, canopies above 0.28."""
 LEAVING_LOOKS = 4
 """Looks in a row without the colours of modules after which they are gone: snow, floods and weeds come and go."""
@@ -52,7 +57,8 @@ class ModuleCover:
     days: NDArray[np.datetime64]
     """Shape (look,): looks that saw enough of the parcel."""
     share: NDArray[np.float64]
-    """Shape (look,): share of the parcel under rows of modules, tracks between them included, as known on that day [0-1];
+    """Shape (look,): share of the parcel under rows of modules, tracks between them included, as known on that day
+    [0-1];
     NaN before there are looks enough."""
     error: NDArray[np.float64]
     """Standard error of `share`."""
@@ -103,7 +109,7 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
     return ModuleCover(
         days=days,
         share=_settled(share),
-        error=_error(evidence, is_pv, share),
+        error=_error(evidence, share),
         later=np.where(known >= 0.5, (later @ weight) / np.maximum(known, 1e-9), np.nan),
         alike=np.where(known >= 0.5, (fits @ weight) / np.maximum(known, 1e-9), np.nan),
         green=green,
@@ -115,7 +121,7 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
 def _recent(values: Floats, days: NDArray[np.datetime64]) -> tuple[Floats, NDArray[np.int64]]:
     """Median of the newest `WINDOW_LOOKS` looks of each pixel, and how many of them are young enough."""
     n_looks, n_pixels, n_features = values.shape
-    there = np.isfinite(values[..., :5]).all(axis=-1)
+    there: NDArray[np.bool_] = np.asarray(np.isfinite(values[..., :5]).all(axis=-1))
     middle = np.full(values.shape, np.nan, np.float32)
     count = np.zeros((n_looks, n_pixels), np.int64)
     ring = np.full((WINDOW_LOOKS, n_pixels, n_features), np.nan, np.float32)
@@ -128,19 +134,23 @@ def _recent(values: Floats, days: NDArray[np.datetime64]) -> tuple[Floats, NDArr
         ring[slot, now], taken[slot, now] = values[n, now], day[n]
         number[now] += 1
         count[n] = (taken >= day[n] - WINDOW_DAYS).sum(axis=0)
-        middle[n] = middle[n - 1] if n else np.nan
-        middle[n, now] = np.median(ring[:, now], axis=0) if (number[now] >= WINDOW_LOOKS).all() else _median(ring[:, now])
+        if n:
+            middle[n] = middle[n - 1]
+        middle[n, now] = (
+            np.median(ring[:, now], axis=0) if (number[now] >= WINDOW_LOOKS).all() else _median(ring[:, now])
+        )
     return middle, count
 
 
 def _median(ring: Floats) -> Floats:
     ranked = np.sort(ring, axis=0)  # NaN last
     n = np.isfinite(ranked).sum(axis=0)
-    return np.take_along_axis(ranked, np.maximum((n - 1) // 2, 0)[None], axis=0)[0]
+    found: Floats = np.take_along_axis(ranked, np.maximum((n - 1) // 2, 0)[None], axis=0)[0]
+    return found
 
 
 def _fits(middle: Floats) -> NDArray[np.bool_]:
-    inside = (middle[..., 0] >= GREEN[0]) & (middle[..., 0] <= GREEN[1])
+    inside: NDArray[np.bool_] = np.asarray((middle[..., 0] >= GREEN[0]) & (middle[..., 0] <= GREEN[1]))
     for k, name in enumerate(ground.SPREAD, start=1):
         least, most = LIMITS[name]
         there = (middle[..., k] >= least) & (middle[..., k] <= most)
@@ -149,8 +159,11 @@ def _fits(middle: Floats) -> NDArray[np.bool_]:
     return np.asarray(inside)
 
 
-def _lasting(fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels that have looked like modules for so many days, until they have not on `LEAVING_LOOKS` looks in a row: as known
+def _lasting(
+    fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that have looked like modules for so many days, until they have not on `LEAVING_LOOKS` looks in a row:
+    as known
     on each look, and as known at the last, when rows are known to have come with the first look that showed them.
 
     Looks may be weeks apart, so time is counted from the first look that fits, not within a window.
@@ -181,10 +194,11 @@ def _settled(share: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(share) < 3:
         return share
     shifted = np.stack([share, np.r_[share[:1], share[:-1]], np.r_[share[:1], share[:1], share[:-2]]])
-    return np.sort(shifted, axis=0)[1]
+    found: NDArray[np.float64] = np.sort(shifted, axis=0)[1]
+    return found
 
 
-def _error(evidence: ParcelEvidence, is_pv: NDArray[np.bool_], share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _error(evidence: ParcelEvidence, share: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pixels on edges belong to both sides: half of a band of one pixel along the edge, and 3 % for the method."""
     edge = np.sqrt(np.clip(share, 0.02, 1) / max(len(evidence.area_m2), 1))
     return np.asarray(np.where(np.isnan(share), np.nan, np.hypot(0.03, edge)), np.float64)
@@ -196,9 +210,12 @@ def _resembles(middle: Floats, weight: Floats, share: NDArray[np.float64]) -> st
         return ""
     ndvi, redness, _, slope, residue, level = (middle[-1, :, k] for k in range(6))
     kinds = {
-        "open water (ponds, flooded fields): dark, but darkest in the short-wave infrared": slope < 0.05,
+        "open water (ponds, flooded fields): dark, but darkest in the short-wave infrared": (slope < 0.05)
+        & (level < -2.2),
         "plastic greenhouses: as grey, but bright": (level > -1.75) & (redness < 0.15) & (ndvi > 0.15),
-        "asphalt or dark roofs: dark and grey, but without any plants between rows": (level < -1.7) & (ndvi < 0.13) & (residue < 0.08),
+        "asphalt or dark roofs: dark and grey, but without any plants between rows": (level < -1.7)
+        & (ndvi < 0.13)
+        & (residue < 0.08),
         "roofs or concrete: grey, but bright": (level >= -1.75) & (redness < 0.15) & (ndvi <= 0.15),
         "fields or trees in leaf": ndvi > GREEN[1],
     }

@@ -1,16 +1,18 @@
-"""Solar plants: whether there are modules, since when, how many megawatts fit on them, and whether plants overgrow them."""
+"""Solar plants: whether there are modules, since when, how many megawatts fit on them, and whether plants overgrow
+them.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from dataclasses import dataclass
 from pydantic import Field
 
-from geocollateral.assets.asset import ASSETS, AlertRule
+from geocollateral.assets.asset import AlertRule
 from geocollateral.assets.modules import OVERGROWN, ModuleCover, pv_presence
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.registry import Registry
@@ -19,8 +21,10 @@ from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
 DENSITY = (37.0, 87.0, 140.0)
 """Low, middle and high of the direct-current capacity per area of plant [MW/km2].
 
-Low: the mean of TZ-SAM, 711 GW on 19,100 km2 of 63,616 sites (doi:10.5281/zenodo.11368203), which hold roads and setbacks. Middle: median of
-fixed-tilt plants in the United States, 0.35 MW per acre (Bolinger & Bolinger 2022, doi:10.1109/JPHOTOV.2021.3136805). High: modules of 225 W/m2 on
+Low: the mean of TZ-SAM, 711 GW on 19,100 km2 of 63,616 sites (doi:10.5281/zenodo.11368203), which hold roads and
+setbacks. Middle: median of
+fixed-tilt plants in the United States, 0.35 MW per acre (Bolinger & Bolinger 2022,
+doi:10.1109/JPHOTOV.2021.3136805). High: modules of 225 W/m2 on
 62 % of the ground.
 """
 BAND = 1.64
@@ -29,7 +33,9 @@ BAND = 1.64
 class SolarParams(SiteParams):
     """Knobs of the judgement of a solar plant."""
 
-    lasting_days: int = Field(30, ge=5, description="Days over which a pixel must look like modules where they are expected.")
+    lasting_days: int = Field(
+        30, ge=5, description="Days over which a pixel must look like modules where they are expected."
+    )
     min_present: float = Field(0.15, gt=0, le=1, description="Share of a parcel under modules that is a plant [1].")
     min_event_m2: float = Field(2500, gt=0, description="Smallest rows reported, the minimum mapping unit [m2].")
     overgrown_ndvi: float = Field(OVERGROWN, description="NDVI over the modules from which plants overgrow them [1].")
@@ -41,7 +47,7 @@ class Solar:
 
     name: str = "solar"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
-    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
 
     @property
     def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
@@ -66,7 +72,6 @@ class Solar:
 
 RULES: Registry[AlertRule] = Registry("solar alert rule")
 SOLAR = Solar()
-ASSETS.register(SOLAR.name)(SOLAR)
 
 
 def _events(evidence: ParcelEvidence, cover: ModuleCover, params: SolarParams) -> tuple[Event, ...]:
@@ -79,12 +84,12 @@ def _events(evidence: ParcelEvidence, cover: ModuleCover, params: SolarParams) -
     n = int(np.argmax(fit))
     bare_before = cover.alike[:n] < least / 2
     if fit.any() and bare_before.sum() >= 3:
-        found.append(_build(evidence, cover, n, params, total))
+        found.append(_build(cover, n, params, total))
     found.extend(_overgrown(cover, params, total))
     return tuple(found)
 
 
-def _build(evidence: ParcelEvidence, cover: ModuleCover, n: int, params: SolarParams, total: float) -> Event:
+def _build(cover: ModuleCover, n: int, params: SolarParams, total: float) -> Event:
     """The event as told on look ``n``: rows stood for `lasting_days` by then, so they came before."""
     days, told = cover.days, day_of(cover.days[n])
     least = 0.5 * float(cover.share[n])
@@ -105,8 +110,11 @@ def _build(evidence: ParcelEvidence, cover: ModuleCover, n: int, params: SolarPa
         indices=("redness", "level", "slope", "bare", "ndvi"),
         pixels=tuple(np.flatnonzero(cover.pixels).tolist()),
         reasons=(
-            f"On {told} {area / 1e4:.2f} ha, {cover.share[n]:.0%} of the parcel, had looked like rows of modules for "
-            f"{params.lasting_days} days: dark from blue to short-wave infrared, without the red of soil, with little green.",
+            (
+                f"On {told} {area / 1e4:.2f} ha, {cover.share[n]:.0%} of the parcel, had looked like rows of modules "
+                f"for {params.lasting_days} days: dark from blue to short-wave infrared, without the red of soil, with "
+                f"little green."
+            ),
             f"First rows between {day_of(days[max(first - 1, 0)])} and {day_of(days[first])}; none before.",
         ),
     )
@@ -147,7 +155,9 @@ def _judgement(
     share, error = float(cover.share[last]), float(cover.error[last])
     km2 = float(evidence.attributes["obs_area_m2"]) / 1e6
     present = share >= params.min_present
-    megawatts = capacity(share, error, km2) if present else (0.0, 0.0, float(np.clip(BAND * error, 0, 1)) * km2 * DENSITY[2])
+    megawatts = (
+        capacity(share, error, km2) if present else (0.0, 0.0, float(np.clip(BAND * error, 0, 1)) * km2 * DENSITY[2])
+    )
     build = next((event for event in events if event.kind == "pv_build"), None)
     works = _works(cover, params)
     columns: dict[str, Any] = {
@@ -195,11 +205,15 @@ def judge_capacity(attributes: Mapping[str, Any], megawatts: tuple[float, float,
     if claimed is None or claimed != claimed:
         return {}
     if megawatts is None:
-        return {"claim_capacity_verdict": "cannot_tell", "claim_capacity_reason": f"Claimed {claimed:.2f} MW; not judged."}
+        return {
+            "claim_capacity_verdict": "cannot_tell",
+            "claim_capacity_reason": f"Claimed {claimed:.2f} MW; not judged.",
+        }
     low, _, high = megawatts
     verdict: Verdict = "match" if low <= float(claimed) <= high else "mismatch"
     told = (
-        f"Claimed {claimed:.2f} MW; the rows seen hold {low:.2f} to {high:.2f} MW at {DENSITY[0]:.0f} to {DENSITY[2]:.0f} MW/km2 "
+        f"Claimed {claimed:.2f} MW; the rows seen hold {low:.2f} to {high:.2f} MW at {DENSITY[0]:.0f} to "
+        f"{DENSITY[2]:.0f} MW/km2 "
         "(direct current)."
     )
     return {"claim_capacity_verdict": verdict, "claim_capacity_reason": told}
@@ -218,13 +232,19 @@ def _in_words(
     if not present:
         like = f" What is there resembles {cover.refused}." if cover.refused else ""
         return f"No solar modules on {day}: {share:.0%} of the parcel looks like them.{like}"
-    since = "Modules were there before the first looks." if build is None else (
-        f"First rows between {build.last_clear_before} and {build.first_clear_after}; "
-        + (f"complete by {works}." if works else "the share still grows.")
+    since = (
+        "Modules were there before the first looks."
+        if build is None
+        else (
+            f"First rows between {build.last_clear_before} and {build.first_clear_after}; "
+            + (f"complete by {works}." if works else "the share still grows.")
+        )
     )
     return (
-        f"Rows of modules on {share:.0%} of the parcel (within {BAND * error:.0%}) on {day}: {megawatts[0]:.1f} to {megawatts[2]:.1f} MW "
-        f"at {DENSITY[0]:.0f} to {DENSITY[2]:.0f} MW per km2 of rows. {since} Single modules and wiring cannot be seen at 10 m."
+        f"Rows of modules on {share:.0%} of the parcel (within {BAND * error:.0%}) on {day}: {megawatts[0]:.1f} "
+        f"to {megawatts[2]:.1f} MW "
+        f"at {DENSITY[0]:.0f} to {DENSITY[2]:.0f} MW per km2 of rows. {since} Single modules and wiring cannot "
+        f"be seen at 10 m."
     )
 
 
@@ -245,7 +265,9 @@ def _rows(cover: ModuleCover) -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def _hits(evidence: ParcelEvidence, judgement: Judgement, kind: str, severity: Literal["low", "medium", "high"]) -> list[Hit]:
+def _hits(
+    evidence: ParcelEvidence, judgement: Judgement, kind: str, severity: Literal["low", "medium", "high"]
+) -> list[Hit]:
     return [
         Hit(
             parcel_id=evidence.parcel_id,

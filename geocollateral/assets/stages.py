@@ -1,12 +1,17 @@
 """Stages of a building site, look by look: a hidden Markov model of each pixel over the looks of both sensors.
 
-A pixel is in one state: land as it was, cleared, footings, structure, roof, paving or water. Works go from state to state at
-rates of years, and each look says how like each state it is. The forward pass gives what was known on the day (filter), the
-backward pass what is known of the past at ``as_of`` (smoother). Rabiner 1989, doi:10.1109/5.18626; for land cover Abercrombie &
+A pixel is in one state: land as it was, cleared, footings, structure, roof, paving or water. Works go from state to
+state at
+rates of years, and each look says how like each state it is. The forward pass gives what was known on the day
+(filter), the
+backward pass what is known of the past at ``as_of`` (smoother). Rabiner 1989, doi:10.1109/5.18626; for land cover
+Abercrombie &
 Friedl 2016, doi:10.1109/TGRS.2015.2463689.
 
-*Land as it was* has no spectrum from a library: it is the parcel's own greenness at the same season in earlier years, and that of
-like parcels around it today. So a bare field in its season is no clearing. *Cleared* ground has the colour of the library or
+*Land as it was* has no spectrum from a library: it is the parcel's own greenness at the same season in earlier
+years, and that of
+like parcels around it today. So a bare field in its season is no clearing. *Cleared* ground has the colour of the
+library or
 of the parcel's own bare fields: one and the same geology.
 """
 
@@ -38,29 +43,34 @@ STAGES: Mapping[str, tuple[int, ...]] = {
     "building": (FOOTING, STRUCTURE),
     "built": (ROOF, PAVED),
 }
-"""Stages reported and the states each is made of; *vegetated* is land as it was, bare fields in their season included."""
+"""Stages reported and the states each is made of; *vegetated* is land as it was, bare fields in their season
+included."""
 
 START = np.array([0.70, 0.03, 0.02, 0.02, 0.08, 0.12, 0.03])
 """Probability of each state before the first look: most collateral is land, some is built, little is under work."""
 # fmt: off
 RATES: Mapping[tuple[int, int], float] = {
     (LAND, CLEARED): 0.25, (LAND, PAVED): 0.01, (LAND, WATER): 0.03,
-    (CLEARED, FOOTING): 0.7, (CLEARED, PAVED): 0.3, (CLEARED, ROOF): 0.05, (CLEARED, LAND): 0.15, (CLEARED, WATER): 0.03,
+    (CLEARED, FOOTING): 0.7, (CLEARED, PAVED): 0.3, (CLEARED, ROOF): 0.05, (CLEARED, LAND): 0.15,
+    (CLEARED, WATER): 0.03,
     (FOOTING, STRUCTURE): 1.2, (FOOTING, ROOF): 0.3, (FOOTING, PAVED): 0.1, (FOOTING, CLEARED): 0.2,
     (STRUCTURE, ROOF): 0.8, (STRUCTURE, PAVED): 0.1, (STRUCTURE, CLEARED): 0.1,
     (ROOF, CLEARED): 0.02, (ROOF, PAVED): 0.02, (PAVED, CLEARED): 0.02, (PAVED, FOOTING): 0.02, (PAVED, LAND): 0.01,
     (WATER, LAND): 0.05, (WATER, CLEARED): 0.05,
 }
-"""Changes of state a year: a pledged site starts within some years, a pixel of a building takes one to two years, what is
+"""Changes of state a year: a pledged site starts within some years, a pixel of a building takes one to two years,
+what is
 finished stays for decades. Orders of magnitude: a look outweighs them."""
-CLOSING: Mapping[tuple[int, int], float] = RATES | {
+CLOSING: Mapping[tuple[int, int], float] = {
+    **RATES,
     (CLEARED, FOOTING): 0.2, (CLEARED, PAVED): 3.0, (FOOTING, PAVED): 3.0, (FOOTING, ROOF): 1.0,
     (STRUCTURE, ROOF): 6.0, (STRUCTURE, PAVED): 1.0,
 }
 """The same where hardly any open ground is left: paving comes last, works are being finished."""
 # fmt: on
 RADAR_CONTRAST: Mapping[int, tuple[float, float]] = {STRUCTURE: (5.0, 4.0), ROOF: (4.0, 4.5), WATER: (-8.0, 3.5)}
-"""Backscatter against the open ground of the parcel on the same look, and its spread with speckle [dB]: walls send the beam
+"""Backscatter against the open ground of the parcel on the same look, and its spread with speckle [dB]: walls send
+the beam
 back (double bounce), water mirrors it away. Contrast takes out moisture, incidence and platform."""
 OPEN_CONTRAST = (0.0, 3.0)
 """The same of the other states: 3 dB is the spread of a single pixel of 4.4 looks and of unlike ground."""
@@ -77,6 +87,9 @@ class StageParams(Params):
     radar_weight: float = Field(0.15, ge=0, le=1, description="Weight of a radar look of one pixel and channel [1].")
     most: float = Field(4.0, gt=0, description="Largest logarithm of odds that one look may move: no outlier decides.")
     colour_most: float = Field(2.5, gt=0, description="The same of colour alone, before its weight.")
+    undecided: float = Field(
+        0.5, ge=0, description="Logarithm of odds between land and works below which a look tells nothing."
+    )
     open_share: float = Field(
         0.25, gt=0, le=1, description="Cleared share of a parcel below which works are closing [1]."
     )
@@ -175,7 +188,8 @@ class _Looks:
 
     def __init__(self, evidence: ParcelEvidence, params: StageParams) -> None:
         optical = evidence.optical
-        assert optical is not None
+        if optical is None:
+            raise ValueError("stages need optical looks")
         self.params = params
         self.day = evidence.look_days.astype("datetime64[D]").astype(np.int64)
         seen = ground.features(optical)
@@ -184,7 +198,7 @@ class _Looks:
         # A look that lacks a band is left out; a band that no look has is done without.
         offered = np.isfinite(self.colour).any(axis=(0, 1))
         self.clear = np.isfinite(self.green) & np.isfinite(self.colour[..., offered]).all(axis=-1)
-        self.alike = {name: np.full(self.green.shape, np.nan, np.float32) for name in ("bare", "grey", "roof", "water")}
+        self.alike = {name: np.zeros(self.green.shape, np.float32) for name in ("bare", "grey", "roof", "water")}
         # Only what could be mineral or water is compared: under plants there is no colour of the ground to see.
         self.open = self.clear & (self.green < ground.OPEN_NDVI)
         for name, logs in ground.likeness(self.colour[self.open]).items():
@@ -208,7 +222,7 @@ class _Looks:
         best = np.maximum(np.maximum(bare, grey), roof)
 
         def coloured(logs: NDArray[np.float32], most: float) -> NDArray[np.float32]:
-            return np.where(is_open, np.clip(logs - best, -most, most), np.float32(0))
+            return np.asarray(np.where(is_open, np.clip(logs - best, -most, most), 0), np.float32)
 
         logs = np.empty((len(green), N_STATES), np.float32)
         mineral = params.green_weight * self.mineral_green[t, clear]
@@ -224,6 +238,9 @@ class _Looks:
         logs[:, LAND] = params.green_weight * self.memory.green(t, green)
         logs[:, LAND] += params.colour_weight * coloured(self.memory.bare_field(colour), params.colour_most)
         logs[:, LAND] -= self._without_season(t, clear)
+        # In its bare season a field tells nothing: a slight advantage of one side must not add up over the winter.
+        against = logs[:, LAND] - logs[:, WORKS].max(axis=1)
+        logs[:, LAND] -= np.clip(against, -params.undecided, params.undecided)
         logs[:, WATER] = params.green_weight * (coloured(water, 6.0) + self.water_green[t, clear])
         logs -= logs.max(axis=1, keepdims=True)
         like[clear] = np.exp(np.maximum(logs, -params.most))
@@ -236,7 +253,7 @@ class _Looks:
         self.seen_since[clear] = np.where(is_green, 0, self.seen_since[clear] + 1)
         self.last_green[clear] = np.where(is_green, self.day[t], self.last_green[clear])
         long_ago = self.day[t] - self.last_green[clear] > self.params.green_within_days
-        return (long_ago & (self.seen_since[clear] >= 5)).astype(np.float32)
+        return np.asarray(long_ago & (self.seen_since[clear] >= 5), np.float32)
 
     def learn(self, t: int, belief: NDArray[np.float32], weight: Floats) -> None:
         clear = self.clear[t]
@@ -289,9 +306,7 @@ def _normal(contrast: Floats, expected: tuple[float, float]) -> NDArray[np.float
 def _moves(days: int, shares: Floats, params: StageParams) -> NDArray[np.float64]:
     """Probability of each change of state within some days, given the shares of the states in the parcel."""
     step = min(days, LONGEST_STEP)
-    if shares[WORKS].sum() <= 0.5:
-        return _table(False)[step]
-    closing = float(np.clip(1 - shares[CLEARED] / params.open_share, 0, 1))
+    closing = float(np.clip(1 - shares[CLEARED] / params.open_share, 0, 1)) if shares[WORKS].sum() > 0.5 else 0.0
     found: NDArray[np.float64] = (1 - closing) * _table(False)[step] + closing * _table(True)[step]
     return found
 
