@@ -1,8 +1,8 @@
 """How much of its neighbours' yearly rhythm a parcel still follows: land that nobody works any more.
 
 Weeds are green too, and after a year as green as a crop; but they are neither sown nor harvested when crops are. So not
-the level but the rhythm is compared: the slope of the parcel's curve on the median curve of peers that were alike before,
-a local template of what a cultivated field looks like.
+the level but the rhythm is compared: the slope of the parcel's curve on the median curve of peers that were alike
+before, a local template of what a cultivated field looks like.
 """
 
 from __future__ import annotations
