@@ -45,6 +45,7 @@ class CroppingParams(Params):
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
     min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
+    most_usual: float = Field(0.09, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
     most_odd: float = Field(0.05, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
     mid_share: float = Field(
@@ -73,6 +74,8 @@ class Witness:
     """How much green there was to lose [NDVI]."""
     unlike: Floats
     """Departure in units of its ordinary size, either way."""
+    usual: Floats
+    """How far the parcel departs from its peers in ordinary times [NDVI]."""
 
 
 def radar_green(
@@ -137,8 +140,9 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         own = departure.channel.own
         gap = np.maximum(departure.level - _bare(own, params), 0)
         noise = np.where(departure.own_years, params.own_years_noise, params.noise)
+        usual = _usual(departure)
         timing = params.timing_days * np.abs(_slope(departure))
-        sd = np.sqrt(np.square(noise) + np.square(departure.spread) + np.square(_usual(departure)) + np.square(timing))
+        sd = np.sqrt(np.square(noise) + np.square(departure.spread) + np.square(usual) + np.square(timing))
         there = _normal(departure.value, sd)
         if n == 0:
             gone = _normal(departure.value + params.lost_share * gap, np.hypot(sd, params.lost_spread * gap))
@@ -156,8 +160,12 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         ratio, up = (np.clip(r, -params.most_per_look, params.most_per_look) * temper for r in (ratio, up))
         unlike = np.minimum(np.abs(departure.value / sd)[told], 3.0)
         days = departure.channel.days[told]
-        parts.append((days, np.full(len(told), n), ratio, up, own[told], departure.level[told], gap[told], unlike))
-    days, sensor, ratio, up, value, level, gap, unlike = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        parts.append(
+            (days, np.full(len(told), n), ratio, up, own[told], departure.level[told], gap[told], unlike, usual[told])
+        )
+    days, sensor, ratio, up, value, level, gap, unlike, usual = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+    )
     order = np.lexsort((sensor, days))
     return Witness(
         days=days[order],
@@ -168,6 +176,7 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         level=level[order],
         gap=gap[order],
         unlike=unlike[order],
+        usual=usual[order],
     )
 
 
@@ -293,6 +302,7 @@ class _Watch:
                 run.had = self.most_there
             if optical and run.first_seen is None:
                 run.first_seen, run.in_season = k, gap >= self.params.mid_share * self.tall
+                run.had = self.most_there  # nothing, where the peers' season has ended since
             run.bearing.append(k)
         elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
             run.bearing.append(k)
@@ -307,6 +317,8 @@ class _Watch:
             and self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days
             and run.had >= params.min_there
             and run.in_season
+            and run.first_seen is not None
+            and self.witness.usual[run.first_seen] <= params.most_usual
             and not _came_up_late(self.witness, run, k, params)
             and _was_in_step(self.witness, run.start, params)
             and _is_new(self.witness, run.start, params)

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets.cropping import CroppingParams, Failure, Witness, find_failures, radar_green, weigh
+from geocollateral.assets.field_record import BARE
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike
@@ -128,7 +129,7 @@ def crop_failures(
     found = [
         f
         for f in find_failures(witness, params)
-        if _was_field(view.optical, int(witness.days[f.first]) - 60, phenology)
+        if _was_field(view.optical, int(witness.days[f.first]) - 30, phenology)
     ]
     return tuple(_failure(witness, failure, view, evidence) for failure in found)
 
@@ -138,7 +139,7 @@ def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
     known = optical.days <= day
     days, own = optical.days[known], optical.own[known]
     own = own[despike(days, own, params)]
-    return len(own) >= 8 and bool(np.quantile(own, 0.05) <= 0.25 and np.quantile(own, 0.95) >= 0.45)
+    return len(own) >= 8 and bool(np.quantile(own, 0.05) <= BARE and np.quantile(own, 0.95) >= 0.45)
 
 
 def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence) -> Event:

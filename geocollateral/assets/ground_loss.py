@@ -33,7 +33,7 @@ class GroundParams(Params):
     green_share: float = Field(0.50, gt=0, lt=1, description="Not bare is from this share on [1].")
     lost_days: int = Field(120, ge=60, description="Bare for so long is lost [days].")
     whole_days: int = Field(
-        240, ge=90, description="The same where the whole parcel is bare and only the peers are green [days]."
+        365, ge=90, description="The same where the whole parcel is bare and only the peers are green [days]."
     )
     lost_looks: int = Field(6, ge=3, description="Fewest telling looks on which it was bare.")
     odd_share: float = Field(

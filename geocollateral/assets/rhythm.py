@@ -104,7 +104,8 @@ def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams)
             one = Idle(known_on=seen, now=now, then=Share(value=float("nan"), n_looks=0, sensor=""), had=then)
         whole = share(begin, step)
         if then.value < params.lost_share and whole.value < params.lost_share + 0.1 and had.value >= params.had_share:
-            firm += 1
+            lately = (share(step - days - params.window_days // 2, step - days) for days in (0, YEAR))
+            firm = 0 if any(half.value >= params.had_share for half in lately) else firm + 1
         if firm >= params.firm_steps:
             return one, Idle(known_on=seen, now=now, then=then, had=had)
     return one, None

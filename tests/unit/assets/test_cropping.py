@@ -28,6 +28,7 @@ def witness(values: list[tuple[int, float, float]]) -> Witness:
         level=level,
         gap=gap,
         unlike=np.zeros(len(days)),
+        usual=np.full(len(days), 0.03),
     )
 
 
