@@ -1,7 +1,7 @@
 """Agriculture: what was grown, when it was harvested, and where a crop failed, stayed away or lost its ground.
 
-Fields, meadows, orchards and greenhouses are all farm land. Only fields have crops that come up and are harvested; of the
-others it is said what they are, and no season is made up.
+Fields, meadows, orchards and greenhouses are all farm land. Only fields have crops that come up and are harvested; of
+the others it is said what they are, and no season is made up.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Agriculture:
             *idle_land(view, evidence, params.rhythm, params.phenology),
             *lost_ground(view, evidence, params.ground),
         )
-        events = tuple(sorted(events, key=lambda event: (event.detected_on, event.kind)))
+        events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)
         return _judgement(evidence, record, events, vigour_of(record, view), params)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: AgricultureParams) -> Sequence[Hit]:
@@ -85,6 +85,14 @@ class Agriculture:
 RULES: Registry[AlertRule] = Registry("agriculture alert rule")
 AGRICULTURE = Agriculture()
 ASSETS.register(AGRICULTURE.name)(AGRICULTURE)
+
+
+def _without_doubles(events: Sequence[Event], evidence: ParcelEvidence) -> tuple[Event, ...]:
+    """Cleared land carries no crop either: once half of a parcel is known to be cleared, it is not idle too."""
+    half = 0.5 * float(evidence.area_m2.sum())
+    cleared = [e.detected_on for e in events if e.kind in LASTING[1:] and e.area_low_m2 >= half]
+    since = min(cleared, default=None)
+    return tuple(e for e in events if since is None or e.kind not in IDLE or e.detected_on < since)
 
 
 def _why_not(evidence: ParcelEvidence, params: AgricultureParams) -> str:
@@ -144,6 +152,7 @@ COLUMNS: tuple[str, ...] = (
 )
 """Columns of a parcel of farm land. ``obs_use`` is one of `USES`; dates are dates, None where there is none."""
 
+IDLE = ("abandonment", "missed_season")
 LASTING = ("abandonment", "land_preparation", "encroachment")
 
 
@@ -206,7 +215,7 @@ SAYINGS: Mapping[str, str] = {
     "crop_failure": "A crop failed between {event.last_clear_before} and {event.first_clear_after} ({ha:.2f} ha).",
     "missed_season": "A season was missed from {event.first_clear_after} on; a single fallow year looks the same.",
     "abandonment": "No crop since {event.last_clear_before}: the same season was missed twice.",
-    "flood": "Water stood on {ha:.2f} ha on {event.first_clear_after}.",
+    "flood": "Water took a crop between {event.last_clear_before} and {event.first_clear_after} ({ha:.2f} ha).",
     "land_preparation": "{ha:.2f} ha were cleared between {event.last_clear_before} and {event.first_clear_after}.",
     "encroachment": "{ha:.2f} ha were taken by works between {event.last_clear_before} and {event.first_clear_after}.",
 }
@@ -222,6 +231,16 @@ def crop_failure(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
         _hit(evidence, event, "crop_failure", "high" if _share(evidence, event) >= 0.6 else "medium")
         for event in judgement.events
         if event.kind == "crop_failure"
+    ]
+
+
+@RULES.register("flood")
+def flood(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Every crop that water took; severe by its share of the parcel."""
+    return [
+        _hit(evidence, event, "flood", "high" if _share(evidence, event) >= 0.6 else "medium")
+        for event in judgement.events
+        if event.kind == "flood"
     ]
 
 

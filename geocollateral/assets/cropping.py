@@ -1,7 +1,8 @@
 """Crop or no crop, look by look, against peers: failed crops and seasons that never came.
 
-Each look says how likely it is if the parcel carries what its peers carry, and how likely if most of that is gone. Looks
-of both sensors add up; a look at a time when the peers are bare themselves says nothing, by itself and without a rule.
+Each look says how likely it is if the parcel carries what its peers carry, and how likely if most of that is gone.
+Looks of both sensors add up; a look at a time when the peers are bare themselves says nothing, by itself and without a
+rule.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class CroppingParams(Params):
     )
     noise: float = Field(0.05, gt=0, description="Noise of one look at a parcel's green, without timing [NDVI].")
     own_years_noise: float = Field(0.12, gt=0, description="The same where earlier years stand in for peers [NDVI].")
+    timing_days: float = Field(8.0, ge=0, description="Standard deviation of farmers' days [days].")
     most_per_look: float = Field(5.0, gt=0, description="No look counts more than this [log likelihood ratio].")
     witness_days: float = Field(
         10.0, gt=0, description="Looks of a sensor closer together count as part of one [days]."
@@ -43,12 +45,13 @@ class CroppingParams(Params):
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
     min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
-    most_odd: float = Field(0.08, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
+    most_usual: float = Field(0.09, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
+    most_odd: float = Field(0.05, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
     mid_share: float = Field(
         0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
     )
-    grown_share: float = Field(0.7, gt=0, le=1, description="Peers below this share of their height still grow [1].")
+    grown_share: float = Field(0.6, gt=0, le=1, description="Peers below this share of their height still grow [1].")
     turn_share: float = Field(0.4, gt=0, lt=1, description="Peers down to this share of their green are past it [1].")
     bare_low: float = Field(0.10, description="Lowest green of bare ground [NDVI].")
     bare_high: float = Field(0.30, description="Highest green of bare ground [NDVI].")
@@ -71,12 +74,14 @@ class Witness:
     """How much green there was to lose [NDVI]."""
     unlike: Floats
     """Departure in units of its ordinary size, either way."""
+    usual: Floats
+    """How far the parcel departs from its peers in ordinary times [NDVI]."""
 
 
 def radar_green(
     optical: Channel, channels: Sequence[Channel], choice: Choice, *, step_days: int = 90, min_pairs: int = 30
 ) -> Channel:
-    """Green (as NDVI) as one orbit's backscatter tells it, by regression on what the parcel and its peers showed before.
+    """Green (as NDVI) as one orbit's backscatter tells it, by regression on what parcel and peers showed before.
 
     Coefficients are learned anew on fixed days from the looks before them, so that a later run finds the same.
 
@@ -127,15 +132,17 @@ def _between(optical: Channel, days: Days, max_gap: int = 24) -> tuple[Floats, D
 def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
     """Log likelihood ratio of every look, gone : there.
 
-    There: a normal about the peers' level, a twentieth of it ten times as wide (missed clouds, odd parcels). Gone: a normal
-    about the level less `lost_share` of what there is to lose, which is the level less the parcel's own bare ground.
+    There: a normal about the peers' level, a twentieth of it ten times as wide (missed clouds, odd parcels). Gone: a
+    normal about the level less `lost_share` of what there is to lose, the level less the parcel's own bare ground.
     """
     parts = []
     for n, departure in enumerate(departures):
         own = departure.channel.own
         gap = np.maximum(departure.level - _bare(own, params), 0)
         noise = np.where(departure.own_years, params.own_years_noise, params.noise)
-        sd = np.sqrt(np.square(noise) + np.square(departure.spread) + np.square(_usual(departure)))
+        usual = _usual(departure)
+        timing = params.timing_days * np.abs(_slope(departure))
+        sd = np.sqrt(np.square(noise) + np.square(departure.spread) + np.square(usual) + np.square(timing))
         there = _normal(departure.value, sd)
         if n == 0:
             gone = _normal(departure.value + params.lost_share * gap, np.hypot(sd, params.lost_spread * gap))
@@ -151,9 +158,14 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         temper = np.clip(since / params.witness_days, 0.1, 1.0)
         up = np.logaddexp(np.log(0.95) + bare[told], wide[told]) - np.logaddexp(np.log(0.95) + there[told], wide[told])
         ratio, up = (np.clip(r, -params.most_per_look, params.most_per_look) * temper for r in (ratio, up))
-        parts.append((departure.channel.days[told], np.full(len(told), n), ratio, up, own[told], departure.level[told], gap[told],
-                      np.minimum(np.abs(departure.value / sd)[told], 3.0)))  # fmt: skip
-    days, sensor, ratio, up, value, level, gap, unlike = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        unlike = np.minimum(np.abs(departure.value / sd)[told], 3.0)
+        days = departure.channel.days[told]
+        parts.append(
+            (days, np.full(len(told), n), ratio, up, own[told], departure.level[told], gap[told], unlike, usual[told])
+        )
+    days, sensor, ratio, up, value, level, gap, unlike, usual = (
+        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+    )
     order = np.lexsort((sensor, days))
     return Witness(
         days=days[order],
@@ -164,7 +176,19 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         level=level[order],
         gap=gap[order],
         unlike=unlike[order],
+        usual=usual[order],
     )
+
+
+def _slope(departure: Departure, *, max_gap: int = 40) -> Floats:
+    """How fast the peers' green rises or falls up to each look [1/day]: then farmers differ by their days."""
+    out = np.zeros(len(departure.level))
+    good = np.flatnonzero(np.isfinite(departure.level))
+    if len(good) < 2:
+        return out
+    gap = np.diff(departure.channel.days[good])
+    out[good[1:]] = np.where(gap <= max_gap, np.diff(departure.level[good]) / np.maximum(gap, 5), 0.0)
+    return out
 
 
 def _usual(departure: Departure, *, span_days: int = 420, lag_days: int = 50) -> Floats:
@@ -278,6 +302,7 @@ class _Watch:
                 run.had = self.most_there
             if optical and run.first_seen is None:
                 run.first_seen, run.in_season = k, gap >= self.params.mid_share * self.tall
+                run.had = self.most_there  # nothing, where the peers' season has ended since
             run.bearing.append(k)
         elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
             run.bearing.append(k)
@@ -292,6 +317,8 @@ class _Watch:
             and self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days
             and run.had >= params.min_there
             and run.in_season
+            and run.first_seen is not None
+            and self.witness.usual[run.first_seen] <= params.most_usual
             and not _came_up_late(self.witness, run, k, params)
             and _was_in_step(self.witness, run.start, params)
             and _is_new(self.witness, run.start, params)

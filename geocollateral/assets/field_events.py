@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets.cropping import CroppingParams, Failure, Witness, find_failures, radar_green, weigh
+from geocollateral.assets.field_record import BARE
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike
@@ -73,7 +74,7 @@ def _optical(evidence: ParcelEvidence, params: NeighbourParams, min_look_fractio
     return Channel(name=GREEN, sensor="sentinel-2", days=all_days, own=whole, peers=peers, noise=NOISE_NDVI)
 
 
-GREEN = "ndvi"
+GREEN, WATER = "ndvi", "mndwi"
 
 
 def _radar(
@@ -128,9 +129,9 @@ def crop_failures(
     found = [
         f
         for f in find_failures(witness, params)
-        if _was_field(view.optical, int(witness.days[f.first]) - 60, phenology)
+        if _was_field(view.optical, int(witness.days[f.first]) - 30, phenology)
     ]
-    return tuple(_failure(witness, failure, evidence) for failure in found)
+    return tuple(_failure(witness, failure, view, evidence) for failure in found)
 
 
 def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
@@ -138,10 +139,10 @@ def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
     known = optical.days <= day
     days, own = optical.days[known], optical.own[known]
     own = own[despike(days, own, params)]
-    return len(own) >= 8 and bool(np.quantile(own, 0.05) <= 0.25 and np.quantile(own, 0.95) >= 0.45)
+    return len(own) >= 8 and bool(np.quantile(own, 0.05) <= BARE and np.quantile(own, 0.95) >= 0.45)
 
 
-def _failure(witness: Witness, failure: Failure, evidence: ParcelEvidence) -> Event:
+def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence) -> Event:
     first = next(k for k in failure.looks if witness.sensor[k] == 0)
     fallen = float(witness.level[first] - witness.value[first])
     limit = float(witness.level[first] - 0.5 * witness.gap[first])
@@ -151,8 +152,9 @@ def _failure(witness: Witness, failure: Failure, evidence: ParcelEvidence) -> Ev
     whole = float(area.sum())
     sensors = ("sentinel-2", "sentinel-1") if any(witness.sensor[k] for k in failure.looks) else ("sentinel-2",)
     before, after = _date(witness.days[failure.before]), _date(witness.days[failure.first])
+    water = _water(view, evidence, int(witness.days[failure.before]), int(witness.days[first]))
     return Event(
-        kind="crop_failure",
+        kind="crop_failure" if water is None else "flood",
         last_clear_before=before,
         first_clear_after=max(after, before),
         detected_on=_date(witness.days[failure.alarm]),
@@ -166,12 +168,58 @@ def _failure(witness: Witness, failure: Failure, evidence: ParcelEvidence) -> Ev
         pixels=tuple(np.flatnonzero(member).tolist()),
         sensors=sensors,
         reasons=(
-            f"On {_date(witness.days[first])} NDVI was {witness.value[first]:.2f} where parcels alike around it "
-            f"stood at {witness.level[first]:.2f}; until {before} the crop had come up with theirs.",
-            f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' "
-            "crops stood, so it was not the weather that all had.",
+            (
+                f"On {_date(witness.days[first])} NDVI was {witness.value[first]:.2f} where parcels alike around it "
+                f"stood at {witness.level[first]:.2f}; until {before} the crop had come up with theirs."
+            ),
+            (
+                f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' "
+                "crops stood, so it was not the weather that all had."
+            ),
+            water or "No look in that time showed water; one that came and went between two looks was missed.",
         ),
     )
+
+
+WATER_DROP_DB = 2.5
+"""Backscatter of both polarisations falls by this much more than the peers' where water lies over a crop [dB]."""
+
+
+def _water(view: FieldView, evidence: ParcelEvidence, before: int, after: int) -> str | None:
+    """What showed water over the crop between the last look with it and the first without; None if nothing did."""
+    if evidence.indices is not None and WATER in evidence.indices:
+        days = evidence.look_days.astype(np.int64)
+        values = evidence.indices[WATER].values[(days > before) & (days <= after)]
+        days = days[(days > before) & (days <= after)]
+        for day, row in zip(days, values, strict=True):
+            seen = np.isfinite(row)
+            if seen.sum() >= 0.5 * len(row) and float(np.mean(row[seen] > 0)) >= 0.3:
+                return f"On {_date(day)} water stood on {np.mean(row[seen] > 0):.0%} of the parcel (MNDWI above 0)."
+    at = int(np.searchsorted(view.choice.steps, after, side="right")) - 1
+    if at < 0:
+        return None
+    for orbit in view.radar:
+        days = orbit[0].days
+        for n in np.flatnonzero((days > before) & (days <= after)):
+            lately = (days < days[n]) & (days >= days[n] - 60)
+            drops = [_drop(channel, int(n), lately, view.choice.member[at]) for channel in orbit]
+            if drops and all(drop <= -WATER_DROP_DB for drop in drops):
+                return (
+                    f"On {_date(days[n])} its backscatter lay {-max(drops):.1f} dB lower than the neighbours' fell, as "
+                    "over open water."
+                )
+    return None
+
+
+def _drop(channel: Channel, n: int, lately: NDArray[np.bool_], member: NDArray[np.bool_]) -> float:
+    """Change of backscatter against the last two months, less that of the peers [dB]; 0 where not known."""
+    both = np.column_stack([channel.own, channel.peers[:, member[: channel.peers.shape[1]]]])
+    usual = both[lately]
+    known = np.isfinite(usual).any(axis=0) & np.isfinite(both[n])
+    if not known[0] or known.sum() < 4:
+        return 0.0
+    change = both[n, known] - np.nanmedian(usual[:, known], axis=0)
+    return float(change[0] - np.median(change[1:]))
 
 
 def _pixels_below(evidence: ParcelEvidence, days: list[int], limit: float) -> tuple[NDArray[np.bool_], float]:
@@ -236,8 +284,10 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
         pixels=tuple(range(len(evidence.area_m2))),
         sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
         reasons=(
-            f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the rise "
-            f"and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier).",
+            (
+                f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the "
+                f"rise and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier)."
+            ),
             (
                 f"In the same season a year before it was {max(idle.then.value, 0):.0%}: two seasons without a crop."
                 if kind == "abandonment"
@@ -277,8 +327,10 @@ def _loss(patch: Patch, evidence: ParcelEvidence, params: GroundParams) -> Event
         indices=(GREEN,),
         pixels=tuple(np.flatnonzero(patch.member).tolist()),
         reasons=(
-            f"{lost / 1e4:.2f} ha ({lost / whole:.0%} of the parcel) have been bare on {patch.n_looks} looks from "
-            f"{after} to {known}, on which the rest or the neighbours were green; last seen green {before}.",
+            (
+                f"{lost / 1e4:.2f} ha ({lost / whole:.0%} of the parcel) have been bare on {patch.n_looks} looks from "
+                f"{after} to {known}, on which the rest or the neighbours were green; last seen green {before}."
+            ),
             "A harvest, a ploughing or a fallow year would have been green again by then.",
         ),
     )

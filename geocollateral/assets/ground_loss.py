@@ -1,7 +1,8 @@
-"""Ground lost to farming: pixels that stay bare through the growing season while the rest, or the neighbours, are green.
+"""Ground lost to farming: pixels that stay bare through the growing season while the rest or the neighbours are green.
 
-A harvested, ploughed or failed patch is green again within the season or the next; a patch that someone clears or builds
-on is not. So a pixel counts as lost only after it has stayed bare on every telling look for longer than a crop is missing.
+A harvested, ploughed or failed patch is green again within the season or the next; one that is cleared or built on is
+not. So a pixel counts as lost only after it has stayed bare on nearly every telling look for longer than a crop is
+missing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class GroundParams(Params):
     )
     green_share: float = Field(0.50, gt=0, lt=1, description="Not bare is from this share on [1].")
     lost_days: int = Field(120, ge=60, description="Bare for so long is lost [days].")
+    whole_days: int = Field(
+        365, ge=90, description="The same where the whole parcel is bare and only the peers are green [days]."
+    )
     lost_looks: int = Field(6, ge=3, description="Fewest telling looks on which it was bare.")
     odd_share: float = Field(
         0.2, ge=0, lt=1, description="Share of telling looks that may be neither bare nor green [1]."
@@ -75,22 +79,24 @@ def find_lost_ground(evidence: ParcelEvidence, peers_green: Floats, params: Grou
         return ()
     green = evidence.indices["ndvi"].values.astype(np.float64)
     days = evidence.look_days.astype(np.int64)
-    reference = _reference(green, peers_green)
-    telling = np.flatnonzero(reference >= params.green)
-    if len(telling) < params.lost_looks:
-        return ()
-    run = _follow(green[telling], days[telling], reference[telling], params)
-    return _gather(run, green[telling], days[telling], reference[telling], evidence, params)
-
-
-def _reference(green: Floats, peers_green: Floats) -> Floats:
-    """What the ground could carry on each look: the greener part of the parcel, or the peers where they are greener."""
-    out = np.full(len(green), np.nan)
     seen = np.isfinite(green).sum(axis=1) >= 0.5 * green.shape[1]
+    rest = np.full(len(green), np.nan)
     if seen.any():
-        out[seen] = np.nanquantile(green[seen], 0.8, axis=1)
-    best: Floats = np.fmax(out, np.where(seen, peers_green, np.nan))
-    return best
+        rest[seen] = np.nanquantile(green[seen], 0.8, axis=1)
+    either = np.fmax(rest, np.where(seen, peers_green, np.nan))
+    runs = []
+    # Beside a green rest of the parcel a bare patch stands out; a wholly bare parcel may lie fallow for a while.
+    for reference, lost_days in ((rest, params.lost_days), (either, params.whole_days)):
+        telling = np.flatnonzero(reference >= params.green)
+        runs.append(_follow(green[telling], days[telling], reference[telling], lost_days, params))
+    first = runs[0].confirmed_on <= runs[1].confirmed_on
+    run = _Run(
+        confirmed_on=np.where(first, runs[0].confirmed_on, runs[1].confirmed_on),
+        first_bare=np.where(first, runs[0].first_bare, runs[1].first_bare),
+        last_green=np.where(first, runs[0].last_green, runs[1].last_green),
+    )
+    telling = np.flatnonzero(either >= params.green)
+    return _gather(run, green[telling], days[telling], either[telling], evidence, params)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +108,7 @@ class _Run:
     last_green: Days
 
 
-def _follow(green: Floats, days: Days, reference: Floats, params: GroundParams) -> _Run:
+def _follow(green: Floats, days: Days, reference: Floats, lost_days: int, params: GroundParams) -> _Run:
     n = green.shape[1]
     first, last_green = np.full(n, NEVER), np.full(n, -1)
     bare_looks, odd_looks, green_looks, known_looks = (np.zeros(n) for _ in range(4))
@@ -120,7 +126,7 @@ def _follow(green: Floats, days: Days, reference: Floats, params: GroundParams) 
         odd_looks = np.where(up | (first == NEVER), 0, odd_looks + odd)
         lost = (
             (first != NEVER)
-            & (day - first >= params.lost_days)
+            & (day - first >= lost_days)
             & (bare_looks >= params.lost_looks)
             & (odd_looks <= params.odd_share * (bare_looks + odd_looks))
             & (green_looks >= params.was_green * np.maximum(known_looks, 1))

@@ -53,9 +53,9 @@ def find_mowings(
 ) -> tuple[Mowing, ...]:
     """Falls of the upper envelope of green, borne out by coherence where it is known.
 
-    Clouds only lower an index of green, so what is compared are the greenest looks before and after a day (upper envelope:
-    Chen et al. 2004, doi:10.1016/j.rse.2004.03.014). Short stubble is steadier under the radar than tall grass:
-    coherence rises after a mowing (De Vroey et al. 2021, doi:10.3390/rs13030348).
+    Clouds only lower an index of green, so what is compared are the greenest looks before and after a day (upper
+    envelope: Chen et al. 2004, doi:10.1016/j.rse.2004.03.014). Short stubble is steadier under the radar than tall
+    grass: coherence rises after a mowing (De Vroey et al. 2021, doi:10.3390/rs13030348).
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """How much of its neighbours' yearly rhythm a parcel still follows: land that nobody works any more.
 
 Weeds are green too, and after a year as green as a crop; but they are neither sown nor harvested when crops are. So not
-the level but the rhythm is compared: the slope of the parcel's curve on the median curve of peers that were alike before,
-a local template of what a cultivated field looks like.
+the level but the rhythm is compared: the slope of the parcel's curve on the median curve of peers that were alike
+before, a local template of what a cultivated field looks like.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams)
             one = Idle(known_on=seen, now=now, then=Share(value=float("nan"), n_looks=0, sensor=""), had=then)
         whole = share(begin, step)
         if then.value < params.lost_share and whole.value < params.lost_share + 0.1 and had.value >= params.had_share:
-            firm += 1
+            lately = (share(step - days - params.window_days // 2, step - days) for days in (0, YEAR))
+            firm = 0 if any(half.value >= params.had_share for half in lately) else firm + 1
         if firm >= params.firm_steps:
             return one, Idle(known_on=seen, now=now, then=then, had=had)
     return one, None

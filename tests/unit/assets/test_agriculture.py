@@ -56,7 +56,7 @@ def evidence(
     if lost is not None:
         mask = np.zeros((SIDE, SIDE), bool)
         mask[lost, lost] = True
-        plane[np.ix_(DAYS >= lost_from, mask.ravel())] = 0.15
+        plane[np.ix_(lost_from <= DAYS, mask.ravel())] = 0.15
     mean = plane.mean(axis=1)
 
     def series(values: np.ndarray, index: list[str], on: np.ndarray, extra: tuple[str, ...] = ()) -> xr.Dataset:
@@ -105,7 +105,9 @@ def evidence(
 def until(whole: ParcelEvidence, day: np.datetime64) -> ParcelEvidence:
     """What was known at a day."""
     n = int((whole.look_days <= day).sum())
-    assert whole.series is not None and whole.peers is not None and whole.indices is not None
+    assert whole.series is not None
+    assert whole.peers is not None
+    assert whole.indices is not None
     m = int((whole.radar["ascending-1"].series["time"].values <= day).sum())
     heard = whole.radar["ascending-1"]
     return replace(
@@ -161,6 +163,15 @@ def test_a_crop_that_withers_alone_has_failed() -> None:
     (hit,) = AGRICULTURE.hits(own, found, PARAMS)
     assert (hit.rule, hit.severity, hit.operating_point) == ("crop_failure", "high", "confirmed")
     assert "NDVI was" in hit.reasons[0]
+
+
+def test_a_crop_that_withers_after_water_stood_on_it_was_flooded() -> None:
+    own = evidence(failed)
+    assert own.indices is not None
+    wet = np.full((len(DAYS), SIDE**2), -0.4, np.float32)
+    wet[int(np.searchsorted(DAYS, 2 * 365 + 191))] = 0.3
+    found = judge(replace(own, indices=own.indices.assign(mndwi=(("time", "pixel"), wet))))
+    assert "water stood on 100%" in one(found, "flood").reasons[-1]
 
 
 def test_what_befalls_everyone_is_weather() -> None:

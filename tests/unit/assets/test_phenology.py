@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import REALDATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import REALDATA
 from geocollateral.assets.mowing import MowingParams, find_mowings
 from geocollateral.assets.phenology import PhenologyParams, borrow_from_radar, despike, find_seasons, smooth
 
