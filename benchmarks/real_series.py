@@ -17,6 +17,7 @@ import rasterio
 import xarray as xr
 from numpy.typing import NDArray
 
+from geocollateral.assets.mowing import MowingParams, find_mowings
 from geocollateral.change import monitor
 from geocollateral.change.evaluation import DateScores, match_dates
 from geocollateral.types import CANNOT_TELL, CHANGE_STATUSES
@@ -237,8 +238,28 @@ def plain_drops(looks: pd.DataFrame, drop: float = 0.15) -> list[np.datetime64]:
 
 
 def our_mowings() -> dict[str, Dates]:
-    """Methods of the package by name; none while it has none."""
-    return {}
+    """The package's own method, with and without the coherence of radar."""
+
+    def by_both(looks: pd.DataFrame) -> list[np.datetime64]:
+        return _mowings(looks, coherence=True)
+
+    def by_green(looks: pd.DataFrame) -> list[np.datetime64]:
+        return _mowings(looks, coherence=False)
+
+    return {"ours, NDVI and coherence": by_both, "ours, NDVI alone": by_green}
+
+
+def _mowings(looks: pd.DataFrame, *, coherence: bool) -> list[np.datetime64]:
+    """Mowings from April to October; in winter grass yellows as if mown."""
+    days = looks["day"].to_numpy("datetime64[D]").astype(np.int64)
+    green = looks["ndvi"].to_numpy(float)
+    radar = np.isfinite(looks["coherence"].to_numpy(float))
+    witness = (
+        {"coherence_days": days[radar], "coherence": looks["coherence"].to_numpy(float)[radar]} if coherence else {}
+    )
+    found = find_mowings(days, green, MowingParams(), **witness)
+    middles = [np.datetime64(round(one.day), "D") for one in found]
+    return [day for day in middles if 4 <= day.astype(object).month <= 10]
 
 
 def irrigated_field(folder: Path) -> xr.DataArray:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from geocollateral.assets import ASSETS
 from geocollateral.blind_times import Window, blind
-from geocollateral.block import BlockResult, BlockTask, judge_block
+from geocollateral.block import BlockResult, BlockTask, evidence_of, judge_block
 from geocollateral.change.evaluation import (
     LOOKS_PER_YEAR,
     DateScores,
@@ -32,6 +32,7 @@ from geocollateral.change.evaluation import (
 from geocollateral.compute import Progress, run_blocks
 from geocollateral.config import Settings
 from geocollateral.kept_looks import looks_of
+from geocollateral.observed import Observed
 from geocollateral.types import Hit
 from geocollateral.world_truth import ANSWERS
 
@@ -51,7 +52,8 @@ class Told:
     looks: pd.DataFrame
     """Clear looks: ``parcel_id, day``."""
     tables: Mapping[str, pd.DataFrame]
-    """Tables of the judgements, such as ``stages`` and ``seasons``, with ``parcel_id``."""
+    """Tables of the judgements, such as ``stages`` and ``seasons``, with ``parcel_id``; and ``presence``: ``parcel_id,
+    name, there`` (None: cannot tell)."""
 
 
 ALERT_COLUMNS = (
@@ -91,7 +93,10 @@ def judge_world(
 def _judge(given: tuple[BlockTask, Path | None, Mapping[str, Window]]) -> Told:
     task, kept, windows = given
     seen = looks_of(task, kept)
-    return told_by(judge_block(task, blind(seen, windows) if windows else seen), task)
+    if windows:
+        seen = blind(seen, windows)
+    told = told_by(judge_block(task, seen), task)
+    return replace(told, tables={**told.tables, "presence": _presence(task, seen)})
 
 
 def told_by(result: BlockResult, task: BlockTask) -> Told:
@@ -218,21 +223,35 @@ def _of_quiet_time(table: pd.DataFrame, name: str, since: pd.Series, looks: pd.S
     return days[quiet & days["day"].between(looks.min() + margin, looks.max() - margin)]
 
 
-PRESENT: Mapping[str, tuple[str, str, str]] = {"solar modules": ("obs_pv_present", "solar", "pv_build")}
-"""By name: the column that says whether it is there, the cover that it is, and the kind of event that brings it."""
+PRESENT: Mapping[str, tuple[str, str, str, str]] = {"solar modules": ("solar", "obs_pv_present", "solar", "pv_build")}
+"""By name: the asset class and its column that say whether it is there, the cover that it is, and the kind of event
+that brings it."""
+
+
+def _presence(task: BlockTask, seen: Observed) -> pd.DataFrame:
+    """Whether things are there, asked of every parcel as if it were pledged as such: look-alikes must be refused."""
+    rows = []
+    for name, (asset_class, column, _, _) in PRESENT.items():
+        if asset_class not in ASSETS:
+            continue
+        asset, params = ASSETS[asset_class], getattr(task.settings, asset_class)
+        for position, parcel_id in enumerate(seen.cover.parcel_ids):
+            judgement = asset.judge(evidence_of(task, seen, position, {}), params)
+            rows.append({"parcel_id": parcel_id, "name": name, "there": judgement.columns.get(column)})
+    return pd.DataFrame(rows, columns=["parcel_id", "name", "there"])
 
 
 def presence_scores(told: Told, truth: Truth) -> dict[str, PresenceScores]:
-    """Agreement of what is said to be there on the last day, on all parcels where the question was asked."""
+    """Agreement of what is said to be there on the last day, on all parcels; works that go on then are left out."""
+    said = told.tables.get("presence", pd.DataFrame(columns=["parcel_id", "name", "there"]))
     out = {}
-    for name, (column, cover, event) in PRESENT.items():
-        if column not in told.parcels:
+    for name, (_, _, cover, event) in PRESENT.items():
+        answer = said[said["name"] == name].set_index("parcel_id")["there"]
+        if answer.empty:
             continue
         built = truth.events[truth.events["kind"] == event]
-        over = built["end"] < built["end"].max()  # works that go on at the end are neither there nor not
-        asked = truth.parcels[truth.parcels["parcel_id"].isin(told.parcels["parcel_id"])].set_index("parcel_id")
+        over = built["end"] < told.looks["day"].max()
+        asked = truth.parcels[truth.parcels["parcel_id"].isin(answer.index)].set_index("parcel_id")
         there = (asked["cover_at_start"] == cover) | asked.index.isin(built.loc[over, "parcel_id"])
-        unsure = asked.index.isin(built.loc[~over, "parcel_id"])
-        answer = told.parcels.set_index("parcel_id")[column]
-        out[name] = score_presence(answer, there[~unsure])
+        out[name] = score_presence(answer, there[~asked.index.isin(built.loc[~over, "parcel_id"])])
     return out
