@@ -10,10 +10,13 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from geocollateral.assets.agriculture import AgricultureParams
 from geocollateral.assets.aquaculture import AquacultureParams
 from geocollateral.assets.construction import ConstructionParams
 from geocollateral.assets.forestry import ForestryParams
 from geocollateral.assets.mixture import MixtureParams
+from geocollateral.assets.solar import SolarParams
+from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
@@ -44,6 +47,9 @@ class Settings(BaseSettings):
         {}, description="Per index, fields of the change monitor's parameters that replace the asset class's choice."
     )
     forestry: ForestryParams = Field(ForestryParams(), description="The judgement of a forest.")
+    agriculture: AgricultureParams = Field(AgricultureParams(), description="The judgement of farmland.")
+    solar: SolarParams = Field(SolarParams(), description="The judgement of a solar plant.")
+    wind: WindParams = Field(WindParams(), description="The judgement of a wind plant.")
     construction: ConstructionParams = Field(ConstructionParams(), description="The judgement of a building site.")
     aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
     mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
@@ -139,7 +145,10 @@ def settings_tables() -> str:
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SequentialParams),
         _section("forestry", ForestryParams),
+        _section("agriculture", AgricultureParams),
         _section("construction", ConstructionParams),
+        _section("solar", SolarParams),
+        _section("wind", WindParams),
         _section("aquaculture", AquacultureParams),
         _section("mixture", MixtureParams),
         _section("shift", ShiftParams),

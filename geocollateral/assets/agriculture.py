@@ -56,11 +56,12 @@ class Agriculture:
     name: str = "agriculture"
     indices: tuple[str, ...] = (GREEN, "ndmi", "mndwi")
     bands: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """No pixel monitor: crops change every season, so parcels are compared with peers instead."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: AgricultureParams) -> Judgement:
         """Seasons, use and events of one parcel."""

@@ -100,11 +100,12 @@ class Construction:
     name: str = "construction"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
     bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """None: stages are followed on reflectance."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: ConstructionParams) -> Judgement:
         """Stages, progress and events of one site."""

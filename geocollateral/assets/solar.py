@@ -48,11 +48,12 @@ class Solar:
     name: str = "solar"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
     bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """None: modules are told by their colour."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: SolarParams) -> Judgement:
         """Modules, works and capacity of one parcel."""

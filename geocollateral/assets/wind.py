@@ -51,11 +51,12 @@ class Wind:
     name: str = "wind"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
     bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
+    optional: tuple[str, ...] = ()
 
     @property
-    def monitoring(self) -> Mapping[str, Mapping[str, Any]]:
+    def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
         """None: pads are told by their stages."""
-        return {}
+        return ()
 
     def judge(self, evidence: ParcelEvidence, params: WindParams) -> Judgement:
         """Pads of one parcel."""
