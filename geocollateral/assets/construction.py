@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from geocollateral.assets import stages
-from geocollateral.assets.asset import AlertRule
+from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.demolition import pulled_down
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
@@ -124,6 +124,7 @@ class Construction:
 
 RULES: Registry[AlertRule] = Registry("construction alert rule")
 CONSTRUCTION = Construction()
+ASSETS.register(CONSTRUCTION.name)(CONSTRUCTION)
 
 
 def curve_of(path: StagePath, params: ConstructionParams) -> Curve:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from geocollateral.assets.asset import AlertRule
+from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.modules import OVERGROWN, ModuleCover, pv_presence
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.registry import Registry
@@ -73,6 +73,7 @@ class Solar:
 
 RULES: Registry[AlertRule] = Registry("solar alert rule")
 SOLAR = Solar()
+ASSETS.register(SOLAR.name)(SOLAR)
 
 
 def _events(evidence: ParcelEvidence, cover: ModuleCover, params: SolarParams) -> tuple[Event, ...]:

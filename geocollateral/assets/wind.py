@@ -16,7 +16,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets import stages
-from geocollateral.assets.asset import AlertRule
+from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.assets.stages import StageParams, StagePath
 from geocollateral.registry import Registry
@@ -74,6 +74,7 @@ class Wind:
 
 RULES: Registry[AlertRule] = Registry("wind alert rule")
 WIND = Wind()
+ASSETS.register(WIND.name)(WIND)
 
 
 def _events(evidence: ParcelEvidence, path: StagePath, params: WindParams) -> tuple[Event, ...]:
