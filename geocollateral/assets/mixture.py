@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 SCALES: Mapping[str, float] = {"ndvi": 0.05, "ndmi": 0.05, "bright": 0.025}
 """Noise of one pixel on one look, by feature; makes their differences comparable [1]."""
+ALL_OF_IT = 0.8
+"""Share of a parcel's pixels from which an event has changed all of it [1]."""
 Place = Literal["edge", "inside", ""]
 
 
@@ -128,10 +130,12 @@ def judge_mixture(evidence: ParcelEvidence, params: MixtureParams, changed: Sequ
             f"Cannot tell whether the polygon holds one use: {evidence.n_full_pixels} whole pixels, "
             f"{params.min_full_pixels} are needed.",
         )
-    touched = mask_of(tuple(p for event in changed for p in event.pixels), evidence)
+    # An event over all of the parcel parts nothing: what was one use before it is one after it.
+    parting = [event for event in changed if len(event.pixels) < ALL_OF_IT * len(evidence.area_m2)]
+    touched = mask_of(tuple(pixel for event in parting for pixel in event.pixels), evidence)
     inner = inner_pixels(evidence) & ~grow(touched, evidence)
     if inner.sum() < params.min_core:
-        without = " and of the events told" if changed else ""
+        without = " and of the events told" if parting else ""
         return _unknown(
             evidence,
             f"Cannot tell whether the polygon holds one use: {int(inner.sum())} pixels lie clear of its border"

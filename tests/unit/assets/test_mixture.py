@@ -84,6 +84,8 @@ def test_where_an_event_has_changed_the_ground_it_is_not_tested() -> None:
     assert judge_mixture(evidence, PARAMS).verdict == "mismatch"
     event = loss("2019-06-01", "2019-06-20", np.flatnonzero(corner))
     assert judge_mixture(evidence, PARAMS, (event,)).verdict == "match"
+    everywhere = loss("2019-06-01", "2019-06-20", range(196))
+    assert judge_mixture(evidence, PARAMS, (everywhere,)).verdict == "mismatch"
 
 
 @pytest.mark.parametrize(
