@@ -438,10 +438,10 @@ def _in_words(
         "not_started": "No works seen.",
         "built": "Built before the first look; no new works seen.",
         "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} "
-        "({band[0]:.0%} to "
+        f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
         "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} "
-        "({band[0]:.0%} to "
+        f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
         "finished": f"Roofed and paved by {columns['chg_finished_on']}, as far as seen from above.",
         "demolished": "Buildings were pulled down: "
