@@ -89,11 +89,24 @@ ASSETS.register(AGRICULTURE.name)(AGRICULTURE)
 
 
 def _without_doubles(events: Sequence[Event], evidence: ParcelEvidence) -> tuple[Event, ...]:
-    """Cleared land carries no crop either: once half of a parcel is known to be cleared, it is not idle too."""
+    """Events that earlier ones do not explain: cleared land is not idle too, nor a failed crop a missed season.
+
+    What explains must have been known by then, so that no event is taken back later.
+    """
     half = 0.5 * float(evidence.area_m2.sum())
     cleared = [e.detected_on for e in events if e.kind in LASTING[1:] and e.area_low_m2 >= half]
     since = min(cleared, default=None)
-    return tuple(e for e in events if since is None or e.kind not in IDLE or e.detected_on < since)
+    failed = [e.detected_on for e in events if e.kind in ("crop_failure", "flood")]
+
+    def explained(event: Event) -> bool:
+        if event.kind not in IDLE:
+            return False
+        if since is not None and since <= event.detected_on:
+            return True
+        lately = any(0 <= (event.detected_on - day).days <= FAILED_DAYS for day in failed)
+        return event.kind == "missed_season" and lately
+
+    return tuple(e for e in events if not explained(e))
 
 
 def _why_not(evidence: ParcelEvidence, params: AgricultureParams) -> str:
@@ -153,6 +166,8 @@ COLUMNS: tuple[str, ...] = (
 )
 """Columns of a parcel of farm land. ``obs_use`` is one of `USES`; dates are dates, None where there is none."""
 
+FAILED_DAYS = 270
+"""A season without its rhythm so soon after a failed crop is that crop's [days]."""
 IDLE = ("abandonment", "missed_season")
 LASTING = ("abandonment", "land_preparation", "encroachment")
 
@@ -168,7 +183,7 @@ def _judgement(
     taken = min(_area(events, "land_preparation", "encroachment"), whole)
     taken_high = min(sum(e.area_high_m2 for e in events if e.kind in LASTING[1:]), whole)
     idle = next((event for event in events if event.kind == "abandonment"), None)
-    doubt = next((event for event in events if event.kind == "missed_season"), None)
+    doubt = next((e for e in events if e.kind == "missed_season" and e.recovered_on is None), None)
     middle = 0.0 if idle or not record.in_use(evidence.as_of, params.cropped_days) else whole - taken
     low = 0.0 if doubt is not None and idle is None else min(middle, whole - taken_high)
     recent = [e for e in events if (evidence.as_of - e.first_clear_after).days <= params.cropped_days]

@@ -250,14 +250,14 @@ def idle_land(
     """A missed season, and the same season missed twice."""
     usable = [c for c in view.channels if len(c.days)]
     choice = choose(usable, 0, view.neighbours, lag_days=400)
-    one, two = find_idle(usable, choice, params)
-    if one is not None and two is not None and two.known_on - one.known_on > 3 * params.window_days:
-        one = None  # another matter, long ago
-    found = []
-    if one is not None and _was_field(view.optical, one.known_on - 2 * params.window_days, phenology):
-        found.append(_idle(one, "missed_season", view, evidence, params))
-    if two is not None and _was_field(view.optical, two.known_on - 400, phenology):
-        found.append(_idle(two, "abandonment", view, evidence, params))
+    missed, twice = find_idle(usable, choice, params)
+    found = [
+        _idle(one, "missed_season", view, evidence, params)
+        for one in missed
+        if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
+    ]
+    if twice is not None and _was_field(view.optical, twice.known_on - 400, phenology):
+        found.append(_idle(twice, "abandonment", view, evidence, params))
     return tuple(found)
 
 
@@ -274,7 +274,7 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
         last_clear_before=_date(before),
         first_clear_after=_date(end),
         detected_on=_date(idle.known_on),
-        recovered_on=None,
+        recovered_on=None if idle.resumed_on is None else _date(idle.resumed_on),
         area_m2=whole,
         area_low_m2=0.8 * whole,
         area_high_m2=whole,

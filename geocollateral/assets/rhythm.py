@@ -8,7 +8,7 @@ before, a local template of what a cultivated field looks like.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,18 +46,23 @@ class Share:
     sensor: str
 
 
+NOTHING = Share(value=float("nan"), n_looks=0, sensor="")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Idle:
     """Seasons that did not come, as known on a day. Days since 1970-01-01."""
 
     known_on: int
-    """Day of the look on which it was certain enough."""
+    """Step on which it was certain enough."""
     now: Share
     """In the last `window_days`."""
     then: Share
     """In the same season a year before."""
     had: Share
     """Before that."""
+    resumed_on: int | None = None
+    """Step by which the parcel followed its peers again."""
 
     @property
     def two_seasons(self) -> bool:
@@ -65,8 +70,10 @@ class Idle:
         return bool(np.isfinite(self.then.value))
 
 
-def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams) -> tuple[Idle | None, Idle | None]:
-    """First day on which one season, and on which the same season of two years running, was known to be missed.
+def find_idle(
+    channels: Sequence[Channel], choice: Choice, params: RhythmParams
+) -> tuple[tuple[Idle, ...], Idle | None]:
+    """Seasons that were missed, and the first day on which the same season of two years running was known to be.
 
     Parameters
     ----------
@@ -77,9 +84,9 @@ def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams)
 
     Returns
     -------
-    The first missed season (after it the parcel took up its rhythm again or not) and the second; None = not so.
+    Every missed season up to the second in a row, and that one; None = there was none.
     """
-    one: Idle | None = None
+    missed: list[Idle] = []
     firm = 0
     columns = channels[0].peers.shape[1]
     for step, member, own_years in zip(choice.steps.tolist(), choice.member, choice.own_years, strict=True):
@@ -93,22 +100,21 @@ def find_idle(channels: Sequence[Channel], choice: Choice, params: RhythmParams)
         now = share(step - params.window_days, step)
         if not now.value < params.lost_share:
             firm = 0
-            if now.value >= params.had_share:
-                one = None
+            if now.value >= params.had_share and missed and missed[-1].resumed_on is None:
+                missed[-1] = replace(missed[-1], resumed_on=step)
             continue
-        seen = max((int(c.days[c.days <= step][-1]) for c in channels if (c.days <= step).any()), default=step)
         begin = step - YEAR - params.window_days
         had = share(begin - YEAR - params.window_days, begin)
         then = share(begin, step - YEAR)
-        if one is None and then.value >= params.had_share:
-            one = Idle(known_on=seen, now=now, then=Share(value=float("nan"), n_looks=0, sensor=""), had=then)
+        if then.value >= params.had_share and (not missed or missed[-1].resumed_on is not None):
+            missed.append(Idle(known_on=step, now=now, then=NOTHING, had=then))
         whole = share(begin, step)
         if then.value < params.lost_share and whole.value < params.lost_share + 0.1 and had.value >= params.had_share:
             lately = (share(step - days - params.window_days // 2, step - days) for days in (0, YEAR))
             firm = 0 if any(half.value >= params.had_share for half in lately) else firm + 1
         if firm >= params.firm_steps:
-            return one, Idle(known_on=seen, now=now, then=then, had=had)
-    return one, None
+            return tuple(missed), Idle(known_on=step, now=now, then=then, had=had)
+    return tuple(missed), None
 
 
 def share_of_rhythm(
