@@ -2,13 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geocollateral.change.evaluation import Truth, evaluate, scores, scores_by_kind, threshold_for_budget
 from geocollateral.change.intervals import rate, share
 from geocollateral.change.matching import OUTCOMES, RIGHT
 
+FAST = settings(max_examples=20)
+"""Each example bootstraps a dozen figures."""
 ANSWERS = {"cut": ("loss",), "fire": ("loss", "burn")}
 PARCELS = pd.DataFrame({"parcel_id": ["p", "q"], "asset_class": "forestry", "site": ["s", "t"]})
 START = np.datetime64("2020-01-01")
@@ -49,6 +51,7 @@ def tables(true: list[tuple], found: list[tuple]) -> tuple[pd.DataFrame, Truth, 
     return alerts, Truth(parcels=PARCELS, events=events, quiet_years=quiet), looks
 
 
+@FAST
 @given(true=true_events, found=found_events, q_told=st.booleans())
 def test_counts_add_up_and_intervals_hold_their_value(true: list[tuple], found: list[tuple], q_told: bool) -> None:
     alerts, truth, looks = tables(true, found)
@@ -69,6 +72,7 @@ def test_counts_add_up_and_intervals_hold_their_value(true: list[tuple], found: 
             assert np.isnan(figure.value) or figure.low <= figure.value <= figure.high
 
 
+@FAST
 @given(true=true_events, found=found_events, seed=st.integers(0, 99))
 def test_order_of_rows_does_not_matter(true: list[tuple], found: list[tuple], seed: int) -> None:
     alerts, truth, looks = tables(true, found)
@@ -81,6 +85,7 @@ def test_order_of_rows_does_not_matter(true: list[tuple], found: list[tuple], se
     assert (one.n_events, one.n_alerts, one.false_per_100) == (two.n_events, two.n_alerts, two.false_per_100)
 
 
+@FAST
 @given(true=true_events, found=found_events)
 def test_one_more_false_alarm_never_helps(true: list[tuple], found: list[tuple]) -> None:
     status = {"p": "ok", "q": "ok"}
