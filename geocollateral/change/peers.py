@@ -5,7 +5,7 @@ departure from their own baselines, the parcel itself left out, is taken off its
 (`geocollateral.change.monitor`, ``common``). With its uncertainty, since a median of few is itself uncertain.
 
 Sources: Verbesselt et al. 2012, doi:10.1016/j.rse.2012.02.022 (droughts as disturbances of the baseline); Hamunyela,
-Verbesselt & Herold 2016, doi:10.1016/j.rse.2015.11.015 (departures against the surroundings, not the own past alone).
+Verbesselt & Herold 2016, Remote Sensing of Environment 172, 126-138 (the surroundings against seasons).
 """
 
 from __future__ import annotations
