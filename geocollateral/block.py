@@ -128,7 +128,11 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         judgements[parcel_id] = judgement
         hits += asset.hits(evidence, judgement, params)
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
-        lost += [_lost_pixels(evidence, event) for event in judgement.events if event.pixels and event.kind != "stand_decline"]
+        lost += [
+            _lost_pixels(evidence, event)
+            for event in judgement.events
+            if event.pixels and event.kind != "stand_decline"
+        ]
     return BlockResult(
         series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),

@@ -2,5 +2,14 @@
 
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.change.monitor import METHODS, default_params, monitor, monitor_joint
+from geocollateral.change.peers import monitor_with_peers, peer_departure
 
-__all__ = ["METHODS", "SequentialParams", "default_params", "monitor", "monitor_joint"]
+__all__ = [
+    "METHODS",
+    "SequentialParams",
+    "default_params",
+    "monitor",
+    "monitor_joint",
+    "monitor_with_peers",
+    "peer_departure",
+]

@@ -33,7 +33,7 @@ from geocollateral.change.baseline import Floats, Mask
 from geocollateral.types import Params
 
 Direction = Literal["both", "down", "up"]
-DOWN, UP = 0, 1
+DOWN, UP, EITHER = 0, 1, 2
 
 
 class SequentialParams(Params):
@@ -132,6 +132,10 @@ class Expectation:
 
     def beyond(self, side: int) -> Floats:
         """Departure from the envelope to a side, in spreads; negative on the near side, NaN without a look."""
+        if side == EITHER:
+            either: Floats = np.maximum(self.low - self.values, self.values - self.high)
+            either *= self.per_spread
+            return either
         found: Floats = (self.low - self.values if side == DOWN else self.values - self.high) * self.per_spread
         return found
 
@@ -149,7 +153,7 @@ class Expectation:
 
 
 def log_ratio(
-    expected: tuple[Expectation, ...], sides: tuple[int, ...], inverse: Floats | None, params: SequentialParams
+    expected: tuple[Expectation, ...], sides: tuple[int, ...] | None, inverse: Floats | None, params: SequentialParams
 ) -> Floats:
     """Log likelihood ratio of looks, changed to unchanged.
 
@@ -158,7 +162,7 @@ def log_ratio(
     expected
         By index.
     sides
-        Where each index goes if the ground has changed.
+        Where each index goes if the ground has changed; None: whichever side the look lies on.
     inverse
         Shape (indices, indices, series): inverse correlation of the residuals; None for one index.
 
@@ -167,7 +171,7 @@ def log_ratio(
     Shape (time, series), within ``-most_against`` and ``most_for``; 0 where there is no look.
     """
     beyond, short = [], []
-    for one, side in zip(expected, sides, strict=True):
+    for one, side in zip(expected, sides if sides is not None else (EITHER,) * len(expected), strict=True):
         gap = one.gap(side)
         a = np.fmax(one.beyond(side), 0)
         if one.level is not None:

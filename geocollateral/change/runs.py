@@ -5,9 +5,9 @@ look; a run is what Page's cumulative sum ``path = max(path + log ratio, 0)`` ca
 A change is *confirmed* when it is probable enough **and** enough looks bear it out: one outlier, however large,
 decides nothing.
 
-Sources: Shiryaev 1963, doi:10.1137/1108002; Page 1954, doi:10.1093/biomet/41.1-2.100; Pollak & Tartakovsky 2009,
-doi:10.1137/S0040585X97983559 (optimality of the procedure); Reiche et al. 2018, doi:10.1016/j.rse.2017.10.034 (its use
-on forest loss with optical and radar looks).
+Sources: Shiryaev 1963, doi:10.1137/1108002; Page 1954, doi:10.1093/biomet/41.1-2.100; Baron & Tartakovsky 2006,
+doi:10.1080/07474940600609597 (optimality of the procedure); Reiche et al. 2018, doi:10.1016/j.rse.2017.10.034 (its
+kind on forest loss with optical and radar looks).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from geocollateral.change.baseline import (
     Floats,
     Mask,
     consistency,
-    design,
+    design_of_days,
     fit_seasons,
     leverage_form,
     prior_precision,
@@ -249,7 +249,7 @@ def _fit(
     for i, params in enumerate(plan.streams[s].params):
         fit = fit_seasons(
             values[i],
-            design(days, params.harmonics),
+            design_of_days(days, params.harmonics),
             precision=prior_precision(params.harmonics, params.amplitude_prior),
             noise_floor=params.noise_floor,
             huber=params.huber,
@@ -279,9 +279,12 @@ def _fit(
 
 def _lag(z: Floats, seen: Mask, params: SequentialParams) -> Floats:
     """Correlation of neighbouring looks of the history, shrunk as if ten pairs without any had been seen too."""
-    both = seen[1:] & seen[:-1]
-    together = np.einsum("tn,tn->n", z[1:], z[:-1])  # residuals are nought where there is no look
-    alone = (np.square(z[1:]) * both).sum(axis=0)
+    together, alone = np.zeros_like(z[0]), np.zeros_like(z[0])
+    before = np.zeros_like(z[0])  # residual of the look before, whatever looks others had in between
+    for own, there in zip(z, seen, strict=True):  # residuals are nought where there is no look
+        together += own * before
+        alone += np.square(own)
+        before = np.where(there, own, before)
     found: Floats = np.clip(together / (alone + 10 * 0.7), params.least_correlation, 0.8).astype(np.float32)
     return found
 
@@ -399,9 +402,8 @@ def expect(
     """
     if columns is not None:
         store = {key: array.take(columns, axis=-1) for key, array in store.items() if key.startswith(f"{name}/")}
-    n_days, shift = len(days), params.timing_days
-    moved = np.concatenate([days, days - shift, days + shift])
-    x = design(moved, params.harmonics).astype(np.float32)
+    n_days, shift = len(days), round(params.timing_days)
+    x = design_of_days(np.concatenate([days, days - shift, days + shift]), params.harmonics)
     centre, early, late = (x @ store[f"{name}/coefficients"]).reshape(3, n_days, values.shape[1])
     spread2 = variance_of_look(store, name, x[:n_days], params)
     if doubt is not None:
@@ -508,6 +510,8 @@ def _most(plan: Plan, s: int, block: _Block, store: Store) -> Floats:
     params = plan.streams[s].params[0]
     places = plan.places(s)
     inverse = store[f"{s}/inverse"] if len(block.expected) > 1 else None
+    if len(block.expected) == 1 and len(plan.sides) > 1 and params.changed_level is None:
+        return log_ratio(block.expected, None, None, params)
     found = log_ratio(block.expected, plan.sides[0][places], inverse, params)
     for sides in plan.sides[1:]:
         np.maximum(found, log_ratio(block.expected, sides[places], inverse, params), out=found)
@@ -573,9 +577,11 @@ def informative(expected: tuple[Expectation, ...], params: Sequence[SequentialPa
 def _tell_informative(store: Store, block: _Block, params: Sequence[SequentialParams]) -> None:
     if not len(block.days):
         return
-    told = block.seen & informative(block.expected, params)
-    when = np.where(told, block.days[:, None], NONE)
-    newest = when.max(axis=0)
+    told = block.seen
+    if all(one.level is not None for one in block.expected):
+        told = told & informative(block.expected, params)
+    newest = (told * block.days[:, None]).max(axis=0)
+    newest[newest == 0] = NONE
     store["n_informative"] += told.sum(axis=0, dtype=np.int32)
     fresh = (newest >= 0) & (store["first_informative"] < 0)
     store["first_informative"][fresh] = block.days[np.argmax(told, axis=0)][fresh]
@@ -590,22 +596,20 @@ def _learn(store: Store, plan: Plan, s: int, block: _Block, agreed: Mask) -> Non
     for i, (one, params) in enumerate(zip(block.expected, plan.streams[s].params, strict=True)):
         name = f"{s}/{i}"
         variance = store[f"{name}/variance"]
-        residual = one.values - one.centre
-        np.nan_to_num(residual, copy=False, nan=0.0)
-        reach = params.huber * np.sqrt(variance)
-        weights = np.minimum(reach / np.maximum(np.abs(residual), 1e-12), 1)
-        weights *= agreed & np.isfinite(one.values)
+        used = agreed & np.isfinite(one.values)
+        residual = np.where(used, one.values - one.centre, np.float32(0))
+        size = np.abs(residual)
+        spread = np.sqrt(variance)
+        weights = np.minimum(params.huber * spread / np.maximum(size, 1e-12), used)
         x = block.regressors[i]
-        n_new = weights.sum(axis=0)
-        keep = np.where(n_new > 0, np.float32(params.memory), np.float32(1))
-        filled = residual + one.centre
+        n_looks = np.count_nonzero(used, axis=0).astype(np.float32)
+        keep = np.where(n_looks > 0, np.float32(params.memory), np.float32(1))
         store[f"{name}/normal"] *= keep
         store[f"{name}/normal"] += products(x).T @ weights
         store[f"{name}/moment"] *= keep
-        store[f"{name}/moment"] += x.T @ (weights * filled)
-        squares = (np.minimum(np.square(residual), SPREAD_BOUND**2 * variance) * (weights > 0)).sum(axis=0)
+        store[f"{name}/moment"] += x.T @ (weights * (residual + one.centre))
+        squares = np.square(np.minimum(size, SPREAD_BOUND * spread, out=size), out=size).sum(axis=0)
         old = store[f"{name}/weight"] * keep
-        n_looks = np.count_nonzero(weights > 0, axis=0)
         total = np.maximum(old + n_looks, 1)
         fresh = (variance * old + squares / consistency(SPREAD_BOUND)) / total
         store[f"{name}/variance"] = np.maximum(fresh, params.noise_floor**2).astype(np.float32)

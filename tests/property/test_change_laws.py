@@ -50,11 +50,11 @@ def with_steps(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def assert_same(one: xr.Dataset, other: xr.Dataset) -> None:
+def assert_same(one: xr.Dataset, other: xr.Dataset, rounding: float = 1e-4) -> None:
     for name in SCALARS:
         np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=name)
     for name in ("magnitude", "probability"):
-        np.testing.assert_allclose(one[name].values, other[name].values, rtol=0, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(one[name].values, other[name].values, rtol=0, atol=rounding, err_msg=name)
 
 
 @FAST
@@ -137,7 +137,7 @@ def test_neighbours_do_not_matter(seed: int, params: SequentialParams, end: str 
         alone = monitor(as_series(values[:, [i]], dates), end, params=params, curves=True)
         assert_same(together.isel(pixel=[i]), alone)
         for name in ("expected", "spread"):
-            np.testing.assert_allclose(alone[name].values[:, 0], together[name].values[:, i], rtol=0, atol=2e-4)
+            np.testing.assert_allclose(alone[name].values[:, 0], together[name].values[:, i], rtol=0, atol=1e-4)
 
 
 @FAST
@@ -170,10 +170,10 @@ def test_one_outlier_confirms_nothing(seed: int, params: SequentialParams, size:
     rng = np.random.default_rng(seed)
     dates = irregular(rng)
     values = season(dates, rng, 8, gaps=0.2)
-    before = monitor(as_series(values, dates), None, params=params)["status"].values == CONFIRMED
+    before = monitor(as_series(values, dates), "2018-12-31", params=params)["status"].values == CONFIRMED
     values[data.draw(st.integers(0, len(dates) - 1))] += size
-    after = monitor(as_series(values, dates), None, params=params)["status"].values == CONFIRMED
-    np.testing.assert_array_equal(before, after)
+    after = monitor(as_series(values, dates), "2018-12-31", params=params)["status"].values == CONFIRMED
+    assert not (after & ~before).any()
 
 
 def phenology(dates: np.ndarray, spring: np.ndarray, autumn: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""Weather is common: what parcels of a kind around a parcel have in common on a look is not the parcel's own change.
+
+A drought, a late spring, the haze or the calibration of a scene lower the looks of all parcels of a kind. Their median
+departure from their own baselines, the parcel itself left out, is taken off its look before that is weighed
+(`geocollateral.change.monitor`, ``common``). With its uncertainty, since a median of few is itself uncertain.
+
+Sources: Verbesselt et al. 2012, doi:10.1016/j.rse.2012.02.022 (droughts as disturbances of the baseline); Hamunyela,
+Verbesselt & Herold 2016, Remote Sensing of Environment 172, 126-138 (the surroundings against seasons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from geocollateral.change.baseline import Floats, Mask
+from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.monitor import Day, monitor
+from geocollateral.errors import InvalidInput
+
+MAD_TO_SIGMA = 1.482602218505602
+"""Makes the median absolute deviation of a normal variable its standard deviation."""
+MEDIAN_TO_MEAN = 1.2533141373155001
+"""Standard error of a median against that of a mean, of a normal variable: the root of half of pi."""
+
+
+def peer_departure(residuals: Floats, kinds: Sequence[str], min_peers: int = 5) -> tuple[Floats, Floats]:
+    """Departure that the other parcels of a kind share on each look.
+
+    Parameters
+    ----------
+    residuals
+        Shape (time, series): looks less their baselines [unit]; NaN = no look, or a parcel already changed.
+    kinds
+        By series: only parcels of the same kind are peers.
+    min_peers
+        Fewest peers seen on a look.
+
+    Returns
+    -------
+    Median of the peers and its standard error (both (time, series) [unit]), the series itself left out; NaN where there
+    are fewer peers.
+
+    Raises
+    ------
+    InvalidInput
+        Not one kind per series.
+    """
+    if len(kinds) != residuals.shape[1]:
+        raise InvalidInput(f"{len(kinds)} kinds for {residuals.shape[1]} series")
+    middle = np.full(residuals.shape, np.nan)
+    error = np.full(residuals.shape, np.nan)
+    named = np.asarray(kinds)
+    for kind in np.unique(named):
+        columns = np.flatnonzero(named == kind)
+        own = residuals[:, columns]
+        others, count = _median_of_others(own)
+        spread = MAD_TO_SIGMA * _median_of_others(np.abs(own - others))[0]
+        enough = count >= min_peers
+        middle[:, columns] = np.where(enough, others, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error[:, columns] = np.where(enough, MEDIAN_TO_MEAN * spread / np.sqrt(count), np.nan)
+    return middle, error
+
+
+def _median_of_others(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Median along the second axis of all values but one's own, and how many those are; NaN where there are none."""
+    seen = np.isfinite(values)
+    order = np.argsort(values, axis=1, kind="stable")  # NaN last
+    ordered = np.take_along_axis(values, order, axis=1)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(values.shape[1]), values.shape), axis=1)
+    others = seen.sum(axis=1, keepdims=True) - seen
+    own = np.where(seen, rank, values.shape[1])
+
+    def at(place: NDArray[np.int64]) -> Floats:
+        shifted = place + (place >= own)  # one's own value is passed over
+        found: Floats = np.take_along_axis(ordered, np.clip(shifted, 0, values.shape[1] - 1), axis=1)
+        return found
+
+    middle = (at((others - 1) // 2) + at(others // 2)) / 2
+    return np.where(others > 0, middle, np.nan), others
+
+
+def monitor_with_peers(
+    series: xr.DataArray,
+    kinds: Sequence[str],
+    history_end: Day,
+    params: SequentialParams | None = None,
+    min_peers: int = 5,
+) -> tuple[xr.Dataset, xr.DataArray, xr.DataArray]:
+    """Monitor parcels against their own season and against what others of their kind do on the same look.
+
+    Parameters
+    ----------
+    series
+        Dims ``(time, parcel)``, as `monitor` takes it.
+    kinds
+        By parcel, such as its crop or its asset class.
+    history_end, params
+        As in `monitor`.
+    min_peers
+        As in `peer_departure`.
+
+    Returns
+    -------
+    The result of `monitor`, with curves; and the common departure of each look and its standard error, on the dims of
+    ``series``: pixels of a parcel take their parcel's. What is said at a look rests on looks up to it only.
+    """
+    alone = monitor(series, history_end, params=params, curves=True)
+    residual = (series - alone["expected"]).values.astype(np.float64)
+    residual[_in_history(series, alone)] = np.nan
+    # A drought may have confirmed a change of every parcel alone; only what stands out from the others has changed.
+    first = [series.copy(data=part) for part in peer_departure(residual, kinds, min_peers)]
+    apart = monitor(series, history_end, params=params, common=first[0], common_sd=first[1])
+    changed: Mask = (series["time"] >= apart["detected_on"]).transpose(*series.dims).values
+    residual[changed] = np.nan
+    common, doubt = (series.copy(data=part) for part in peer_departure(residual, kinds, min_peers))
+    found = monitor(series, history_end, params=params, common=common, common_sd=doubt, curves=True)
+    return found, common, doubt
+
+
+def _in_history(series: xr.DataArray, found: xr.Dataset) -> Mask:
+    """Looks before the first that is monitored: their residuals are those of a fit, smaller than a new look's."""
+    first = found["first_informative"]
+    return (~(series["time"] >= first)).transpose(*series.dims).values.astype(bool)
+
+
+__all__ = ["monitor_with_peers", "peer_departure"]
