@@ -132,24 +132,10 @@ def start_store(plan: Plan, n: int) -> Store:
     return store
 
 
-def take(store: Store, which: slice | NDArray[np.intp]) -> Store:
-    """A copy of some of the series."""
-    return {name: array[..., which].copy() for name, array in store.items()}
-
-
 def put(store: Store, which: slice | NDArray[np.intp], part: Store) -> None:
     """Write some of the series back."""
     for name, array in part.items():
         store[name][..., which] = array
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curves:
-    """The baseline as known before each of some days. Shapes (time, series); NaN where there is none."""
-
-    expected: Floats
-    spread: Floats
-    informative: Mask
 
 
 def advance(
