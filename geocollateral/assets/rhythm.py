@@ -54,7 +54,7 @@ class Idle:
     """Seasons that did not come, as known on a day. Days since 1970-01-01."""
 
     known_on: int
-    """Step on which it was certain enough."""
+    """Day of the first look from the step on which it was certain enough."""
     now: Share
     """In the last `window_days`."""
     then: Share
@@ -107,14 +107,20 @@ def find_idle(
         had = share(begin - YEAR - params.window_days, begin)
         then = share(begin, step - YEAR)
         if then.value >= params.had_share and (not missed or missed[-1].resumed_on is not None):
-            missed.append(Idle(known_on=step, now=now, then=NOTHING, had=then))
+            missed.append(Idle(known_on=_told_on(channels, step), now=now, then=NOTHING, had=then))
         whole = share(begin, step)
         if then.value < params.lost_share and whole.value < params.lost_share + 0.1 and had.value >= params.had_share:
             lately = (share(step - days - params.window_days // 2, step - days) for days in (0, YEAR))
             firm = 0 if any(half.value >= params.had_share for half in lately) else firm + 1
         if firm >= params.firm_steps:
-            return tuple(missed), Idle(known_on=step, now=now, then=then, had=had)
+            told = Idle(known_on=_told_on(channels, step), now=now, then=then, had=had)
+            return tuple(missed), told
     return tuple(missed), None
+
+
+def _told_on(channels: Sequence[Channel], step: int) -> int:
+    """First look on or after a step: a run that has it knows that the step is over."""
+    return min(int(c.days[c.days >= step][0]) for c in channels if (c.days >= step).any())
 
 
 def share_of_rhythm(
