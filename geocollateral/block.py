@@ -38,6 +38,8 @@ from geocollateral.types import (
 
 MIXTURE_BANDS = ("red", "nir", "nir08", "swir16")
 """What the test of the polygon looks at, where it is offered."""
+GROUND_CHANGES = frozenset({"stand_loss", "land_preparation", "encroachment", "construction_start", "pv_build"})
+"""Kinds of events whose pixels are drawn on the map: ground that is another than it was."""
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
@@ -128,11 +130,7 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         judgements[parcel_id] = judgement
         hits += asset.hits(evidence, judgement, params)
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
-        lost += [
-            _lost_pixels(evidence, event)
-            for event in judgement.events
-            if event.pixels and event.kind != "stand_decline"
-        ]
+        lost += [_lost_pixels(evidence, event) for event in judgement.events if event.kind in GROUND_CHANGES]
     return BlockResult(
         series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -52,7 +52,7 @@ CLAIMED: Mapping[str, tuple[float, float]] = {
 class ConstructionParams(SiteParams):
     """Knobs of the judgement of a building site."""
 
-    stages: StageParams = StageParams()
+    stages: StageParams = Field(StageParams(), description="Knobs of the stages of each pixel.")
     learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
     sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
     start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
@@ -99,8 +99,8 @@ class Construction:
 
     name: str = "construction"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
-    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
-    optional: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ("nir08", "swir22")
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
@@ -506,8 +506,9 @@ def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[H
 
 @RULES.register("construction_stall")
 def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Works stand still in an unfinished stage."""
-    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
+    """Works stand still in an unfinished stage: an early warning, since works inside walls are not seen."""
+    found = [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
+    return [replace(hit, operating_point="early_warning") for hit in found]
 
 
 @RULES.register("demolition")

@@ -47,8 +47,8 @@ class Solar:
 
     name: str = "solar"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
-    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
-    optional: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ("nir08", "swir22")
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:

@@ -32,7 +32,7 @@ DAY = np.timedelta64(1, "D")
 class WindParams(SiteParams):
     """Knobs of the judgement of a wind farm."""
 
-    stages: StageParams = StageParams()
+    stages: StageParams = Field(StageParams(), description="Knobs of the stages of each pixel.")
     learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
     sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
     min_pad_pixels: int = Field(8, ge=5, description="Fewest pixels of a pad, the minimum mapping unit.")
@@ -50,8 +50,8 @@ class Wind:
 
     name: str = "wind"
     indices: tuple[str, ...] = ("ndvi", "mndwi")
-    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
-    optional: tuple[str, ...] = ()
+    bands: tuple[str, ...] = ("blue", "green", "red", "nir", "swir16")
+    optional: tuple[str, ...] = ("nir08", "swir22")
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:

@@ -73,6 +73,14 @@ ONLY_WHERE_SOME = frozenset(
 )
 """Figures that say nothing where they are nought."""
 FIGURE_COLUMNS: tuple[str, ...] = (
+    "obs_pv_present",
+    "obs_capacity_mw",
+    "obs_pv_share_frac",
+    "obs_pv_area_m2",
+    "chg_pv_first_works",
+    "chg_pv_last_works",
+    "obs_pv_overgrown",
+    "obs_new_pads",
     "obs_status",
     "obs_progress_frac",
     "obs_built_share_frac",

@@ -78,6 +78,21 @@ ENGLISH: Mapping[str, str] = {
     "alert_status.closed": "closed",
     "alert_status.resolved": "resolved",
     "rule.stand_loss": "Loss of stand",
+    "figure.obs_pv_present": "Solar modules",
+    "figure.obs_capacity_mw": "Capacity",
+    "figure.obs_pv_share_frac": "Share under modules",
+    "figure.obs_pv_area_m2": "Ground under modules",
+    "figure.chg_pv_first_works": "First works",
+    "figure.chg_pv_last_works": "Complete",
+    "figure.obs_pv_overgrown": "Overgrown",
+    "figure.obs_new_pads": "New turbine pads",
+    "rule.pv_overgrown": "Modules overgrown",
+    "claim.capacity": "Capacity",
+    "claim.turbines": "Turbines",
+    "word.grass_or_trees": "grass, orchard or trees",
+    "word.covered_or_sparse": "greenhouse, plastic or bare ground",
+    "word.yes": "yes",
+    "word.no": "no",
     "figure.obs_status": "State of works",
     "figure.obs_progress_frac": "Progress of works",
     "figure.obs_built_share_frac": "Built share",
@@ -413,6 +428,21 @@ CHINESE: Mapping[str, str] = {
     "alert_status.closed": "已关闭",
     "alert_status.resolved": "已处置",
     "rule.stand_loss": "林木损失",
+    "figure.obs_pv_present": "光伏组件",
+    "figure.obs_capacity_mw": "装机容量",
+    "figure.obs_pv_share_frac": "组件占地比例",
+    "figure.obs_pv_area_m2": "组件占地面积",
+    "figure.chg_pv_first_works": "最早施工",
+    "figure.chg_pv_last_works": "完工",
+    "figure.obs_pv_overgrown": "杂草遮挡",
+    "figure.obs_new_pads": "新增风机平台",
+    "rule.pv_overgrown": "组件被植被遮挡",
+    "claim.capacity": "装机容量",
+    "claim.turbines": "风机数量",
+    "word.grass_or_trees": "草地、果园或树木",
+    "word.covered_or_sparse": "温室、地膜或裸地",
+    "word.yes": "是",
+    "word.no": "否",
     "figure.obs_status": "施工状态",
     "figure.obs_progress_frac": "施工进度",
     "figure.obs_built_share_frac": "已建成占比",
@@ -731,6 +761,8 @@ class Words:
 
     def figure(self, column: str, value: Any) -> str:
         """A figure as its column's unit asks."""
+        if isinstance(value, bool):
+            return self("word.yes" if value else "word.no")
         if isinstance(value, (dt.date, str)) or hasattr(value, "to_pydatetime"):
             day = value if isinstance(value, dt.date) else None
             return self.date(day) if day is not None else self.cell(column, str(value))
