@@ -714,8 +714,7 @@ def _parcel_table(
     units: Mapping[str, UnitValue],
     min_look_fraction: float,
 ) -> gpd.GeoDataFrame:
-    # Radar looks tell nothing of clouds: what counts as a clear look is optical.
-    counted = ~series["sensor"].str.startswith("sentinel-1") & (series["valid_fraction"] >= min_look_fraction)
+    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
     clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
     rows = []
     for parcel_id, judgement in judgements.items():
@@ -735,6 +734,7 @@ def _parcel_table(
         row |= judge_area(own.to_dict()) | dict(judgement.columns)
         rows.append(row)
     table = pd.DataFrame(rows, index=area.parcels.index)
+    table = table[[*PARCEL_COLUMNS, *sorted(set(table.columns) - set(PARCEL_COLUMNS))]]
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
     table["risk_ltv"] = _loan_to_value(table, given)
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
