@@ -321,7 +321,7 @@ def _cells(task: BlockTask, seen: Observed, position: int) -> dict[str, float]:
     box = seen.geobox
     here = task.parts[0].geometries[seen.cover.parcel_ids[position]].centroid
     away = {}
-    for name in seen.cells.parcel_ids:
+    for name in seen.cells.parcel_ids if seen.around is None else seen.around["parcel"].values.tolist():
         row, column = (int(part) + zonal.CELL_PIXELS / 2 for part in name.removeprefix("~").split("-"))
         x, y = box.affine @ (column, row)
         away[name] = float(np.hypot(x - here.x, y - here.y))

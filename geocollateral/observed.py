@@ -75,9 +75,9 @@ class Observed:
     statistics: xr.Dataset | None
     """Dims ``(index, time, parcel)`` as `zonal.zonal_statistics`."""
     cells: zonal.Coverage
-    """Ground around the parcels."""
+    """Ground around the parcels, whether it was ever seen or not."""
     around: xr.Dataset | None
-    """Dims ``(index, time, parcel)``: ``mean`` and ``valid_fraction`` of the cells, optical."""
+    """Dims ``(index, time, parcel)``: ``mean`` and ``valid_fraction`` of the cells that were ever seen, optical."""
     radar: Mapping[str, RadarLooks]
     """By orbit, such as ``ascending-15``; ``""`` where unknown."""
     series: pd.DataFrame
@@ -183,10 +183,16 @@ def _observe_optical(
         bands=seen.bands,
         found=found,
         statistics=statistics,
-        around=zonal.zonal_means(around, aside.visible, cells),
+        around=_ever_seen(zonal.zonal_means(around, aside.visible, cells)),
         table=zonal.series_table(statistics, seen.scene_ids, sensor),
         scenes=_account(numbers, seen.physical, seen.clear, cover, sorted(part.offered & set(numbers["band"].values))),
     )
+
+
+def _ever_seen(around: xr.Dataset) -> xr.Dataset:
+    """Only cells with a look: what lies outside the imagery is nobody's neighbour."""
+    seen = np.isfinite(around["mean"].values).any(axis=(0, 1)) if around.sizes["index"] else slice(0)
+    return around.isel(parcel=seen)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,12 +119,14 @@ def zonal_statistics(indices: xr.Dataset, clear: NDArray[np.bool_], cover: Cover
 
 CELL_PIXELS = 3
 """Side of a cell of ground around the parcels [pixels]."""
-MOST_CELLS = 240
-"""Most cells of ground that are looked at in a block."""
+CELL_STEP = 9
+"""Distance of two cells [pixels]."""
 
 
 def ground_around(cover: Coverage, geobox: GeoBox) -> Coverage:
     """Cells of the window that touch no parcel: what happens to them and to a parcel alike is weather.
+
+    The cells lie on a lattice of the CRS, not of the window, so that two windows over one place have the same ones.
 
     Parameters
     ----------
@@ -134,27 +136,30 @@ def ground_around(cover: Coverage, geobox: GeoBox) -> Coverage:
     Returns
     -------
     Cells of `CELL_PIXELS` a side as if they were parcels, row by row, named ``~row-column`` of their upper left pixel
-    in the window; evenly thinned to at most `MOST_CELLS`.
+    in the window.
     """
     height, width = int(geobox.shape.y), int(geobox.shape.x)
     taken = np.zeros((height, width), bool)
     taken.ravel()[cover.pixels] = True
-    rows, columns = height // CELL_PIXELS, width // CELL_PIXELS
-    whole = taken[: rows * CELL_PIXELS, : columns * CELL_PIXELS].reshape(rows, CELL_PIXELS, columns, CELL_PIXELS)
-    row, column = np.nonzero(~whole.any(axis=(1, 3)))
-    if len(row) > MOST_CELLS:
-        kept = np.linspace(0, len(row) - 1, MOST_CELLS).round().astype(np.int64)
-        row, column = row[kept], column[kept]
-    top, left = row * CELL_PIXELS, column * CELL_PIXELS
+    rows, columns = (
+        np.arange(-round(origin / size) % CELL_STEP, n - CELL_PIXELS + 1, CELL_STEP)
+        for origin, size, n in (
+            (geobox.affine.f, geobox.affine.e, height),
+            (geobox.affine.c, geobox.affine.a, width),
+        )
+    )
+    top, left = (places.ravel() for places in np.meshgrid(rows, columns, indexing="ij"))
     inside = (np.arange(CELL_PIXELS)[:, None] * width + np.arange(CELL_PIXELS)).ravel()
     member = (top * width + left)[:, None] + inside
-    pixels, positions = np.unique(member, return_inverse=True)
+    free = ~taken.ravel()[member].any(axis=1)
+    top, left, member = top[free], left[free], member[free]
     n = member.shape[1]
+    pixels, positions = np.unique(member, return_inverse=True)
     fraction = csr_array(
-        (np.ones(member.size), positions.ravel(), np.arange(len(row) + 1) * n), shape=(len(row), len(pixels))
+        (np.ones(member.size), positions.ravel(), np.arange(len(top) + 1) * n), shape=(len(top), len(pixels))
     )
     names = tuple(f"~{r}-{c}" for r, c in zip(top.tolist(), left.tolist(), strict=True))
-    return Coverage(parcel_ids=names, pixels=pixels, fraction=fraction, whole=np.full(len(row), float(n)))
+    return Coverage(parcel_ids=names, pixels=pixels, fraction=fraction, whole=np.full(len(top), float(n)))
 
 
 def zonal_means(indices: xr.Dataset, clear: NDArray[np.bool_], cover: Coverage) -> xr.Dataset:

@@ -32,7 +32,7 @@ from geocollateral.types import Assessment, Period
 TOLERANCE = 1e-6
 STATISTICAL_TOLERANCE = 0.03
 AS_OF = "2023-04-30"
-READ = frozenset({"B02", "B04", "B08", "B8A", "B11", "SCL", "vv", "vh"})
+READ = frozenset({"B02", "B03", "B04", "B08", "B8A", "B11", "B12", "SCL", "vv", "vh"})
 """Files that the assessment reads."""
 COLLECTIONS = "sentinel-2-l2a,sentinel-1-rtc"
 
