@@ -166,11 +166,15 @@ def advance(
         _fit_new(store, plan, s, step, past[s])
     if note is not None:
         note(store, store["0/history_end"] != before)
+    for s, one in enumerate(looks):
+        store["n_looks"] += np.isfinite(one.values[0]).sum(axis=0, dtype=np.int32)
+    if all((store[f"{s}/history_end"] < 0).all() for s in range(len(plan.streams))):
+        return
+    looks = [_after_history(one, plan.history_end) for one in looks]
     blocks = [_block(store, plan, s, one) for s, one in enumerate(looks)]
     order = sorted((int(day), s, t) for s, one in enumerate(looks) for t, day in enumerate(one.days))
     calm = _weigh(store, plan, blocks, order)
     for s, block in enumerate(blocks):
-        store["n_looks"] += np.isfinite(looks[s].values[0]).sum(axis=0, dtype=np.int32)
         _tell_informative(store, block, plan.streams[s].params)
         if learn and len(block.days):
             _learn(store, plan, s, block, calm[s])
@@ -340,6 +344,12 @@ class _Block:
     regressors: tuple[Floats, ...]
     newest: NDArray[np.int32]
     """Shape (series,): day of the newest look."""
+
+
+def _after_history(looks: Looks, history_end: int | None) -> Looks:
+    """Looks that may be monitored: those after a history that is given."""
+    first = 0 if history_end is None else int(np.searchsorted(looks.days, history_end, side="right"))
+    return looks if first == 0 else looks.rows(slice(first, None))
 
 
 def _block(store: Store, plan: Plan, s: int, looks: Looks) -> _Block:
