@@ -79,6 +79,20 @@ def prior_precision(harmonics: int, amplitude_sd: float) -> Floats:
     return found
 
 
+def zero_unseen(values: Floats) -> Floats:
+    """Nought for NaN. Branches on clouds that come and go would cost twenty times as much."""
+    found: Floats = np.fmax(values, 0)
+    found += np.fmin(values, 0)
+    return found
+
+
+def newest_of(mask: Mask, days: NDArray[np.int32], none: int) -> NDArray[np.int32]:
+    """Last of the days on which a mask of shape (time, series) is true, shape (series,); ``none`` where on none."""
+    found: NDArray[np.int32] = (mask * (days - np.int32(none))[:, None]).max(axis=0, initial=0)
+    found += np.int32(none)
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """Robust fit of many series."""
@@ -130,41 +144,48 @@ def fit_seasons(
     Coefficients of a series without any look are zero.
     """
     kind = values.dtype
-    seen = np.isfinite(values)
-    filled = np.where(seen, values, 0).astype(kind, copy=False)
+    seen = np.isfinite(values).astype(kind)
+    filled = zero_unseen(values)
     x, pairs = regressors.astype(kind), products(regressors).astype(kind)
-    n_looks = seen.sum(axis=0).astype(kind)
+    n_looks = seen.sum(axis=0)
     k = x.shape[1]
     freedom = np.maximum(n_looks - k / 2, 1).astype(kind)
     floor2 = max(noise_floor, 1e-12) ** 2
     share = consistency(SPREAD_BOUND)
+    weights, residual, size = seen.copy(), np.empty_like(filled), np.empty_like(filled)
 
-    def solved(weights: Floats, variance: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        normal, moment = pairs.T @ weights, x.T @ (weights * filled)
+    def solved(variance: Floats) -> tuple[Floats, Floats, Floats]:
+        normal = pairs.T @ weights
+        moment = x.T @ np.multiply(weights, filled, out=size)
         coefficients = solve(normal, moment, variance, precision)
-        residual = filled - x @ coefficients
-        residual *= seen
-        return normal, moment, coefficients, residual
+        residuals(coefficients)
+        return normal, moment, coefficients
 
-    weights = seen.astype(kind)
-    normal, moment, coefficients, residual = solved(weights, np.full(values.shape[1], 4 * floor2, kind))
+    def residuals(coefficients: Floats) -> None:
+        np.matmul(x, coefficients, out=residual)
+        np.subtract(filled, residual, out=residual)
+        np.multiply(residual, seen, out=residual)
+
+    normal, moment, coefficients = solved(np.full(values.shape[1], 4 * floor2, kind))
     # Least squares so far: its plain spread starts the robust one from above.
-    variance = np.maximum(np.square(residual).sum(axis=0) / freedom, floor2)
+    variance = np.maximum(np.square(residual, out=size).sum(axis=0) / freedom, floor2)
     for _ in range(rounds):
-        weights = np.minimum(huber * np.sqrt(variance) / np.maximum(np.abs(residual), 1e-12), 1) * seen
-        normal, moment, coefficients, residual = solved(weights, variance)
-        bounded = np.minimum(np.square(residual), SPREAD_BOUND**2 * variance)
+        limit = (huber * np.sqrt(variance)).astype(kind, copy=False)
+        np.maximum(np.abs(residual, out=weights), 1e-12, out=weights)
+        np.minimum(np.divide(limit, weights, out=weights), seen, out=weights)
+        normal, moment, coefficients = solved(variance)
+        bounded = np.minimum(np.square(residual, out=size), SPREAD_BOUND**2 * variance, out=size)
         variance = np.maximum(bounded.sum(axis=0) / (share * freedom), floor2)
     variance = ((variance * freedom + k * floor2) / (freedom + k)).astype(kind)
     coefficients = solve(normal, moment, variance, precision)
-    residual = (filled - x @ coefficients) * seen
+    residuals(coefficients)
     return Fit(
         normal=normal,
         moment=moment,
         coefficients=coefficients,
         variance=variance,
         residual=residual,
-        weights=weights.astype(kind),
+        weights=weights,
     )
 
 
@@ -177,16 +198,7 @@ def consistency(huber: float) -> float:
 
 def solve(normal: Floats, moment: Floats, variance: Floats, precision: Floats) -> Floats:
     """Coefficients of many series: normal equations with the prior, shapes as in `Fit`; result (k, series)."""
-    factor = _cholesky(_square(normal, variance, precision))
-    found = moment.astype(factor.dtype, copy=True)
-    k = len(found)
-    for j in range(k):
-        found[j] *= factor[j, j]
-        found[j + 1 :] -= factor[j + 1 :, j] * found[j]
-    for j in reversed(range(k)):
-        found[j] *= factor[j, j]
-        found[:j] -= factor[j, :j] * found[j]
-    return found
+    return _substitute(_cholesky(_square(normal, variance, precision)), moment)
 
 
 def leverage_form(normal: Floats, variance: Floats, precision: Floats) -> Floats:
@@ -194,37 +206,68 @@ def leverage_form(normal: Floats, variance: Floats, precision: Floats) -> Floats
 
     ``products(regressors) @ leverage_form(...)`` is the variance of the curve in units of the look's variance.
     """
-    factor = _cholesky(_square(normal, variance, precision))
-    k = len(factor)
-    inverse = np.zeros_like(factor)  # of the lower factor
-    for j in range(k):
-        inverse[j, j] = factor[j, j]
-        for i in range(j + 1, k):
-            inverse[i, j] = -factor[i, i] * np.einsum("an,an->n", factor[i, j:i], inverse[j:i, j])
-    pairs = [(i, j) for i in range(k) for j in range(i + 1)]  # as `products` has them
-    form = np.empty((len(pairs), factor.shape[2]), factor.dtype)
-    for p, (i, j) in enumerate(pairs):
-        form[p] = np.einsum("an,an->n", inverse[i:, i], inverse[i:, j]) * (1 if i == j else 2)
-    return form
+    return _form(_cholesky(_square(normal, variance, precision)))
 
 
-def _square(normal: Floats, variance: Floats, precision: Floats) -> Floats:
-    """Full lower triangle with the prior added, shape (k, k, series)."""
-    k = len(precision)
-    full = np.zeros((k, k, normal.shape[1]), normal.dtype)
-    row, col = np.tril_indices(k)
-    full[row, col] = normal
+def _substitute(factor: list[Floats], moment: Floats) -> Floats:
+    """Solve with the rows of a factor."""
+    found = moment.astype(factor[0].dtype, copy=True)
+    k = len(found)
+    scratch = np.empty_like(found)
+    for i in range(k):
+        if i:
+            found[i] -= np.multiply(factor[i][:i], found[:i], out=scratch[:i]).sum(axis=0)
+        found[i] *= factor[i][i]
+    for i in reversed(range(k)):
+        found[i] *= factor[i][i]
+        if i:
+            found[:i] -= np.multiply(factor[i][:i], found[i], out=scratch[:i])
+    return found
+
+
+def _form(factor: list[Floats]) -> Floats:
+    """Inverse of the matrices whose factor is given, times two off the diagonal, packed row by row."""
+    k, n = len(factor), factor[0].shape[1]
+    inverse = [np.zeros_like(row) for row in factor]  # of the factor
+    scratch = np.empty((k, n), factor[0].dtype)
+    for i in range(k):
+        for j in range(i):
+            inverse[i][: j + 1] -= np.multiply(inverse[j], factor[i][j], out=scratch[: j + 1])
+        inverse[i][:i] *= factor[i][i]
+        inverse[i][i] = factor[i][i]
+    packed = np.zeros((k * (k + 1) // 2, n), factor[0].dtype)
+    form = _rows(packed, k)
+    for i in range(k):
+        for j in range(i + 1):
+            form[j] += np.multiply(inverse[i][: j + 1], inverse[i][j], out=scratch[: j + 1])
+    for i in range(1, k):
+        form[i][:i] *= 2
+    return packed
+
+
+def _rows(packed: Floats, k: int) -> list[Floats]:
+    """Rows of lower triangles that lie packed row by row."""
+    return [packed[i * (i + 1) // 2 : (i + 1) * (i + 2) // 2] for i in range(k)]
+
+
+def _square(normal: Floats, variance: Floats, precision: Floats) -> list[Floats]:
+    """Rows of the lower triangle with the prior added."""
+    rows = _rows(normal.copy(), len(precision))
     # A tiny precision keeps series without looks solvable; it is far below any information a single look carries.
-    for j in range(k):
-        full[j, j] += variance * float(precision[j]) + 1e-6
-    return full
+    for j, row in enumerate(rows):
+        row[j] += variance * float(precision[j]) + 1e-6
+    return rows
 
 
-def _cholesky(square: Floats) -> Floats:
-    """Lower factor in place, with the reciprocals of the diagonal on the diagonal."""
-    for j in range(len(square)):
-        square[j, j] = 1 / np.sqrt(np.maximum(square[j, j], 1e-12))
-        square[j + 1 :, j] *= square[j, j]
-        for i in range(j + 1, len(square)):
-            square[i, j + 1 : i + 1] -= square[i, j] * square[j + 1 : i + 1, j]
-    return square
+def _cholesky(rows: list[Floats]) -> list[Floats]:
+    """Rows of the lower factor, in place, with the reciprocals of the diagonal on the diagonal."""
+    scratch = np.empty_like(rows[-1])
+    for i, row in enumerate(rows):
+        for j in range(i):
+            if j:
+                row[j] -= np.multiply(row[:j], rows[j][:j], out=scratch[:j]).sum(axis=0)
+            row[j] *= rows[j][j]
+        if i:
+            row[i] -= np.square(row[:i], out=scratch[:i]).sum(axis=0)
+        row[i] = 1 / np.sqrt(np.maximum(row[i], 1e-12))
+    return rows

@@ -178,15 +178,14 @@ def log_ratio(
             np.minimum(a, gap, out=a)
         d = np.maximum(gap - a, 0)
         if inverse is not None:
-            unseen = ~np.isfinite(one.values)
-            a[unseen], d[unseen] = 0, 0
+            d *= np.isfinite(one.values)
         beyond.append(a)
         short.append(d)
     ratio = (_distance2(beyond, inverse) + params.tail) / (_distance2(short, inverse) + params.tail)
     found: Floats = np.log(ratio)
     found *= (params.tail + len(expected)) / 2
     np.clip(found, -params.most_against, params.most_for, out=found)
-    found[~seen_any(expected)] = 0
+    found *= seen_any(expected)
     return found
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,11 @@ from geocollateral.change.baseline import (
     design_of_days,
     fit_seasons,
     leverage_form,
+    newest_of,
     prior_precision,
     products,
     solve,
+    zero_unseen,
 )
 from geocollateral.change.evidence import (
     DOWN,
@@ -166,11 +169,15 @@ def advance(
         _fit_new(store, plan, s, step, past[s])
     if note is not None:
         note(store, store["0/history_end"] != before)
+    for s, one in enumerate(looks):
+        store["n_looks"] += np.isfinite(one.values[0]).sum(axis=0, dtype=np.int32)
+    if all((store[f"{s}/history_end"] < 0).all() for s in range(len(plan.streams))):
+        return
+    looks = [_after_history(one, plan.history_end) for one in looks]
     blocks = [_block(store, plan, s, one) for s, one in enumerate(looks)]
     order = sorted((int(day), s, t) for s, one in enumerate(looks) for t, day in enumerate(one.days))
     calm = _weigh(store, plan, blocks, order)
     for s, block in enumerate(blocks):
-        store["n_looks"] += np.isfinite(looks[s].values[0]).sum(axis=0, dtype=np.int32)
         _tell_informative(store, block, plan.streams[s].params)
         if learn and len(block.days):
             _learn(store, plan, s, block, calm[s])
@@ -218,10 +225,10 @@ def history_ends(seen: Mask, days: NDArray[np.int32], given: int | None, params:
     if not len(days):
         return np.full(seen.shape[1], NONE, np.int32)
     never = np.int32(np.iinfo(np.int32).max)
-    first: NDArray[np.int32] = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], never)
+    first = -newest_of(seen, -days, -int(never))
     if given is not None:
-        last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
-        enough = (seen.sum(axis=0) >= params.min_history_looks) & (last - first >= params.min_history_days)
+        last = newest_of(seen, days, NONE)
+        enough = (seen.sum(axis=0, dtype=np.int32) >= params.min_history_looks) & (last - first >= params.min_history_days)
         return np.where(enough, last, NONE).astype(np.int32)
     count: NDArray[np.int32] = np.cumsum(seen, axis=0, dtype=np.int32)
     long = seen & (count >= params.min_history_looks) & (days[:, None] - first >= params.min_history_days)
@@ -248,7 +255,7 @@ def _fit(
         if i == 0:
             seen = np.isfinite(values[0])
             store[f"{s}/lag"][columns] = _lag(residuals[0], seen, params)
-            last = days[len(days) - 1 - np.argmax(seen[::-1], axis=0)]
+            last = newest_of(seen, days, NONE)
             store[f"{s}/last_look"][columns] = last
             store["clock"][columns] = np.maximum(store["clock"][columns], last)
             _, one = expect(store, f"{s}/{i}", days, values[0], None, params, columns)
@@ -267,10 +274,11 @@ def _lag(z: Floats, seen: Mask, params: SequentialParams) -> Floats:
     """Correlation of neighbouring looks of the history, shrunk as if ten pairs without any had been seen too."""
     together, alone = np.zeros_like(z[0]), np.zeros_like(z[0])
     before = np.zeros_like(z[0])  # residual of the look before, whatever looks others had in between
-    for own, there in zip(z, seen, strict=True):  # residuals are nought where there is no look
+    for own, unseen in zip(z, (~seen).astype(z.dtype), strict=True):  # residuals are nought where there is no look
         together += own * before
         alone += np.square(own)
-        before = np.where(there, own, before)
+        before *= unseen
+        before += own
     found: Floats = np.clip(together / (alone + 10 * 0.7), params.least_correlation, 0.8).astype(np.float32)
     return found
 
@@ -297,12 +305,13 @@ def _last_unchanged(days: NDArray[np.int32], values: Floats, spread: Floats, par
     A baseline that already holds a change agrees with changed ground: such a look must not date a later break.
     """
     seen = np.isfinite(values)
-    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], NONE)
     plain = seen
     if params.changed_level is not None and params.direction != "both":
         away = values - params.changed_level if params.direction == "down" else params.changed_level - values
         plain = away > 3 * spread
-    return np.where(plain.any(axis=0), days[len(days) - 1 - np.argmax(plain[::-1], axis=0)], first)
+    last = newest_of(plain, days, NONE)
+    first = np.where(seen.any(axis=0), days[np.argmax(seen, axis=0)], NONE) if (last == NONE).any() else last
+    return np.where(last == NONE, first, last)
 
 
 def _inverse_correlation(residuals: list[Floats]) -> Floats:
@@ -340,6 +349,12 @@ class _Block:
     regressors: tuple[Floats, ...]
     newest: NDArray[np.int32]
     """Shape (series,): day of the newest look."""
+
+
+def _after_history(looks: Looks, history_end: int | None) -> Looks:
+    """Looks that may be monitored: those after a history that is given."""
+    first = 0 if history_end is None else int(np.searchsorted(looks.days, history_end, side="right"))
+    return looks if first == 0 else looks.rows(slice(first, None))
 
 
 def _block(store: Store, plan: Plan, s: int, looks: Looks) -> _Block:
@@ -426,7 +441,8 @@ def _apart(last: NDArray[np.int32], days: NDArray[np.int32], seen: Mask) -> tupl
     newest = np.empty((len(days) + 1, len(last)), np.int32)
     newest[0] = last
     np.multiply(seen, days[:, None], out=newest[1:])
-    np.maximum.accumulate(newest, axis=0, out=newest)
+    for before, now in pairwise(newest):  # `accumulate` would go series by series
+        np.maximum(before, now, out=now)
     return (days[:, None] - newest[:-1]).astype(np.float32), newest[-1]
 
 
@@ -454,7 +470,7 @@ def _weigh(store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[t
     rest = ~alive
     for s, block in enumerate(blocks):
         if len(block.days):
-            fine = np.where((ratios[s] <= OK) & block.seen, block.days[:, None], NONE).max(axis=0)
+            fine = newest_of((ratios[s] <= OK) & block.seen, block.days, NONE)
             store["last_ok"][rest] = np.maximum(store["last_ok"], fine)[rest]
             calm[s] &= (ratios[s] < 1) & (store["detected"] < 0)
     store["odds"][:, rest] = odds[rest]
@@ -566,11 +582,11 @@ def _tell_informative(store: Store, block: _Block, params: Sequence[SequentialPa
     told = block.seen
     if all(one.level is not None for one in block.expected):
         told = told & informative(block.expected, params)
-    newest = (told * block.days[:, None]).max(axis=0)
-    newest[newest == 0] = NONE
+    newest = newest_of(told, block.days, NONE)
     store["n_informative"] += told.sum(axis=0, dtype=np.int32)
     fresh = (newest >= 0) & (store["first_informative"] < 0)
-    store["first_informative"][fresh] = block.days[np.argmax(told, axis=0)][fresh]
+    if fresh.any():
+        store["first_informative"][fresh] = block.days[np.argmax(told, axis=0)][fresh]
     np.maximum(store["last_informative"], newest, out=store["last_informative"])
 
 
@@ -582,18 +598,22 @@ def _learn(store: Store, plan: Plan, s: int, block: _Block, agreed: Mask) -> Non
     for i, (one, params) in enumerate(zip(block.expected, plan.streams[s].params, strict=True)):
         name = f"{s}/{i}"
         variance = store[f"{name}/variance"]
-        used = agreed & np.isfinite(one.values)
-        residual = np.where(used, one.values - one.centre, np.float32(0))
+        used = (agreed & np.isfinite(one.values)).astype(np.float32)
+        residual = zero_unseen(one.values - one.centre)
+        residual *= used
         size = np.abs(residual)
         spread = np.sqrt(variance)
-        weights = np.minimum(params.huber * spread / np.maximum(size, 1e-12), used)
+        weights = np.maximum(size, 1e-12)
+        np.minimum(np.divide(params.huber * spread, weights, out=weights), used, out=weights)
         x = block.regressors[i]
-        n_looks = np.count_nonzero(used, axis=0).astype(np.float32)
+        n_looks = used.sum(axis=0)
         keep = np.where(n_looks > 0, np.float32(params.memory), np.float32(1))
         store[f"{name}/normal"] *= keep
         store[f"{name}/normal"] += products(x).T @ weights
         store[f"{name}/moment"] *= keep
-        store[f"{name}/moment"] += x.T @ (weights * (residual + one.centre))
+        residual += one.centre
+        residual *= weights
+        store[f"{name}/moment"] += x.T @ residual
         squares = np.square(np.minimum(size, SPREAD_BOUND * spread, out=size), out=size).sum(axis=0)
         old = store[f"{name}/weight"] * keep
         total = np.maximum(old + n_looks, 1)
