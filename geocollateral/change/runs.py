@@ -48,6 +48,7 @@ def empty_runs(n_hypotheses: int, n_streams: int, n_indices: int, ring: int, n: 
         "said": np.zeros((h, n_streams, n), np.float32),
         "total": np.zeros((h, n_indices, n), np.float32),
         "count": np.zeros((h, n_indices, n), np.int32),
+        "fresh": np.zeros(n, bool),
         "last_ok": np.full(n, NONE, np.int32),
         "detected": np.full(n, NONE, np.int32),
         "broken": np.full(n, NONE, np.int32),
@@ -81,7 +82,8 @@ class Look:
 def follow(runs: Store, look: Look, hazard: Floats, params: SequentialParams) -> None:
     """Let one look bear on the runs of some series, in place. ``hazard``: odds of a change since the look before."""
     ratio, seen = look.log_ratio, look.seen
-    tempered = ratio * look.weight
+    # Looks are tempered for what they share; the first to bear a change out shares nothing with the one before it.
+    tempered = ratio * np.where((ratio >= HIT) & (runs["hits"] == 0), 1, look.weight)
     runs["odds"] += hazard
     runs["odds"] = np.minimum(runs["odds"] * np.exp(tempered), MOST_ODDS)
     open_case = runs["detected"] < 0
@@ -89,6 +91,7 @@ def follow(runs: Store, look: Look, hazard: Floats, params: SequentialParams) ->
     ok = seen & (ratio <= OK).all(axis=0)
     runs["path"] = np.maximum(runs["path"] + tempered, 0)
     _end(runs, seen & (runs["path"] <= 0) & open_case)
+    np.copyto(runs["fresh"], hit.any(axis=0), where=seen)
     _extend(runs, look, hit & open_case, params)
     _recover(runs, look.day, ok & ~open_case, hit, params)
     runs["last_ok"][ok & open_case] = look.day
@@ -175,6 +178,6 @@ def _recover(runs: Store, day: int, near: Mask, hit: Mask, params: SequentialPar
 
 def settle(runs: Store) -> None:
     """End the runs of series in which nothing goes on any more, in place."""
-    quiet = (runs["odds"].max(axis=0) <= SETTLED) & (runs["detected"] < 0)
+    quiet = (runs["odds"].max(axis=0) <= SETTLED) & (runs["detected"] < 0) & ~runs["fresh"]
     runs["path"][:, quiet] = 0
     _end(runs, np.broadcast_to(quiet, runs["path"].shape))

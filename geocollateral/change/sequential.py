@@ -33,6 +33,7 @@ from geocollateral.change.baseline import (
 )
 from geocollateral.change.evidence import (
     DOWN,
+    HIT,
     OK,
     UP,
     Expectation,
@@ -169,7 +170,7 @@ def advance(
         _fit_new(store, plan, s, step, past[s])
     if note is not None:
         note(store, store["0/history_end"] != before)
-    for s, one in enumerate(looks):
+    for one in looks:
         store["n_looks"] += np.isfinite(one.values[0]).sum(axis=0, dtype=np.int32)
     if all((store[f"{s}/history_end"] < 0).all() for s in range(len(plan.streams))):
         return
@@ -228,7 +229,9 @@ def history_ends(seen: Mask, days: NDArray[np.int32], given: int | None, params:
     first = -newest_of(seen, -days, -int(never))
     if given is not None:
         last = newest_of(seen, days, NONE)
-        enough = (seen.sum(axis=0, dtype=np.int32) >= params.min_history_looks) & (last - first >= params.min_history_days)
+        enough = (seen.sum(axis=0, dtype=np.int32) >= params.min_history_looks) & (
+            last - first >= params.min_history_days
+        )
         return np.where(enough, last, NONE).astype(np.int32)
     count: NDArray[np.int32] = np.cumsum(seen, axis=0, dtype=np.int32)
     long = seen & (count >= params.min_history_looks) & (days[:, None] - first >= params.min_history_days)
@@ -457,15 +460,19 @@ def _weigh(store: Store, plan: Plan, blocks: Sequence[_Block], order: Sequence[t
     calm = [np.empty(block.seen.shape, bool) for block in blocks]
     at_start = store["odds"].max(axis=0)
     odds, peak = at_start.copy(), at_start.copy()
+    # Where the newest look bears a change out its run is kept, small as the odds may be yet: it dates the break.
+    fresh = np.zeros(len(odds), bool)
     hazards = _hazards(store["clock"], blocks, order, plan.deciding)
     for (_, s, t), hazard in zip(order, hazards, strict=True):
         odds += hazard
         odds *= factors[s][t]
         np.minimum(odds, MOST_ODDS, out=odds)
         np.maximum(peak, odds, out=peak)
+        np.copyto(fresh, ratios[s][t] >= HIT, where=blocks[s].seen[t])
         np.less(odds, ACTIVE, out=calm[s][t])
     undecided = (store["detected"] < 0) | (store["recovered"] < 0)
-    alive = (at_start > SETTLED) | (peak > ACTIVE) | (odds > SETTLED) | (store["detected"] >= 0)
+    alive = (at_start > SETTLED) | (peak > ACTIVE) | (odds > SETTLED) | (store["detected"] >= 0) | fresh
+    alive |= store["path"].max(axis=0) > 0
     columns = np.flatnonzero(alive & undecided)
     rest = ~alive
     for s, block in enumerate(blocks):
