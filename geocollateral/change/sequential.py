@@ -258,8 +258,14 @@ def _fit(
             last = newest_of(seen, days, NONE)
             store[f"{s}/last_look"][columns] = last
             store["clock"][columns] = np.maximum(store["clock"][columns], last)
-            _, one = expect(store, f"{s}/{i}", days, values[0], None, params, columns)
-            store["unstable"][columns] |= _wild(one, seen, params)
+            # Few histories hold enough looks that far off for the envelope, which only narrows it down, to matter.
+            limit = np.float32(2.999) * np.maximum(spread, np.float32(params.min_magnitude / params.min_spreads))
+            off = (np.abs(fit.residual) > limit).sum(axis=0, dtype=np.int32) >= params.confirm_looks
+            if off.any():
+                doubtful = np.resize(np.flatnonzero(off), max(np.count_nonzero(off), 2))
+                own = columns[doubtful]
+                _, one = expect(store, f"{s}/{i}", days, values[0].take(doubtful, axis=1), None, params, own)
+                store["unstable"][own] |= _wild(one, seen.take(doubtful, axis=1), params)
             if s == 0:
                 store["last_ok"][columns] = _last_unchanged(days, values[0], spread, params)
         curve = values[i] - fit.residual  # NaN where there is no look
