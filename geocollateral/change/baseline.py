@@ -227,6 +227,12 @@ def leverage_form(normal: Floats, variance: Floats, precision: Floats) -> Floats
     return _form(_cholesky(_square(normal, variance, precision)))
 
 
+def curve_and_doubt(normal: Floats, moment: Floats, variance: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """What `solve` and `leverage_form` give, by one factor."""
+    factor = _cholesky(_square(normal, variance, precision))
+    return _substitute(factor, moment), _form(factor)
+
+
 def _substitute(factor: list[Floats], moment: Floats) -> Floats:
     """Solve with the rows of a factor."""
     found = moment.astype(factor[0].dtype, copy=True)

@@ -22,13 +22,13 @@ from geocollateral.change.baseline import (
     Floats,
     Mask,
     consistency,
+    curve_and_doubt,
     design_of_days,
     fit_seasons,
     leverage_form,
     newest_of,
     prior_precision,
     products,
-    solve,
     zero_unseen,
 )
 from geocollateral.change.evidence import (
@@ -129,7 +129,6 @@ def start_store(plan: Plan, n: int) -> Store:
             k = 1 + 2 * params.harmonics
             store[f"{s}/{i}/normal"] = np.zeros((k * (k + 1) // 2, n), np.float32)
             store[f"{s}/{i}/moment"] = np.zeros((k, n), np.float32)
-            store[f"{s}/{i}/coefficients"] = np.zeros((k, n), np.float32)
             store[f"{s}/{i}/variance"] = np.ones(n, np.float32)
             store[f"{s}/{i}/weight"] = np.zeros(n, np.float32)
     return store
@@ -247,7 +246,7 @@ def _fit(
             noise_floor=params.noise_floor,
             huber=params.huber,
         )
-        for name in ("normal", "moment", "coefficients", "variance"):
+        for name in ("normal", "moment", "variance"):
             store[f"{s}/{i}/{name}"][..., columns] = getattr(fit, name)
         store[f"{s}/{i}/weight"][columns] = fit.weights.sum(axis=0)
         spread = np.sqrt(fit.variance)
@@ -411,8 +410,11 @@ def expect(
         store = {key: array.take(columns, axis=-1) for key, array in store.items() if key.startswith(f"{name}/")}
     n_days, shift = len(days), round(params.timing_days)
     x = design_of_days(np.concatenate([days, days - shift, days + shift]), params.harmonics)
-    centre, early, late = (x @ store[f"{name}/coefficients"]).reshape(3, n_days, values.shape[1])
-    spread2 = variance_of_look(store, name, x[:n_days], params)
+    precision = prior_precision(params.harmonics, params.amplitude_prior)
+    own = (store[f"{name}/{part}"] for part in ("normal", "moment", "variance"))
+    coefficients, form = curve_and_doubt(*own, precision)
+    centre, early, late = (x @ coefficients).reshape(3, n_days, values.shape[1])
+    spread2 = _variance_of_look(store[f"{name}/variance"], x[:n_days], form)
     if doubt is not None:
         spread2 += np.square(doubt)
     # Where the season is steep, how far it may be moved is itself doubtful: half the envelope is one more spread.
@@ -436,7 +438,11 @@ def variance_of_look(store: Store, name: str, x: Floats, params: SequentialParam
     """Variance of a new look around the baseline: noise, and doubt about the baseline on its day."""
     variance = store[f"{name}/variance"]
     precision = prior_precision(params.harmonics, params.amplitude_prior)
-    found: Floats = products(x) @ leverage_form(store[f"{name}/normal"], variance, precision)
+    return _variance_of_look(variance, x, leverage_form(store[f"{name}/normal"], variance, precision))
+
+
+def _variance_of_look(variance: Floats, x: Floats, form: Floats) -> Floats:
+    found: Floats = products(x) @ form
     found += 1
     found *= variance
     return found
@@ -626,7 +632,3 @@ def _learn(store: Store, plan: Plan, s: int, block: _Block, agreed: Mask) -> Non
         fresh = (variance * old + squares / consistency(SPREAD_BOUND)) / total
         store[f"{name}/variance"] = np.maximum(fresh, params.noise_floor**2).astype(np.float32)
         store[f"{name}/weight"] = (old + n_looks).astype(np.float32)
-        precision = prior_precision(params.harmonics, params.amplitude_prior)
-        store[f"{name}/coefficients"] = solve(
-            store[f"{name}/normal"], store[f"{name}/moment"], store[f"{name}/variance"], precision
-        )

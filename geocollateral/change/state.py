@@ -33,7 +33,7 @@ from geocollateral.change.sequential import (
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 1
+FORMAT = 2
 """Of a saved state."""
 
 
