@@ -14,8 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.sequential import Looks, Plan, Stream
 from geocollateral.change.state import Outcome, Watch, outcome, start, update
+from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
 from geocollateral.types import CHANGE_STATUSES, Params
