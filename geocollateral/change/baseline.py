@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ Floats = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 SPREAD_BOUND = 1.0
 """Residuals count towards the spread up to this many spreads: the smaller, the less outliers widen it."""
+SERIES_IN_CACHE = 1024
+"""The looks of so many series stay in the cache of a core through a round of a fit."""
 
 
 def design(days: NDArray[Any], harmonics: int) -> Floats:
@@ -144,41 +147,50 @@ def fit_seasons(
     Coefficients of a series without any look are zero.
     """
     kind = values.dtype
-    seen = np.isfinite(values).astype(kind)
-    filled = zero_unseen(values)
+    n, k = values.shape[1], regressors.shape[1]
     x, pairs = regressors.astype(kind), products(regressors).astype(kind)
-    n_looks = seen.sum(axis=0)
-    k = x.shape[1]
-    freedom = np.maximum(n_looks - k / 2, 1).astype(kind)
     floor2 = max(noise_floor, 1e-12) ** 2
     share = consistency(SPREAD_BOUND)
-    weights, residual, size = seen.copy(), np.empty_like(filled), np.empty_like(filled)
+    normal, moment = np.empty((pairs.shape[1], n), kind), np.empty((k, n), kind)
+    variance, freedom = np.full(n, 4 * floor2, kind), np.empty(n, kind)
+    residual, weights = np.empty(values.shape, kind), np.empty(values.shape, kind)
+    # All passes over the looks of some series follow each other while these are in the cache.
+    parts = _parts(n)
+    filled, seen = [zero_unseen(values[:, p]) for p in parts], [np.isfinite(values[:, p]).astype(kind) for p in parts]
+    scratch = np.empty((2, *max(filled, key=np.size).shape), kind) if n else np.empty((2, 0, 0), kind)
 
-    def solved(variance: Floats) -> tuple[Floats, Floats, Floats]:
-        normal = pairs.T @ weights
-        moment = x.T @ np.multiply(weights, filled, out=size)
-        coefficients = solve(normal, moment, variance, precision)
-        residuals(coefficients)
-        return normal, moment, coefficients
+    def residuals(p: slice, f: Floats, s: Floats, out: Floats) -> Floats:
+        np.matmul(x, coefficients[:, p], out=out)
+        np.subtract(f, out, out=out)
+        return np.multiply(out, s, out=out)
 
-    def residuals(coefficients: Floats) -> None:
-        np.matmul(x, coefficients, out=residual)
-        np.subtract(filled, residual, out=residual)
-        np.multiply(residual, seen, out=residual)
-
-    normal, moment, coefficients = solved(np.full(values.shape[1], 4 * floor2, kind))
-    # Least squares so far: its plain spread starts the robust one from above.
-    variance = np.maximum(np.square(residual, out=size).sum(axis=0) / freedom, floor2)
-    for _ in range(rounds):
-        limit = (huber * np.sqrt(variance)).astype(kind, copy=False)
-        np.maximum(np.abs(residual, out=weights), 1e-12, out=weights)
-        np.minimum(np.divide(limit, weights, out=weights), seen, out=weights)
-        normal, moment, coefficients = solved(variance)
-        bounded = np.minimum(np.square(residual, out=size), SPREAD_BOUND**2 * variance, out=size)
-        variance = np.maximum(bounded.sum(axis=0) / (share * freedom), floor2)
+    for p, f, s in zip(parts, filled, seen, strict=True):
+        freedom[p] = np.maximum(s.sum(axis=0) - k / 2, 1)
+        weights[:, p], normal[:, p], moment[:, p] = s, pairs.T @ s, x.T @ f
+    coefficients = solve(normal, moment, variance, precision)
+    for turn in range(rounds + 1):
+        for p, f, s in zip(parts, filled, seen, strict=True):
+            r, w = scratch[0, :, : f.shape[1]], scratch[1, :, : f.shape[1]]
+            residuals(p, f, s, r)
+            np.square(r, out=w)
+            if turn:
+                np.minimum(w, SPREAD_BOUND**2 * variance[p], out=w)
+            # Least squares at first: its plain spread starts the robust one from above.
+            variance[p] = np.maximum(w.sum(axis=0) / (freedom[p] * kind.type(share if turn else 1)), floor2)
+            if turn == rounds:
+                continue
+            np.maximum(np.abs(r, out=w), 1e-12, out=w)
+            np.minimum(np.divide(huber * np.sqrt(variance[p]), w, out=w), s, out=w)
+            if turn == rounds - 1:
+                weights[:, p] = w
+            normal[:, p] = pairs.T @ w
+            moment[:, p] = x.T @ np.multiply(w, f, out=w)
+        if turn < rounds:
+            coefficients = solve(normal, moment, variance, precision)
     variance = ((variance * freedom + k * floor2) / (freedom + k)).astype(kind)
     coefficients = solve(normal, moment, variance, precision)
-    residuals(coefficients)
+    for p, f, s in zip(parts, filled, seen, strict=True):
+        residual[:, p] = residuals(p, f, s, scratch[0, :, : f.shape[1]])
     return Fit(
         normal=normal,
         moment=moment,
@@ -187,6 +199,12 @@ def fit_seasons(
         residual=residual,
         weights=weights,
     )
+
+
+def _parts(n: int) -> list[slice]:
+    """Series in parts of like size, of which none is a single one: linear algebra rounds one column otherwise."""
+    bounds = np.linspace(0, n, -(-n // SERIES_IN_CACHE) + 1).round().astype(int)
+    return [slice(int(first), int(last)) for first, last in pairwise(bounds)]
 
 
 def consistency(huber: float) -> float:
@@ -207,6 +225,12 @@ def leverage_form(normal: Floats, variance: Floats, precision: Floats) -> Floats
     ``products(regressors) @ leverage_form(...)`` is the variance of the curve in units of the look's variance.
     """
     return _form(_cholesky(_square(normal, variance, precision)))
+
+
+def curve_and_doubt(normal: Floats, moment: Floats, variance: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """What `solve` and `leverage_form` give, by one factor."""
+    factor = _cholesky(_square(normal, variance, precision))
+    return _substitute(factor, moment), _form(factor)
 
 
 def _substitute(factor: list[Floats], moment: Floats) -> Floats:

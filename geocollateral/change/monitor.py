@@ -14,14 +14,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.sequential import Looks, Plan, Stream
 from geocollateral.change.state import Outcome, Watch, outcome, start, update
+from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
 from geocollateral.types import CHANGE_STATUSES, Params
 
 Day = str | dt.date | np.datetime64 | pd.Timestamp | None
-SERIES_AT_ONCE = 4096
+SERIES_AT_ONCE = 8192
 """Bounds what the monitor takes beside its input and result: one half-year of so many series stays in the cache."""
 
 

@@ -17,23 +17,14 @@ from numpy.typing import NDArray
 
 from geocollateral.change.baseline import Floats, Mask
 from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.history import expect, variance_of_look
 from geocollateral.change.runs import NONE, Store, dated
-from geocollateral.change.sequential import (
-    HISTORY_DAYS,
-    STEP_DAYS,
-    Looks,
-    Plan,
-    Stream,
-    advance,
-    expect,
-    informative,
-    start_store,
-    variance_of_look,
-)
+from geocollateral.change.sequential import advance, informative
+from geocollateral.change.streams import HISTORY_DAYS, STEP_DAYS, Looks, Plan, Stream, start_store
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 1
+FORMAT = 2
 """Of a saved state."""
 
 

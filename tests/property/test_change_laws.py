@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from geocollateral.change import monitor
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.sequential import Looks, Plan, Stream
 from geocollateral.change.state import load, outcome, save, start, update
+from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
 from geocollateral.observe.looks import fuse_days
 from geocollateral.types import CONFIRMED

@@ -9,8 +9,8 @@ import xarray as xr
 
 from geocollateral.change import METHODS, default_params, monitor
 from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.history import history_ends
 from geocollateral.change.monitor import BACKSCATTER_DB
-from geocollateral.change.sequential import history_ends
 from geocollateral.errors import InvalidInput
 from geocollateral.types import CANNOT_TELL, CHANGE_STATUSES, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
