@@ -22,7 +22,7 @@ from geocollateral.types import CHANGE_STATUSES, Params
 
 Day = str | dt.date | np.datetime64 | pd.Timestamp | None
 SERIES_AT_ONCE = 8192
-"""Bounds what the monitor takes beside its input and result: one half-year of so many series stays in the cache."""
+"""Bounds what the monitor takes beside its input and result: fewer cost more calls, more do not fit the cache."""
 
 
 @dataclass(frozen=True)
