@@ -1,0 +1,323 @@
+"""Loss of a stand by Sentinel-1 alone, for the weeks in which clouds hide it from optical looks.
+
+C-band backscatter of a closed canopy is steady; felled ground is darker, in VH more than in VV (volume scattering is
+gone), by 1 to 3 dB. That is less than the speckle of a pixel, so power is averaged over small neighbourhoods. Rain,
+frost and the calibration of a scene are common to all forest around and drop out against the median of the peers on
+the same look; leaf-off and incidence drop out against the same season of the same place's history from the same orbit.
+What is left is weighed look by look, all orbits together, into odds of a lasting fall (Shiryaev 1963,
+doi:10.1137/1108002; for Sentinel-1 over forest Reiche et al. 2018, doi:10.1016/j.rse.2017.10.034, and Mermoz et al.
+2021, doi:10.3390/rs13234877).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+
+from geocollateral.types import Params, ParcelEvidence, RadarEvidence
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.int64]
+BANDS = ("vv", "vh")
+YEAR = 365.25
+
+
+class RadarLossParams(Params):
+    """Knobs of a loss of stand seen by radar."""
+
+    window_pixels: int = Field(
+        5, ge=1, description="Side of the neighbourhood whose power is averaged; 5 = a quarter hectare [pixels]."
+    )
+    min_window_share: float = Field(0.5, gt=0, le=1, description="Least share of a neighbourhood that is stand [1].")
+    fall_vv_db: float = Field(1.0, ge=0, description="Fall of VV that a loss is expected to show [dB].")
+    fall_vh_db: float = Field(2.0, gt=0, description="Fall of VH that a loss is expected to show [dB].")
+    season_db: float = Field(0.7, gt=0, description="Prior sd of a place's season against its peers [dB].")
+    least_noise_db: float = Field(0.5, gt=0, description="Least sd of one look of a neighbourhood [dB].")
+    most: float = Field(3.0, gt=0, description="Largest logarithm of odds that one look may move: no look decides.")
+    hazard: float = Field(0.02, gt=0, lt=1, description="Chance of a loss a year and place [1].")
+    confirm: float = Field(0.9999, gt=0, lt=1, description="Probability from which a loss is confirmed [1].")
+    suspect: float = Field(0.99, gt=0, lt=1, description="Probability from which pixels belong to a confirmed loss [1].")
+    min_looks: int = Field(3, ge=1, description="Fewest looks since the fall began.")
+    min_area_m2: float = Field(2500, gt=0, description="Smallest area that must be confirmed together [m2].")
+    min_history_looks: int = Field(15, ge=6, description="Fewest looks of an orbit in its history.")
+    min_history_days: int = Field(330, ge=180, description="Shortest history of an orbit [days].")
+    history_days: int = Field(1100, ge=365, description="Longest history looked back on [days].")
+    guard_days: int = Field(90, ge=30, description="The last days stay out of the history: what goes on is no norm.")
+    step_days: int = Field(30, ge=5, description="The history is fitted anew every so many days, on fixed days.")
+    peers: int = Field(15, ge=3, description="Most peers whose median is the common course, the nearest first.")
+    min_peers: int = Field(4, ge=2, description="With fewer peers the place is compared with its own history only.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadarOdds:
+    """Odds that the stand around each pixel has been lost, look by look."""
+
+    days: Days
+    """Shape (look,), rising, days since 1970-01-01; looks of all orbits."""
+    log_odds: Floats
+    """Shape (look, pixel): natural logarithm; NaN = not judged."""
+    began: Days
+    """Shape (look, pixel): day of the first look of the fall, as known then; -1 = none."""
+    looks: NDArray[np.int64]
+    """Shape (look, pixel): looks since then, it included."""
+    fall_db: Floats
+    """Shape (look, pixel): mean departure of VH from then on [dB], NaN = none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadarLoss:
+    """A loss of stand that radar told."""
+
+    member: NDArray[np.bool_]
+    """Shape (pixel,): pixels whose surroundings fell, as known on the day of detection."""
+    before: np.datetime64
+    """Last look before the fall."""
+    after: np.datetime64
+    """First look of it."""
+    detected: np.datetime64
+    probability: float
+    fall_db: float
+    looks: int
+    orbits: int
+
+
+def radar_losses(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams) -> list[RadarLoss]:
+    """Losses told by radar, in order of the day they were first told on; none looks ahead.
+
+    Parameters
+    ----------
+    stand
+        Shape (pixel,): ground that was stand.
+
+    Returns
+    -------
+    A place is told once: after a loss its pixels are not watched any more.
+    """
+    odds = weigh(evidence, stand, params)
+    found: list[RadarLoss] = []
+    if odds is None:
+        return found
+    limit, doubt = _log_odds(params.confirm), _log_odds(params.suspect)
+    with np.errstate(invalid="ignore"):
+        sure = (odds.log_odds >= limit) & (odds.looks >= params.min_looks)
+    gone = np.zeros(len(stand), bool)
+    for n in np.flatnonzero(sure @ evidence.area_m2 >= params.min_area_m2):
+        now = sure[n] & ~gone
+        if evidence.area_m2[now].sum() < params.min_area_m2:
+            continue
+        with np.errstate(invalid="ignore"):
+            near = _joined((odds.log_odds[n] >= doubt) & stand & ~gone, now, evidence)
+        core = _largest(near, evidence)
+        if evidence.area_m2[core & now].sum() < params.min_area_m2:
+            continue
+        found.append(_told(odds, n, core, core & now, evidence))
+        gone |= _grown(core, evidence, params.window_pixels)
+    return found
+
+
+def weigh(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams) -> RadarOdds | None:
+    """Odds of a loss around each pixel after each look; None without radar or history."""
+    days: list[Days] = []
+    ratios: list[Floats] = []
+    falls: list[Floats] = []
+    for looks in evidence.radar.values():
+        told = _orbit(looks, evidence, stand, params)
+        if told is not None:
+            days.append(told[0])
+            ratios.append(told[1])
+            falls.append(told[2])
+    if not days:
+        return None
+    when = np.concatenate(days)
+    order = np.argsort(when, kind="stable")
+    return _accumulate(when[order], np.concatenate(ratios)[order], np.concatenate(falls)[order], params)
+
+
+def _accumulate(days: Days, ratio: Floats, fall: Floats, params: RadarLossParams) -> RadarOdds:
+    """Shiryaev's recursion; the fall began where the sum of the evidence was last at its lowest."""
+    n, pixels = ratio.shape
+    odds = np.full(pixels, -np.inf)
+    total, began, count = np.zeros(pixels), np.full(pixels, -1, np.int64), np.zeros(pixels, np.int64)
+    depth = np.zeros(pixels)
+    out = RadarOdds(
+        days=days,
+        log_odds=np.full((n, pixels), np.nan),
+        began=np.full((n, pixels), -1, np.int64),
+        looks=np.zeros((n, pixels), np.int64),
+        fall_db=np.full((n, pixels), np.nan),
+    )
+    for k in range(n):
+        step = int(days[k] - days[k - 1]) if k else 12
+        seen = np.isfinite(ratio[k])
+        move = np.where(seen, ratio[k], 0.0)
+        odds = np.logaddexp(odds, np.log(params.hazard * max(step, 1) / YEAR)) + move
+        rising = seen & (total + move > 0)
+        fresh = rising & (began < 0)
+        began[fresh] = days[k]
+        total = np.where(seen, np.maximum(total + move, 0.0), total)
+        over = seen & ~rising
+        began[over], count[over], depth[over] = -1, 0, 0.0
+        count[rising] += 1
+        depth[rising] += fall[k][rising]
+        out.log_odds[k] = np.where(seen | (began >= 0), odds, np.nan)
+        out.began[k], out.looks[k] = began, count
+        with np.errstate(invalid="ignore", divide="ignore"):
+            out.fall_db[k] = depth / count
+    return out
+
+
+def _orbit(
+    looks: RadarEvidence, evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams
+) -> tuple[Days, Floats, Floats] | None:
+    """Day, logarithm of the odds ratio and departure of VH of each look and pixel of an orbit."""
+    bands = [band for band in BANDS if band in looks.power]
+    days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
+    level = np.stack([_neighbourhoods(looks.power[band].values, evidence, stand, params) for band in bands])
+    level -= np.stack([_common(looks, band, params) for band in bands])[:, :, None]
+    there = np.isfinite(level).all(axis=0).any(axis=1)
+    judged = np.isfinite(level[:, there]).all(axis=0).mean(axis=0) >= 0.5
+    if there.sum() < params.min_history_looks or not judged.any():
+        return None
+    days, level = days[there], level[:, there][:, :, judged]
+    expected = {"vv": -params.fall_vv_db, "vh": -params.fall_vh_db}
+    shift = np.array([expected[band] for band in bands])
+    whole = np.isfinite(level).all(axis=(0, 2))  # looks cut by the edge of a swath are weighed, but are no history
+    ratio = np.full((len(days), len(judged)), np.nan)
+    fall = np.full((len(days), len(judged)), np.nan)
+    first = -(-int(days[0]) // params.step_days) * params.step_days
+    for step in range(first, int(days[-1]) + 1, params.step_days):
+        now = (days >= step) & (days < step + params.step_days)
+        past = whole & (days < step - params.guard_days) & (days >= step - params.guard_days - params.history_days)
+        if not now.any() or past.sum() < params.min_history_looks:
+            continue
+        if days[past][-1] - days[past][0] < params.min_history_days:
+            continue
+        rest, inverse = _departures(days, level, past, now, params)
+        ratio[np.ix_(now, judged)] = _ratio(rest, shift, inverse, params.most)
+        fall[np.ix_(now, judged)] = rest[-1]
+    return (days, ratio, fall) if np.isfinite(ratio).any() else None
+
+
+def _departures(
+    days: Days, level: Floats, past: NDArray[np.bool_], now: NDArray[np.bool_], params: RadarLossParams
+) -> tuple[Floats, Floats]:
+    """Departure of looks from the season of the history, and the inverse covariance of one look, by place."""
+    angle = 2 * np.pi * days / YEAR
+    design = np.stack([np.ones(len(days)), np.cos(angle), np.sin(angle)], axis=1)
+    ridge = np.diag([0.0, 1.0, 1.0]) / params.season_db**2
+    own, before = design[past], level[:, past]
+    coefficients = np.linalg.solve(own.T @ own + ridge, own.T @ before)
+    residual = before - own @ coefficients
+    middle = np.median(residual, axis=1, keepdims=True)  # few looks in rain or frost move a mean, not a median
+    residual -= middle
+    spread = 1.4826 * np.median(np.abs(residual), axis=1)
+    sd = np.maximum(0.5 * (spread + np.median(spread, axis=1, keepdims=True)), params.least_noise_db)
+    alike = np.clip(residual / sd[:, None], -3, 3)
+    link = np.clip((alike[0] * alike[-1]).mean(), 0.0, 0.8) if len(level) > 1 else 0.0
+    correlation = np.where(np.eye(len(level), dtype=bool), 1.0, link)
+    inverse = np.linalg.inv(correlation)[:, :, None] / (sd[:, None] * sd[None])
+    return level[:, now] - design[now] @ coefficients - middle, inverse
+
+
+def _ratio(rest: Floats, shift: Floats, inverse: Floats, most: float) -> Floats:
+    """Logarithm of the odds ratio of the expected fall against none; shape (look, pixel)."""
+    pull = np.einsum("i,ijp->jp", shift, inverse)
+    half = 0.5 * np.einsum("jp,j->p", pull, shift)
+    return np.asarray(np.clip(np.einsum("jp,jlp->lp", pull, rest) - half, -most, most))
+
+
+def _common(looks: RadarEvidence, band: str, params: RadarLossParams) -> Floats:
+    """Median of the peers on each look [dB]; 0 where they are too few."""
+    time = looks.power["time"].values
+    peers = looks.peers
+    if band not in peers["index"].values or not peers.sizes.get("peer", 0):
+        return np.zeros(len(time))
+    others = peers["mean"].sel(index=band)
+    if "is_parcel" in others.coords:
+        others = others.isel(peer=np.flatnonzero(others["is_parcel"].values))
+    values = others.isel(peer=slice(params.peers)).reindex(time=time).values
+    enough = np.isfinite(values).sum(axis=1) >= params.min_peers
+    if enough.mean() < 0.5:
+        return np.zeros(len(time))
+    out = np.full(len(time), np.nan)
+    out[enough] = np.nanmedian(values[enough], axis=1)
+    return out
+
+
+def _neighbourhoods(
+    power: NDArray[np.floating], evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams
+) -> Floats:
+    """Mean power of the stand around each pixel of the stand [dB]; NaN elsewhere and without signal."""
+    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
+    size = params.window_pixels
+    with np.errstate(invalid="ignore"):
+        known = stand & (power > 0)
+    plane = np.zeros((len(power), row.max() + 1, col.max() + 1))
+    count = np.zeros_like(plane)
+    plane[:, row, col] = np.where(known, power, 0.0)
+    count[:, row, col] = known
+    total = ndimage.uniform_filter(plane, (0, size, size), mode="constant")[:, row, col]
+    share = ndimage.uniform_filter(count, (0, size, size), mode="constant")[:, row, col]
+    enough = stand & (share >= params.min_window_share - 1e-9) & (total > 0)
+    with np.errstate(all="ignore"):
+        return np.where(enough, 10 * np.log10(total / share), np.nan)
+
+
+def _told(
+    odds: RadarOdds, n: int, member: NDArray[np.bool_], sure: NDArray[np.bool_], evidence: ParcelEvidence
+) -> RadarLoss:
+    began = odds.began[n][sure]
+    after = int(np.median(began[began >= 0]))
+    earlier = odds.days[odds.days < after]
+    since = (odds.days >= after) & (odds.days <= odds.days[n])
+    weight = evidence.area_m2[sure]
+    mean = float(np.average(odds.log_odds[n][sure], weights=weight))
+    return RadarLoss(
+        member=member,
+        before=np.datetime64(int(earlier[-1] if len(earlier) else after), "D"),
+        after=np.datetime64(after, "D"),
+        detected=np.datetime64(int(odds.days[n]), "D"),
+        probability=1 / (1 + float(np.exp(-min(mean, 30.0)))),
+        fall_db=float(np.average(odds.fall_db[n][sure], weights=weight)),
+        looks=int(since.sum()),
+        orbits=len(evidence.radar),
+    )
+
+
+def _log_odds(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+def _plane(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> tuple[NDArray[np.bool_], tuple[Days, Days]]:
+    at = (evidence.row - evidence.row.min(), evidence.col - evidence.col.min())
+    plane = np.zeros((int(at[0].max()) + 1, int(at[1].max()) + 1), bool)
+    plane[at] = mask
+    return plane, at
+
+
+def _joined(mask: NDArray[np.bool_], seeds: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
+    """Pixels of the patches that hold a seed."""
+    plane, at = _plane(mask | seeds, evidence)
+    labels = ndimage.label(plane, np.ones((3, 3)))[0][at]
+    return np.asarray((labels > 0) & np.isin(labels, np.unique(labels[seeds])))
+
+
+def _largest(mask: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
+    plane, at = _plane(mask, evidence)
+    labels = ndimage.label(plane, np.ones((3, 3)))[0][at]
+    area = np.bincount(labels, weights=evidence.area_m2)
+    area[0] = -1
+    return np.asarray(labels == int(np.argmax(area))) & mask
+
+
+def _grown(mask: NDArray[np.bool_], evidence: ParcelEvidence, pixels: int) -> NDArray[np.bool_]:
+    """Pixels within half a neighbourhood of a masked one, whose averages hold some of it."""
+    plane, at = _plane(mask, evidence)
+    return np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)), iterations=max(pixels // 2, 1))[at])
+
+
+__all__ = ["RadarLoss", "RadarLossParams", "RadarOdds", "radar_losses", "weigh"]
