@@ -22,7 +22,7 @@ from geocollateral.types import Params, ParcelEvidence, RadarEvidence
 
 Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
-BANDS = ("vv", "vh")
+BAND = "vh"
 YEAR = 365.25
 
 
@@ -30,24 +30,25 @@ class RadarLossParams(Params):
     """Knobs of a loss of stand seen by radar."""
 
     window_pixels: int = Field(
-        5, ge=1, description="Side of the neighbourhood whose power is averaged; 5 = a quarter hectare [pixels]."
+        7, ge=1, description="Side of the neighbourhood whose power is averaged; 7 = half a hectare [pixels]."
     )
     min_window_share: float = Field(0.5, gt=0, le=1, description="Least share of a neighbourhood that is stand [1].")
-    fall_vv_db: float = Field(1.0, ge=0, description="Fall of VV that a loss is expected to show [dB].")
-    fall_vh_db: float = Field(2.0, gt=0, description="Fall of VH that a loss is expected to show [dB].")
+    fall_db: float = Field(1.5, gt=0, description="Fall of VH that a loss is expected to show at least [dB].")
     season_db: float = Field(0.7, gt=0, description="Prior sd of a place's season against its peers [dB].")
     least_noise_db: float = Field(0.5, gt=0, description="Least sd of one look of a neighbourhood [dB].")
     most: float = Field(3.0, gt=0, description="Largest logarithm of odds that one look may move: no look decides.")
     hazard: float = Field(0.02, gt=0, lt=1, description="Chance of a loss a year and place [1].")
-    confirm: float = Field(0.9999, gt=0, lt=1, description="Probability from which a loss is confirmed [1].")
-    suspect: float = Field(0.99, gt=0, lt=1, description="Probability from which pixels belong to a confirmed loss [1].")
+    confirm: float = Field(0.999, gt=0, lt=1, description="Probability from which a loss is confirmed [1].")
+    suspect: float = Field(
+        0.99, gt=0, lt=1, description="Probability from which pixels belong to a confirmed loss [1]."
+    )
     min_looks: int = Field(3, ge=1, description="Fewest looks since the fall began.")
     min_area_m2: float = Field(2500, gt=0, description="Smallest area that must be confirmed together [m2].")
     min_history_looks: int = Field(15, ge=6, description="Fewest looks of an orbit in its history.")
     min_history_days: int = Field(330, ge=180, description="Shortest history of an orbit [days].")
     history_days: int = Field(1100, ge=365, description="Longest history looked back on [days].")
     guard_days: int = Field(90, ge=30, description="The last days stay out of the history: what goes on is no norm.")
-    step_days: int = Field(30, ge=5, description="The history is fitted anew every so many days, on fixed days.")
+    step_days: int = Field(60, ge=5, description="The history is fitted anew every so many days, on fixed days.")
     peers: int = Field(15, ge=3, description="Most peers whose median is the common course, the nearest first.")
     min_peers: int = Field(4, ge=2, description="With fewer peers the place is compared with its own history only.")
 
@@ -85,19 +86,33 @@ class RadarLoss:
     orbits: int
 
 
-def radar_losses(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams) -> list[RadarLoss]:
+@dataclass(frozen=True, kw_only=True)
+class InPlace:
+    """Looks of another sensor that showed the stand in place: what radar made of earlier ones is void."""
+
+    days: Days
+    """Shape (look,), rising, days since 1970-01-01."""
+    shown: NDArray[np.bool_]
+    """Shape (look, pixel)."""
+
+
+def radar_losses(
+    evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams, in_place: InPlace | None = None
+) -> list[RadarLoss]:
     """Losses told by radar, in order of the day they were first told on; none looks ahead.
 
     Parameters
     ----------
     stand
         Shape (pixel,): ground that was stand.
+    in_place
+        When another sensor saw it stand, if one did.
 
     Returns
     -------
     A place is told once: after a loss its pixels are not watched any more.
     """
-    odds = weigh(evidence, stand, params)
+    odds = weigh(evidence, stand, params, in_place)
     found: list[RadarLoss] = []
     if odds is None:
         return found
@@ -105,7 +120,7 @@ def radar_losses(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: Rad
     with np.errstate(invalid="ignore"):
         sure = (odds.log_odds >= limit) & (odds.looks >= params.min_looks)
     gone = np.zeros(len(stand), bool)
-    for n in np.flatnonzero(sure @ evidence.area_m2 >= params.min_area_m2):
+    for n in np.flatnonzero(sure @ evidence.area_m2 >= params.min_area_m2).tolist():
         now = sure[n] & ~gone
         if evidence.area_m2[now].sum() < params.min_area_m2:
             continue
@@ -119,7 +134,9 @@ def radar_losses(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: Rad
     return found
 
 
-def weigh(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams) -> RadarOdds | None:
+def weigh(
+    evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams, in_place: InPlace | None = None
+) -> RadarOdds | None:
     """Odds of a loss around each pixel after each look; None without radar or history."""
     days: list[Days] = []
     ratios: list[Floats] = []
@@ -134,10 +151,24 @@ def weigh(evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossP
         return None
     when = np.concatenate(days)
     order = np.argsort(when, kind="stable")
-    return _accumulate(when[order], np.concatenate(ratios)[order], np.concatenate(falls)[order], params)
+    ratio, fall = np.concatenate(ratios)[order], np.concatenate(falls)[order]
+    return _accumulate(when[order], ratio, fall, _shown_since(when[order], len(stand), in_place), params)
 
 
-def _accumulate(days: Days, ratio: Floats, fall: Floats, params: RadarLossParams) -> RadarOdds:
+def _shown_since(days: Days, pixels: int, in_place: InPlace | None) -> NDArray[np.bool_]:
+    """Whether each pixel was seen in place after the look before and up to each look; shape (look, pixel)."""
+    out = np.zeros((len(days), pixels), bool)
+    if in_place is not None:
+        place = np.searchsorted(days, in_place.days)
+        for position, shown in zip(place.tolist(), in_place.shown, strict=True):
+            if position < len(days):
+                out[position] |= shown
+    return out
+
+
+def _accumulate(
+    days: Days, ratio: Floats, fall: Floats, shown: NDArray[np.bool_], params: RadarLossParams
+) -> RadarOdds:
     """Shiryaev's recursion; the fall began where the sum of the evidence was last at its lowest."""
     n, pixels = ratio.shape
     odds = np.full(pixels, -np.inf)
@@ -152,7 +183,8 @@ def _accumulate(days: Days, ratio: Floats, fall: Floats, params: RadarLossParams
     )
     for k in range(n):
         step = int(days[k] - days[k - 1]) if k else 12
-        seen = np.isfinite(ratio[k])
+        seen, back = np.isfinite(ratio[k]), shown[k]
+        odds[back], total[back], began[back], count[back], depth[back] = -np.inf, 0.0, -1, 0, 0.0
         move = np.where(seen, ratio[k], 0.0)
         odds = np.logaddexp(odds, np.log(params.hazard * max(step, 1) / YEAR)) + move
         rising = seen & (total + move > 0)
@@ -174,18 +206,16 @@ def _orbit(
     looks: RadarEvidence, evidence: ParcelEvidence, stand: NDArray[np.bool_], params: RadarLossParams
 ) -> tuple[Days, Floats, Floats] | None:
     """Day, logarithm of the odds ratio and departure of VH of each look and pixel of an orbit."""
-    bands = [band for band in BANDS if band in looks.power]
+    if BAND not in looks.power:
+        return None
     days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
-    level = np.stack([_neighbourhoods(looks.power[band].values, evidence, stand, params) for band in bands])
-    level -= np.stack([_common(looks, band, params) for band in bands])[:, :, None]
-    there = np.isfinite(level).all(axis=0).any(axis=1)
-    judged = np.isfinite(level[:, there]).all(axis=0).mean(axis=0) >= 0.5
+    level = _neighbourhoods(looks.power[BAND].values, evidence, stand, params) - _common(looks, params)[:, None]
+    there = np.isfinite(level).any(axis=1)
+    judged = np.isfinite(level[there]).mean(axis=0) >= 0.5
     if there.sum() < params.min_history_looks or not judged.any():
         return None
-    days, level = days[there], level[:, there][:, :, judged]
-    expected = {"vv": -params.fall_vv_db, "vh": -params.fall_vh_db}
-    shift = np.array([expected[band] for band in bands])
-    whole = np.isfinite(level).all(axis=(0, 2))  # looks cut by the edge of a swath are weighed, but are no history
+    days, level = days[there], level[there][:, judged]
+    whole = np.isfinite(level).all(axis=1)  # looks cut by the edge of a swath are weighed, but are no history
     ratio = np.full((len(days), len(judged)), np.nan)
     fall = np.full((len(days), len(judged)), np.nan)
     first = -(-int(days[0]) // params.step_days) * params.step_days
@@ -196,47 +226,37 @@ def _orbit(
             continue
         if days[past][-1] - days[past][0] < params.min_history_days:
             continue
-        rest, inverse = _departures(days, level, past, now, params)
-        ratio[np.ix_(now, judged)] = _ratio(rest, shift, inverse, params.most)
-        fall[np.ix_(now, judged)] = rest[-1]
+        rest, sd = _departures(days, level, past, now, params)
+        # Logarithm of the odds ratio of a fall by so much against none, of normal departures.
+        move = -params.fall_db * (rest + params.fall_db / 2) / sd**2
+        ratio[np.ix_(now, judged)] = np.clip(move, -params.most, params.most)
+        fall[np.ix_(now, judged)] = rest
     return (days, ratio, fall) if np.isfinite(ratio).any() else None
 
 
 def _departures(
     days: Days, level: Floats, past: NDArray[np.bool_], now: NDArray[np.bool_], params: RadarLossParams
 ) -> tuple[Floats, Floats]:
-    """Departure of looks from the season of the history, and the inverse covariance of one look, by place."""
+    """Departure of looks from the season of the history, and the sd of one look, by place."""
     angle = 2 * np.pi * days / YEAR
     design = np.stack([np.ones(len(days)), np.cos(angle), np.sin(angle)], axis=1)
     ridge = np.diag([0.0, 1.0, 1.0]) / params.season_db**2
-    own, before = design[past], level[:, past]
+    own, before = design[past], level[past]
     coefficients = np.linalg.solve(own.T @ own + ridge, own.T @ before)
     residual = before - own @ coefficients
-    middle = np.median(residual, axis=1, keepdims=True)  # few looks in rain or frost move a mean, not a median
-    residual -= middle
-    spread = 1.4826 * np.median(np.abs(residual), axis=1)
-    sd = np.maximum(0.5 * (spread + np.median(spread, axis=1, keepdims=True)), params.least_noise_db)
-    alike = np.clip(residual / sd[:, None], -3, 3)
-    link = np.clip((alike[0] * alike[-1]).mean(), 0.0, 0.8) if len(level) > 1 else 0.0
-    correlation = np.where(np.eye(len(level), dtype=bool), 1.0, link)
-    inverse = np.linalg.inv(correlation)[:, :, None] / (sd[:, None] * sd[None])
-    return level[:, now] - design[now] @ coefficients - middle, inverse
+    middle = np.median(residual, axis=0)  # few looks in rain or frost move a mean, not a median
+    spread = 1.4826 * np.median(np.abs(residual - middle), axis=0)
+    sd = np.maximum(0.5 * (spread + np.median(spread)), params.least_noise_db)
+    return level[now] - design[now] @ coefficients - middle, sd
 
 
-def _ratio(rest: Floats, shift: Floats, inverse: Floats, most: float) -> Floats:
-    """Logarithm of the odds ratio of the expected fall against none; shape (look, pixel)."""
-    pull = np.einsum("i,ijp->jp", shift, inverse)
-    half = 0.5 * np.einsum("jp,j->p", pull, shift)
-    return np.asarray(np.clip(np.einsum("jp,jlp->lp", pull, rest) - half, -most, most))
-
-
-def _common(looks: RadarEvidence, band: str, params: RadarLossParams) -> Floats:
+def _common(looks: RadarEvidence, params: RadarLossParams) -> Floats:
     """Median of the peers on each look [dB]; 0 where they are too few."""
     time = looks.power["time"].values
     peers = looks.peers
-    if band not in peers["index"].values or not peers.sizes.get("peer", 0):
+    if BAND not in peers["index"].values or not peers.sizes.get("peer", 0):
         return np.zeros(len(time))
-    others = peers["mean"].sel(index=band)
+    others = peers["mean"].sel(index=BAND)
     if "is_parcel" in others.coords:
         others = others.isel(peer=np.flatnonzero(others["is_parcel"].values))
     values = others.isel(peer=slice(params.peers)).reindex(time=time).values
@@ -320,4 +340,4 @@ def _grown(mask: NDArray[np.bool_], evidence: ParcelEvidence, pixels: int) -> ND
     return np.asarray(ndimage.binary_dilation(plane, np.ones((3, 3)), iterations=max(pixels // 2, 1))[at])
 
 
-__all__ = ["RadarLoss", "RadarLossParams", "RadarOdds", "radar_losses", "weigh"]
+__all__ = ["InPlace", "RadarLoss", "RadarLossParams", "RadarOdds", "radar_losses", "weigh"]
