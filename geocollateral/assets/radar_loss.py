@@ -49,7 +49,10 @@ class RadarLossParams(Params):
     history_days: int = Field(1100, ge=365, description="Longest history looked back on [days].")
     guard_days: int = Field(90, ge=30, description="The last days stay out of the history: what goes on is no norm.")
     step_days: int = Field(60, ge=5, description="The history is fitted anew every so many days, on fixed days.")
-    peers: int = Field(15, ge=3, description="Most peers whose median is the common course, the nearest first.")
+    candidates: int = Field(40, ge=5, description="Nearest peers that are looked at.")
+    peers: int = Field(
+        8, ge=3, description="Most peers whose median is the common course, those alike in history first."
+    )
     min_peers: int = Field(4, ge=2, description="With fewer peers the place is compared with its own history only.")
 
 
@@ -209,12 +212,14 @@ def _orbit(
     if BAND not in looks.power:
         return None
     days = looks.power["time"].values.astype("datetime64[D]").astype(np.int64)
-    level = _neighbourhoods(looks.power[BAND].values, evidence, stand, params) - _common(looks, params)[:, None]
+    level = _neighbourhoods(looks.power[BAND].values, evidence, stand, params)
+    others = _others(looks, params)
     there = np.isfinite(level).any(axis=1)
     judged = np.isfinite(level[there]).mean(axis=0) >= 0.5
     if there.sum() < params.min_history_looks or not judged.any():
         return None
-    days, level = days[there], level[there][:, judged]
+    days, level, others = days[there], level[there][:, judged], others[there]
+    middle = np.nanmedian(level, axis=1)
     whole = np.isfinite(level).all(axis=1)  # looks cut by the edge of a swath are weighed, but are no history
     ratio = np.full((len(days), len(judged)), np.nan)
     fall = np.full((len(days), len(judged)), np.nan)
@@ -226,7 +231,11 @@ def _orbit(
             continue
         if days[past][-1] - days[past][0] < params.min_history_days:
             continue
-        rest, sd = _departures(days, level, past, now, params)
+        common = _common(middle, others, past, params)
+        known = past & np.isfinite(common)
+        if known.sum() < params.min_history_looks:
+            continue
+        rest, sd = _departures(days, level - common[:, None], known, now, params)
         # Logarithm of the odds ratio of a fall by so much against none, of normal departures.
         move = -params.fall_db * (rest + params.fall_db / 2) / sd**2
         ratio[np.ix_(now, judged)] = np.clip(move, -params.most, params.most)
@@ -250,21 +259,32 @@ def _departures(
     return level[now] - design[now] @ coefficients - middle, sd
 
 
-def _common(looks: RadarEvidence, params: RadarLossParams) -> Floats:
-    """Median of the peers on each look [dB]; 0 where they are too few."""
+def _others(looks: RadarEvidence, params: RadarLossParams) -> Floats:
+    """Means of the nearest peers on each look [dB], shape (look, peer)."""
     time = looks.power["time"].values
-    peers = looks.peers
-    if BAND not in peers["index"].values or not peers.sizes.get("peer", 0):
-        return np.zeros(len(time))
-    others = peers["mean"].sel(index=BAND)
-    if "is_parcel" in others.coords:
-        others = others.isel(peer=np.flatnonzero(others["is_parcel"].values))
-    values = others.isel(peer=slice(params.peers)).reindex(time=time).values
-    enough = np.isfinite(values).sum(axis=1) >= params.min_peers
-    if enough.mean() < 0.5:
-        return np.zeros(len(time))
-    out = np.full(len(time), np.nan)
-    out[enough] = np.nanmedian(values[enough], axis=1)
+    if BAND not in looks.peers["index"].values:
+        return np.full((len(time), 0), np.nan)
+    near = looks.peers["mean"].sel(index=BAND).isel(peer=slice(params.candidates))
+    found: Floats = near.reindex(time=time).values
+    return found
+
+
+def _common(middle: Floats, others: Floats, past: NDArray[np.bool_], params: RadarLossParams) -> Floats:
+    """Median of the peers that went with the parcel in its history [dB], shape (look,); 0 where they are too few.
+
+    Conifers and broadleaves answer rain, frost and season each in their own way: like is compared with like.
+    """
+    with np.errstate(invalid="ignore"):
+        apart = middle[past, None] - others[past]
+    known = np.isfinite(apart).mean(axis=0) >= 0.8
+    if known.sum() < params.min_peers:
+        return np.zeros(len(middle))
+    spread = np.full(others.shape[1], np.inf)
+    spread[known] = np.nanstd(apart[:, known], axis=0)
+    chosen = others[:, np.argsort(spread, kind="stable")[: min(params.peers, int(known.sum()))]]
+    enough = np.isfinite(chosen).sum(axis=1) >= params.min_peers
+    out = np.full(len(middle), np.nan)
+    out[enough] = np.nanmedian(chosen[enough], axis=1)
     return out
 
 
