@@ -57,7 +57,7 @@ def with_radar(
             optical[same[0]] = _joined(optical[same[0]], loss)
         elif not any(_gone_before(event, loss, evidence) for event in optical):
             green = _looks_in_place(in_place, loss.member, evidence, min_look_fraction)
-            alone.append(_event(loss, evidence, green[green > loss.detected]))
+            alone.append(_event(loss, evidence, green))
     return tuple(sorted([*optical, *alone], key=lambda event: (event.first_clear_after, -event.area_m2)))
 
 
@@ -94,11 +94,12 @@ def _joined(event: Event, loss: RadarLoss) -> Event:
 def _event(loss: RadarLoss, evidence: ParcelEvidence, green: NDArray[np.datetime64]) -> Event:
     area = float(evidence.area_m2[loss.member].sum())
     # A neighbourhood holds some lost ground up to its half side away: the area is told to about a half.
-    recovered = None if len(green) < 2 else _day(green[0])
+    later = green[green > loss.detected]
+    recovered = None if len(later) < 2 else _day(later[0])
     seen = () if recovered is None else (f"Optical looks since {recovered} show the stand in place.",)
     return Event(
         kind="stand_loss",
-        last_clear_before=_day(loss.before),
+        last_clear_before=_day(max([loss.before, *green[green < loss.after]])),
         first_clear_after=_day(loss.after),
         detected_on=_day(loss.detected),
         recovered_on=recovered,
@@ -118,7 +119,7 @@ def _words(loss: RadarLoss) -> str:
     orbits = "1 orbit" if loss.orbits == 1 else f"{loss.orbits} orbits"
     return (
         f"backscatter VH fell by {-loss.fall_db:.1f} dB against the same season and the forests around on {loss.looks} "
-        f"looks of {orbits} from {loss.after} to {loss.detected}."
+        f"looks of {orbits} up to {loss.detected}, beginning between {loss.before} and {loss.after}."
     )
 
 

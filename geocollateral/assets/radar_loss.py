@@ -24,6 +24,10 @@ Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
 BAND = "vh"
 YEAR = 365.25
+LONGEST = 15
+"""Looks back to which the beginning of a fall is looked for."""
+WITHIN = 3.0
+"""Days are likely that have at least exp(-3), a twentieth, of the likelihood of the best."""
 
 
 class RadarLossParams(Params):
@@ -64,12 +68,12 @@ class RadarOdds:
     """Shape (look,), rising, days since 1970-01-01; looks of all orbits."""
     log_odds: Floats
     """Shape (look, pixel): natural logarithm; NaN = not judged."""
-    began: Days
-    """Shape (look, pixel): day of the first look of the fall, as known then; -1 = none."""
+    ratio: Floats
+    """Shape (look, pixel): what each look adds; NaN = not seen."""
     looks: NDArray[np.int64]
-    """Shape (look, pixel): looks since then, it included."""
+    """Shape (look, pixel): looks since the fall began, as known then; 0 = none."""
     fall_db: Floats
-    """Shape (look, pixel): mean departure of VH from then on [dB], NaN = none."""
+    """Shape (look, pixel): mean departure of VH on them [dB], NaN = none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +83,9 @@ class RadarLoss:
     member: NDArray[np.bool_]
     """Shape (pixel,): pixels whose surroundings fell, as known on the day of detection."""
     before: np.datetime64
-    """Last look before the fall."""
+    """Last look before which it cannot well have begun."""
     after: np.datetime64
-    """First look of it."""
+    """Look by which it had begun, in all likelihood."""
     detected: np.datetime64
     probability: float
     fall_db: float
@@ -180,7 +184,7 @@ def _accumulate(
     out = RadarOdds(
         days=days,
         log_odds=np.full((n, pixels), np.nan),
-        began=np.full((n, pixels), -1, np.int64),
+        ratio=ratio,
         looks=np.zeros((n, pixels), np.int64),
         fall_db=np.full((n, pixels), np.nan),
     )
@@ -199,7 +203,7 @@ def _accumulate(
         count[rising] += 1
         depth[rising] += fall[k][rising]
         out.log_odds[k] = np.where(seen | (began >= 0), odds, np.nan)
-        out.began[k], out.looks[k] = began, count
+        out.looks[k] = count
         with np.errstate(invalid="ignore", divide="ignore"):
             out.fall_db[k] = depth / count
     return out
@@ -310,15 +314,15 @@ def _neighbourhoods(
 def _told(
     odds: RadarOdds, n: int, member: NDArray[np.bool_], sure: NDArray[np.bool_], evidence: ParcelEvidence
 ) -> RadarLoss:
-    began = odds.began[n][sure]
-    after = int(np.median(began[began >= 0]))
-    earlier = odds.days[odds.days < after]
-    since = (odds.days >= after) & (odds.days <= odds.days[n])
+    first, latest = _onset(odds.ratio[max(n - LONGEST, 0) : n + 1][:, sure], evidence.area_m2[sure])
+    first, latest = (max(n - LONGEST, 0) + position for position in (first, latest))
+    after = int(odds.days[latest])
+    since = (odds.days >= odds.days[first]) & (odds.days <= odds.days[n])
     weight = evidence.area_m2[sure]
     mean = float(np.average(odds.log_odds[n][sure], weights=weight))
     return RadarLoss(
         member=member,
-        before=np.datetime64(int(earlier[-1] if len(earlier) else after), "D"),
+        before=np.datetime64(int(odds.days[max(first - 1, 0)]), "D"),
         after=np.datetime64(after, "D"),
         detected=np.datetime64(int(odds.days[n]), "D"),
         probability=1 / (1 + float(np.exp(-min(mean, 30.0)))),
@@ -326,6 +330,15 @@ def _told(
         looks=int(since.sum()),
         orbits=len(evidence.radar),
     )
+
+
+def _onset(ratio: Floats, area: Floats) -> tuple[int, int]:
+    """First and last look with which the fall may have begun, by the evidence of the looks from it on."""
+    seen = np.isfinite(ratio)
+    mean = (np.where(seen, ratio, 0.0) @ area) / np.maximum(seen @ area, 1e-9)
+    since = np.cumsum(mean[::-1])[::-1]
+    likely = np.flatnonzero(since >= since.max() - WITHIN)
+    return int(likely[0]), int(likely[-1])
 
 
 def _log_odds(probability: float) -> float:
