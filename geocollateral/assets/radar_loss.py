@@ -179,8 +179,7 @@ def _accumulate(
     """Shiryaev's recursion; the fall began where the sum of the evidence was last at its lowest."""
     n, pixels = ratio.shape
     odds = np.full(pixels, -np.inf)
-    total, began, count = np.zeros(pixels), np.full(pixels, -1, np.int64), np.zeros(pixels, np.int64)
-    depth = np.zeros(pixels)
+    total, depth, count = np.zeros(pixels), np.zeros(pixels), np.zeros(pixels, np.int64)
     out = RadarOdds(
         days=days,
         log_odds=np.full((n, pixels), np.nan),
@@ -191,18 +190,16 @@ def _accumulate(
     for k in range(n):
         step = int(days[k] - days[k - 1]) if k else 12
         seen, back = np.isfinite(ratio[k]), shown[k]
-        odds[back], total[back], began[back], count[back], depth[back] = -np.inf, 0.0, -1, 0, 0.0
+        odds[back], total[back], count[back], depth[back] = -np.inf, 0.0, 0, 0.0
         move = np.where(seen, ratio[k], 0.0)
         odds = np.logaddexp(odds, np.log(params.hazard * max(step, 1) / YEAR)) + move
         rising = seen & (total + move > 0)
-        fresh = rising & (began < 0)
-        began[fresh] = days[k]
         total = np.where(seen, np.maximum(total + move, 0.0), total)
         over = seen & ~rising
-        began[over], count[over], depth[over] = -1, 0, 0.0
+        count[over], depth[over] = 0, 0.0
         count[rising] += 1
         depth[rising] += fall[k][rising]
-        out.log_odds[k] = np.where(seen | (began >= 0), odds, np.nan)
+        out.log_odds[k] = np.where(seen | (count > 0), odds, np.nan)
         out.looks[k] = count
         with np.errstate(invalid="ignore", divide="ignore"):
             out.fall_db[k] = depth / count
