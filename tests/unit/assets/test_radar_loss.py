@@ -70,7 +70,7 @@ def test_a_fall_of_2_db_on_a_third_is_found_within_60_days_where_and_when_it_was
 
 
 def test_quiet_stands_are_quiet() -> None:
-    side = (8, 8)
+    side = (6, 6)
     alarms = sum(bool(told(forest(seed, 0.0, side))) for seed in range(100, 300))
     assert alarms == 0
 
