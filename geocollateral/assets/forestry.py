@@ -20,7 +20,9 @@ from scipy import ndimage
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.claims import judge_living
 from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, decline_hit
+from geocollateral.assets.forest_radar import ALONE, with_radar
 from geocollateral.assets.forest_signature import BANDS as CAUSE_BANDS
+from geocollateral.assets.radar_loss import RadarLossParams
 from geocollateral.registry import Registry
 from geocollateral.types import (
     CANNOT_TELL,
@@ -64,6 +66,7 @@ class ForestryParams(Params):
     aftermath: AftermathParams = Field(
         AftermathParams(), description="Knobs of causes, of the decline of what is left, and of regrowth."
     )
+    radar: RadarLossParams = Field(RadarLossParams(), description="Knobs of a loss of stand seen by radar alone.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,9 @@ class Forestry:
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
         after = aftermath(evidence, stand, events, params.aftermath)
-        told = _judgement(evidence, stand, loss, after.events, params)
+        levels = (params.stand_ndvi, params.stand_ndmi)
+        losses = with_radar(evidence, stand, after.events, levels, params.min_look_fraction, params.radar)
+        told = _judgement(evidence, stand, loss, losses, params)
         return replace(
             told,
             reason=f"{told.reason} {after.sentence}".strip(),
@@ -393,10 +398,11 @@ def _judgement(
         area.sum()
     )  # the sliver outside the imagery, by rule of three
     stand_m2 = float(area[stand].sum()) * scale
-    lost_m2 = sum(event.area_m2 for event in events) * scale
-    low = sum(event.area_low_m2 for event in events) * scale
-    high = sum(event.area_high_m2 for event in events) * scale
-    counted = {pixel for event in events for pixel in event.pixels}
+    lasting = [event for event in events if event.sensors != ALONE or event.recovered_on is None]
+    lost_m2 = sum(event.area_m2 for event in lasting) * scale
+    low = sum(event.area_low_m2 for event in lasting) * scale
+    high = sum(event.area_high_m2 for event in lasting) * scale
+    counted = {pixel for event in lasting for pixel in event.pixels}
     high += sum(float(area[pixel]) for pixel in np.flatnonzero(loss.lost).tolist() if pixel not in counted) * scale
     suspected_m2 = _suspected_area(evidence, stand, loss, params) * scale
     living = tuple(max(stand_m2 - gone, 0.0) for gone in (high + suspected_m2, lost_m2, low))
@@ -419,7 +425,7 @@ def _judgement(
         quantity=(living[0] / 1e4, living[1] / 1e4, living[2] / 1e4),
         quantity_unit="ha",
         events=events,
-        yearly=_year_by_year(evidence, events, stand_m2, scale, params),
+        yearly=_year_by_year(evidence, lasting, stand_m2, scale, params),
     )
 
 
@@ -469,7 +475,7 @@ def _middle_day(days: NDArray[np.datetime64], area: NDArray[np.float64], *, newe
 
 
 def _year_by_year(
-    evidence: ParcelEvidence, events: tuple[Event, ...], stand_m2: float, scale: float, params: ForestryParams
+    evidence: ParcelEvidence, events: Sequence[Event], stand_m2: float, scale: float, params: ForestryParams
 ) -> tuple[Mapping[str, Any], ...]:
     """Share of the stand at the start still living at the end of each year, as known at ``as_of``.
 
@@ -509,6 +515,7 @@ def stand_decline(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
 
 def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
     share = event.area_m2 / float(evidence.area_m2.sum())
+    measure = "vh_change_db" if event.sensors == ALONE else "ndvi_magnitude"
     severity: Literal["low", "medium", "high"] = "low"
     if share >= 0.2 or event.area_m2 >= 10_000:
         severity = "high"
@@ -524,7 +531,7 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
             "area_low_m2": round(event.area_low_m2, 1),
             "area_high_m2": round(event.area_high_m2, 1),
             "share_of_parcel": round(share, 4),
-            "ndvi_magnitude": round(event.magnitude, 4),
+            measure: round(event.magnitude, 4),
             "recovered_on": None if event.recovered_on is None else event.recovered_on.isoformat(),
         },
         reasons=(f"{event.area_m2 / 1e4:.2f} ha of stand lost, {share:.0%} of the parcel.", *event.reasons),
