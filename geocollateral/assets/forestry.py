@@ -535,6 +535,8 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
             "recovered_on": None if event.recovered_on is None else event.recovered_on.isoformat(),
         },
         reasons=(f"{event.area_m2 / 1e4:.2f} ha of stand lost, {share:.0%} of the parcel.", *event.reasons),
+        # Radar alone has been judged on simulated stands only, and its area is stated to a half.
+        operating_point="early_warning" if event.sensors == ALONE else "confirmed",
     )
 
 
