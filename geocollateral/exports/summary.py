@@ -210,7 +210,9 @@ def _facts(
 ) -> ParcelFacts:
     judged = row["meta_status"] != _CANNOT_TELL
     statuses = changes["status"].map(_status_name)
-    breaks = _breaks(changes, statuses)
+    # A field's mean leaves its season with every early harvest; where a class has events of its own they say more.
+    by_mean = not judged or row["asset_class"] == "forestry"
+    breaks = _breaks(changes, statuses, by_mean=by_mean)
     verdicts: dict[str, Verdict] = {
         match[1]: v for c, v in row.items() if (match := _VERDICT_COLUMN.fullmatch(c)) and v in _VERDICTS
     }
@@ -271,7 +273,7 @@ def _known(row: Mapping[str, Any]) -> set[str]:
     return {name for name, value in row.items() if _text(value) is not None}
 
 
-def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...]:
+def _breaks(changes: pd.DataFrame, statuses: pd.Series[str], *, by_mean: bool) -> tuple[Break, ...]:
     """The parcel's breaks by date; the same change seen in another index is one break.
 
     Breaks of its pixels leave those of its mean aside: they date and place a change better.
@@ -279,7 +281,9 @@ def _breaks(changes: pd.DataFrame, statuses: pd.Series[str]) -> tuple[Break, ...
     rows = [(row, s) for row, s in zip(changes.to_dict("records"), statuses, strict=True) if s in _BROKEN]
     of_pixels = [(row, s) for row, s in rows if row["level"] == "pixels"]
     found: list[Break] = []
-    for row, status in sorted(of_pixels or rows, key=lambda r: r[1]):  # what is confirmed comes first
+    for row, status in sorted(
+        of_pixels or (rows if by_mean else []), key=lambda r: r[1]
+    ):  # what is confirmed comes first
         before, after = day_of(row["last_clear_before"]), day_of(row["first_clear_after"])
         if before is None or after is None:
             continue
