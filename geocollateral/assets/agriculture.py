@@ -21,6 +21,7 @@ from geocollateral.assets.field_record import Record, read_record
 from geocollateral.assets.ground_loss import GroundParams
 from geocollateral.assets.neighbours import NeighbourParams
 from geocollateral.assets.phenology import PhenologyParams
+from geocollateral.assets.refusal import too_little
 from geocollateral.assets.rhythm import RhythmParams
 from geocollateral.assets.vigour import Vigour, vigour_of
 from geocollateral.registry import Registry
@@ -111,16 +112,9 @@ def _without_doubles(events: Sequence[Event], evidence: ParcelEvidence) -> tuple
 
 def _why_not(evidence: ParcelEvidence, params: AgricultureParams) -> str:
     """Reason why the parcel cannot be judged, or nothing."""
-    if evidence.visible_fraction < params.min_visible:
-        return (
-            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
-            f"{params.min_visible:.0%} of it must be inside."
-        )
-    if evidence.n_full_pixels < params.min_full_pixels:
-        return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
-            f"{params.min_full_pixels} are needed."
-        )
+    refusal = too_little(evidence, params.min_visible, params.min_full_pixels)
+    if refusal:
+        return refusal
     if evidence.series is None:
         return "There is no optical imagery: seasons are not told by radar alone."
     seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]

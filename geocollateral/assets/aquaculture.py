@@ -17,6 +17,7 @@ from pydantic import Field
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.claims import SHARE_TOLERANCE
 from geocollateral.assets.frame import date_of, numbers_of
+from geocollateral.assets.refusal import too_little
 from geocollateral.assets.water import RADAR, WaterLooks, WaterParams, water_looks, water_pixels
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
@@ -133,16 +134,9 @@ def _closed(looks: WaterLooks, run: DryRun, end: int, refilled: int | None, para
 
 def _why_not(evidence: ParcelEvidence, looks: WaterLooks, params: AquacultureParams) -> str:
     """Reason why the parcel cannot be judged, or nothing."""
-    if evidence.visible_fraction < params.min_visible:
-        return (
-            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
-            f"{params.min_visible:.0%} of it must be inside."
-        )
-    if evidence.n_full_pixels < params.min_full_pixels:
-        return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
-            f"{params.min_full_pixels} are needed."
-        )
+    refusal = too_little(evidence, params.min_visible, params.min_full_pixels)
+    if refusal:
+        return refusal
     if not np.isfinite(looks.usual_share):
         return (
             f"Too few clear looks in the first {params.water.history_days} days to tell how much water there was: "

@@ -23,6 +23,7 @@ from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, de
 from geocollateral.assets.forest_radar import ALONE, with_radar
 from geocollateral.assets.forest_signature import BANDS as CAUSE_BANDS
 from geocollateral.assets.radar_loss import RadarLossParams
+from geocollateral.assets.refusal import too_little
 from geocollateral.registry import Registry
 from geocollateral.types import (
     CANNOT_TELL,
@@ -140,16 +141,9 @@ ASSETS.register(FORESTRY.name)(FORESTRY)
 
 def _why_not(evidence: ParcelEvidence, params: ForestryParams) -> str:
     """Reason why the parcel cannot be judged, or nothing."""
-    if evidence.visible_fraction < params.min_visible:
-        return (
-            f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
-            f"{params.min_visible:.0%} of it must be inside."
-        )
-    if evidence.n_full_pixels < params.min_full_pixels:
-        return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
-            f"{params.min_full_pixels} are needed."
-        )
+    refusal = too_little(evidence, params.min_visible, params.min_full_pixels)
+    if refusal:
+        return refusal
     seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
     if not len(seen):
         return f"No look with at least {params.min_look_fraction:.0%} of the parcel free of cloud, shadow and snow."

@@ -1,4 +1,4 @@
-"""When a parcel of a site cannot be judged, and the words for it."""
+"""When a parcel cannot be judged, and the words for it."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ class SiteParams(Params):
     stale_days: int = Field(150, ge=30, description="Without a clear look for this long: cannot tell [days].")
 
 
-def why_not(evidence: ParcelEvidence, params: SiteParams) -> str:
-    """Reason why the parcel cannot be judged, or nothing."""
-    if evidence.optical is None:
-        return "There are no optical looks."
-    if evidence.visible_fraction < params.min_visible:
+def too_little(evidence: ParcelEvidence, min_visible: float, min_full_pixels: int) -> str:
+    """Why too little of a parcel of any asset class can be seen, or nothing."""
+    if evidence.visible_fraction < min_visible:
         return (
             f"{1 - evidence.visible_fraction:.0%} of the parcel lies outside the imagery; at least "
-            f"{params.min_visible:.0%} of it must be inside."
+            f"{min_visible:.0%} of it must be inside."
         )
-    if evidence.n_full_pixels < params.min_full_pixels:
+    if evidence.n_full_pixels < min_full_pixels:
         return (
             f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
-            f"{params.min_full_pixels} are needed."
+            f"{min_full_pixels} are needed."
         )
+    return ""
+
+
+def why_not(evidence: ParcelEvidence, params: SiteParams) -> str:
+    """Reason why the parcel of a site cannot be judged, or nothing."""
+    if evidence.optical is None:
+        return "There are no optical looks."
+    refusal = too_little(evidence, params.min_visible, params.min_full_pixels)
+    if refusal:
+        return refusal
     seen = evidence.look_days[evidence.look_fraction >= params.min_look_fraction]
     if not len(seen):
         return f"No look with at least {params.min_look_fraction:.0%} of the parcel free of cloud, shadow and snow."
@@ -54,4 +62,4 @@ def day_of(value: np.datetime64) -> dt.date:
     return day
 
 
-__all__ = ["SiteParams", "day_of", "why_not"]
+__all__ = ["SiteParams", "day_of", "too_little", "why_not"]
