@@ -149,7 +149,7 @@ def assess(
             lang=lang,
             progress=progress,
         )
-    _print_table(result)
+    _print_table(result, lang)
     typer.echo(f"\nReport: {out / 'report.html'}")
     if result.run["state"] != "complete":
         typer.echo(
@@ -312,10 +312,10 @@ class _Progress:
             typer.echo(f"{self._unit}: {done} of {total}", err=True)
 
 
-def _print_table(result: Assessment) -> None:
+def _print_table(result: Assessment, lang: str) -> None:
     from geocollateral.service import summary_rows
 
-    _print_rows(summary_rows(result), f"As of {result.as_of}, run {result.run_id}")
+    _print_rows(summary_rows(result, lang), f"As of {result.as_of}, run {result.run_id}")
 
 
 def _print_rows(rows: Sequence[Mapping[str, str]], title: str | None = None) -> None:
@@ -325,12 +325,14 @@ def _print_rows(rows: Sequence[Mapping[str, str]], title: str | None = None) -> 
 
     table = Table(title=title, title_justify="left")
     for name in rows[0]:
-        table.add_column(
-            name, justify="right" if name in {"area (mu)", "living share", "lost (ha)", "value", "estimate"} else "left"
-        )
+        table.add_column(name, justify="right" if all(_is_amount(row[name]) for row in rows) else "left")
     for row in rows:
         table.add_row(*map(Text, row.values()))  # as it stands: a name in brackets is no markup
     Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def _is_amount(text: str) -> bool:
+    return text[:1].isdigit() or len(text) <= 1
 
 
 def _fail(error: GeocollateralError) -> NoReturn:

@@ -419,33 +419,9 @@ def with_cache(settings: Settings, folder: Path | None) -> Settings:
     return settings.model_copy(update={"access": settings.access.model_copy(update={"cache_dir": chosen})})
 
 
-def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
+def summary_rows(assessment: Assessment, lang: str = "en") -> list[dict[str, str]]:
     """One row of words per parcel, for a terminal."""
-    rows = []
-    for parcel_id, parcel in assessment.parcels.iterrows():
-        own = [alert for alert in assessment.alerts if alert.parcel_id == parcel_id]
-        judged = parcel["meta_status"] == "ok"
-        value = (
-            "-"
-            if pd.isna(parcel["val_p50"])
-            else f"{parcel['val_p05']:,.0f}-{parcel['val_p95']:,.0f} {parcel['val_currency']}"
-        )
-        share, lost = parcel.get("obs_living_share_frac"), parcel.get("chg_disturbed_m2")
-        rows.append(
-            {
-                "parcel": str(parcel_id),
-                "area (mu)": f"{parcel['obs_area_mu']:,.1f}",
-                "status": "ok" if judged and not own else "attention" if judged else "cannot tell",
-                "living share": "-" if pd.isna(share) else f"{share:.0%}",
-                "lost (ha)": "-" if pd.isna(lost) else f"{lost / 1e4:.2f}",
-                "value": value,
-                "alerts": "; ".join(
-                    f"{a.area_m2 / 1e4:.2f} ha {a.last_clear_before}..{a.first_clear_after}" for a in own
-                )
-                or ("none" if judged else parcel["meta_reason"]),
-            }
-        )
-    return rows
+    return exports.summary_rows(assessment, lang)
 
 
 # ---- the input

@@ -6,9 +6,10 @@ from geocollateral.exports.chips import chip_files
 from geocollateral.exports.geojson import parcels_geojson
 from geocollateral.exports.report import report_html
 from geocollateral.exports.tables import alerts_json, changes_parquet, rows_parquet, scenes_json, series_parquet
+from geocollateral.exports.terminal import summary_rows
 from geocollateral.types import Assessment
 
-__all__ = ["render"]
+__all__ = ["render", "summary_rows"]
 
 
 def render(assessment: Assessment, lang: str = "en") -> dict[str, bytes]:
