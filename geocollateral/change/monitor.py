@@ -136,7 +136,7 @@ def monitor(
     found.attrs.update(index=name, method=method)
     if curves:
         for variable in ("expected", "spread", "informative"):
-            along = np.concatenate([getattr(watch, variable) for watch in watches], axis=1)[:, : values.shape[1]]
+            along = np.concatenate([getattr(watch, variable) for watch in watches], axis=1)
             given = np.empty_like(along)
             given[order] = along  # back to the order of time in which the series came
             found[variable] = series.dims, given.reshape(series.shape)
