@@ -172,10 +172,24 @@ class Rows(NamedTuple):
     """Shape (row, p): products of the day's."""
     look_stream: Places
     look_row: Places
-    """Shape (look,): place of the look among those of its stream."""
+    """Shape (look,): stream, and place among the looks of that stream."""
+    look_day: I32
 
 
 # ---------------------------------------------------------------------------------------------------------------- lanes
+
+
+@compiled
+def take(source: F32, place: Places, into: F32) -> None:
+    """Values of some series; those side by side at once."""
+    m = len(into)
+    if place[m - 1] - place[0] == m - 1:
+        whole = source[place[0] : place[0] + m]
+        for lane in range(m):
+            into[lane] = whole[lane]
+    else:
+        for lane in range(m):
+            into[lane] = source[place[lane]]
 
 
 @compiled
@@ -359,16 +373,9 @@ def fit_seasons(
         for lane in range(m):
             v[lane], freedom[lane] = TWO * TWO * floor2, -regressors / TWO
         end, place = ends[first:last], columns[first:last]
-        together = place[m - 1] - place[0] == m - 1
         for t in range(n_days):
-            day, f, s, weight, moved, whole = days[t], filled[t], seen[t], w[t], wf[t], values[t]
-            if together:
-                whole = whole[place[0] : place[0] + m]
-                for lane in range(m):
-                    f[lane] = whole[lane]
-            else:
-                for lane in range(m):
-                    f[lane] = whole[place[lane]]
+            day, f, s, weight, moved = days[t], filled[t], seen[t], w[t], wf[t]
+            take(values[t], place, f)
             for lane in range(m):
                 there = (f[lane] - f[lane] == NOUGHT) & (day <= end[lane])
                 s[lane] = ONE if there else NOUGHT
@@ -454,7 +461,7 @@ def tell_histories(
     for start in range(0, len(columns), LANES):
         stop = min(start + LANES, len(columns))
         place, end, m = columns[start:stop], ends[start:stop], stop - start
-        spread, before = np.empty(m, np.float32), np.zeros(m, np.float32)
+        spread, before, seen = np.empty(m, np.float32), np.zeros(m, np.float32), np.empty(m, np.float32)
         together, alone = np.zeros(m, np.float32), np.zeros(m, np.float32)
         weight_of = total[start:stop]
         high, low = highest[start:stop], lowest[start:stop]
@@ -465,9 +472,10 @@ def tell_histories(
             off[lane], weight_of[lane] = 0, NOUGHT
             high[lane], low[lane] = -MOST, MOST
         for t in range(len(days)):
-            day, row, left, weight = days[t], values[t], residual[t, start:stop], weights[t, start:stop]
+            day, left, weight = days[t], residual[t, start:stop], weights[t, start:stop]
+            take(values[t], place, seen)
             for lane in range(m):
-                value = row[place[lane]]
+                value = seen[lane]
                 there = (value - value == NOUGHT) & (day <= end[lane])
                 weight_of[lane] += weight[lane]
                 z = left[lane] * weight[lane] / spread[lane]
@@ -495,14 +503,14 @@ def end_histories(
     for start in range(0, len(columns), LANES):
         stop = min(start + LANES, len(columns))
         place, end, m = columns[start:stop], ends[start:stop], stop - start
-        count, oldest = np.zeros(m, np.int32), np.zeros(m, np.int32)
+        count, oldest, value = np.zeros(m, np.int32), np.zeros(m, np.int32), np.empty(m, np.float32)
         for lane in range(m):
             end[lane] = -1
         for t in range(len(days)):
-            day, row = days[t], values[t]
+            day = days[t]
+            take(values[t], place, value)
             for lane in range(m):
-                value = row[place[lane]]
-                there = value - value == NOUGHT
+                there = value[lane] - value[lane] == NOUGHT
                 oldest[lane] = day if there & (count[lane] == 0) else oldest[lane]
                 count[lane] += 1 if there else 0
                 enough = there & (count[lane] >= min_looks) & (day - oldest[lane] >= min_days)
@@ -570,16 +578,11 @@ def expect(
     a, square = np.empty((n_pairs, m), np.float32), np.empty((n_pairs, m), np.float32)
     b, coefficients = np.empty((k, m), np.float32), np.empty((k, m), np.float32)
     v = np.empty(m, np.float32)
-    for lane in range(m):
-        v[lane] = base.variance[c, place[lane]]
+    take(base.variance[c], place, v)
     for p in range(n_pairs):
-        at, source = a[p], base.normal[c, p]
-        for lane in range(m):
-            at[lane] = source[place[lane]]
+        take(base.normal[c, p], place, a[p])
     for j in range(k):
-        at, source = b[j], base.moment[c, j]
-        for lane in range(m):
-            at[lane] = source[place[lane]]
+        take(base.moment[c, j], place, b[j])
     solve(a, b, v, rules.precision[c], k, square, coefficients)
     form, inverse = a, np.empty((n_pairs, m), np.float32)
     leverage_form(square, k, inverse, form)
@@ -591,12 +594,12 @@ def expect(
         curve(rows.x[r, 0], coefficients, k, centre)
         curve(rows.x[r, 1], coefficients, k, early)
         curve(rows.x[r, 2], coefficients, k, late)
-        day, source = rows.days[r], rows.values[r]
+        day = rows.days[r]
+        take(rows.values[r], place, values)
         for lane in range(m):
             doubt[lane] = ONE
-            value = source[place[lane]]
-            there = (day > since[lane]) & (value - value == NOUGHT)
-            values[lane] = value if there else NAN
+            there = (day > since[lane]) & (values[lane] - values[lane] == NOUGHT)
+            values[lane] = values[lane] if there else NAN
         for p in range(n_pairs):
             at, by = form[p], rows.pairs[r, p]
             for lane in range(m):
@@ -609,9 +612,9 @@ def expect(
             low[lane] = min(min(early[lane], late[lane]), centre[lane])
             high[lane] = max(max(early[lane], late[lane]), centre[lane])
         if rows.doubt.shape[0]:
-            source = rows.doubt[r]
+            take(rows.doubt[r], place, early)
             for lane in range(m):
-                per_spread[lane] += source[place[lane]] * source[place[lane]]
+                per_spread[lane] += early[lane] * early[lane]
         for lane in range(m):
             per_spread[lane] = ONE / np.sqrt(max(per_spread[lane], least2))
 
@@ -762,7 +765,7 @@ def log_ratio(quotient: np.float32, s: int, rules: Rules) -> np.float32:
 
 @compiled
 def weigh(
-    block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, runs: Runs, newest: I32, clock: I32
+    block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, newest: F32, clock: F32
 ) -> None:
     """What each look says, the most of any hypothesis, and what of that earlier looks have not said.
 
@@ -784,14 +787,14 @@ def weigh(
             values = block.values[rows.start[c] + t]
             for lane in range(m):
                 seen[lane] = ONE if values[lane] == values[lane] else seen[lane]
-        day, last, lag = rows.days[rows.start[rules.first[s]] + t], newest[s], base.lag[s]
+        day, last, lag = np.float32(rows.look_day[look]), newest[s], base.lag[s]
         per_day = ONE / rules.correlation_days[s]
         for lane in range(m):
             # What a look adds to the one before: all, if that lies far back; less, the closer and more alike they are.
-            near = ONE - np.float32(day - last[lane]) * per_day
+            near = ONE - (day - last[lane]) * per_day
             weight[lane] = ONE - lag[first + lane] * (near if near > NOUGHT else NOUGHT)
             # A history of another stream that was just fitted may reach beyond this look.
-            hazard[lane] = np.float32(max(day - clock[lane], 0)) * seen[lane] * rules.rate
+            hazard[lane] = max(day - clock[lane], NOUGHT) * seen[lane] * rules.rate
             last[lane] = day if seen[lane] > NOUGHT else last[lane]
             clock[lane] = max(day, clock[lane]) if seen[lane] > NOUGHT else clock[lane]
         compare(block, look, s, t, rows, rules, inverse)
@@ -856,7 +859,7 @@ def extend_run(
     s, t = rows.look_stream[look], rows.look_row[look]
     c0 = rules.first[s]
     r, weight = rows.start[c0] + t, block.weight[look, lane]
-    day = rows.days[r]
+    day = rows.look_day[look]
     if runs.hits[h, i] == 0:
         runs.before[h, i] = runs.last_ok[i]
     elif day - runs.last_hit[h, i] > rules.gap_days:
@@ -903,46 +906,47 @@ def recover(runs: Runs, i: int, day: int, near: bool, again: bool, rules: Rules)
 @compiled
 def follow(runs: Runs, i: int, block: Block, lane: int, rows: Rows, rules: Rules) -> None:
     """Let the looks of a step bear on the runs of one series, in order of time."""
-    n_hypotheses = rules.sides.shape[0]
-    for look in range(len(rows.look_stream)):
-        if block.seen[look, lane] == NOUGHT:
+    odds, path, hits, witnesses, detected = runs.odds, runs.path, runs.hits, runs.witnesses, runs.detected
+    seen, weights, hazards, quotient, n_hypotheses = block.seen, block.weight, block.hazard, block.quotient, len(odds)
+    streams, days = rows.look_stream, rows.look_day
+    for look in range(len(streams)):
+        if seen[look, lane] == NOUGHT:
             continue
-        s = rows.look_stream[look]
-        day = rows.days[rows.start[rules.first[s]] + rows.look_row[look]]
-        open_case = runs.detected[i] < 0
+        open_case, weight = detected[i] < 0, weights[look, lane]
         any_hit, all_ok, side_hit, chosen, best = False, True, False, -1, -ONE
         for h in range(n_hypotheses):
-            ratio = log_ratio(block.quotient[h, look, lane], s, rules)
+            ratio = log_ratio(quotient[h, look, lane], streams[look], rules)
             hit = ratio >= rules.hit
             # Looks are tempered for what they share; the first to bear a change out shares nothing with the one before.
-            tempered = ratio if hit and runs.hits[h, i] == 0 else ratio * block.weight[look, lane]
-            odds = (runs.odds[h, i] + block.hazard[look, lane]) * np.float32(math.exp(tempered))
-            runs.odds[h, i] = min(odds, rules.most_odds)
-            runs.path[h, i] = max(runs.path[h, i] + tempered, NOUGHT)
-            if runs.path[h, i] <= NOUGHT and open_case:
+            tempered = ratio if hit and hits[h, i] == 0 else ratio * weight
+            likelier = (odds[h, i] + hazards[look, lane]) * np.float32(math.exp(tempered))
+            odds[h, i] = min(likelier, rules.most_odds)
+            path[h, i] = max(path[h, i] + tempered, NOUGHT)
+            if path[h, i] <= NOUGHT and open_case and hits[h, i] > 0:
                 end_run(runs, h, i)
             if hit and open_case:
                 extend_run(runs, h, i, block, look, lane, ratio, rows, rules)
-                sure = runs.odds[h, i] > rules.confirm_odds and runs.witnesses[h, i] >= rules.witnesses
-                if sure and runs.odds[h, i] > best:
-                    chosen, best = h, runs.odds[h, i]
+                if odds[h, i] > rules.confirm_odds and witnesses[h, i] >= rules.witnesses and odds[h, i] > best:
+                    chosen, best = h, odds[h, i]
             any_hit |= hit
             all_ok &= ratio <= rules.ok
             side_hit |= hit and runs.side[i] == h
         runs.fresh[i] = any_hit
-        recover(runs, i, day, all_ok and not open_case, side_hit, rules)
-        if all_ok and open_case:
-            runs.last_ok[i] = day
+        if not open_case:
+            recover(runs, i, days[look], all_ok, side_hit, rules)
+        elif all_ok:
+            runs.last_ok[i] = days[look]
         if chosen >= 0:
-            runs.side[i], runs.detected[i] = chosen, day
+            runs.side[i], detected[i] = chosen, days[look]
             runs.broken[i], runs.last_before[i] = dated(runs, chosen, i, rules)
     most = NOUGHT
     for h in range(n_hypotheses):
-        most = max(most, runs.odds[h, i])
-    if most <= rules.settled and runs.detected[i] < 0 and not runs.fresh[i]:  # nothing goes on any more
+        most = max(most, odds[h, i])
+    if most <= rules.settled and detected[i] < 0 and not runs.fresh[i]:  # nothing goes on any more
         for h in range(n_hypotheses):
-            runs.path[h, i] = 0
-            end_run(runs, h, i)
+            path[h, i] = 0
+            if hits[h, i] > 0:
+                end_run(runs, h, i)
 
 
 @compiled
@@ -952,23 +956,19 @@ def bear(block: Block, first: int, rows: Rows, rules: Rules, runs: Runs) -> None
     First a bound of the odds is worked out for all series, by the most that any hypothesis makes of a look; then the
     few series in which something goes on are followed exactly.
     """
-    m, n_hypotheses = block.values.shape[1], rules.sides.shape[0]
-    odds, peak, start = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
-    busy, fine, factors = np.empty(m, np.bool_), np.empty(m, np.int32), np.empty(m, np.float32)
+    m, n_hypotheses, n_looks = block.values.shape[1], rules.sides.shape[0], len(rows.look_stream)
+    odds, peak, factors = np.zeros(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
+    busy, fresh, fine = np.zeros(m, np.float32), np.zeros(m, np.float32), np.full(m, -ONE, np.float32)
+    for h in range(n_hypotheses):
+        own, path = runs.odds[h], runs.path[h]
+        for lane in range(m):
+            odds[lane] = max(odds[lane], own[first + lane])
+            busy[lane] = ONE if path[first + lane] > NOUGHT else busy[lane]
     for lane in range(m):
-        i = first + lane
-        odds[lane] = runs.odds[0, i]
-        busy[lane] = runs.detected[i] >= 0 or runs.path[0, i] > NOUGHT
-        for h in range(1, n_hypotheses):
-            odds[lane] = max(odds[lane], runs.odds[h, i])
-            busy[lane] |= runs.path[h, i] > NOUGHT
-        start[lane] = peak[lane] = odds[lane]
-        fine[lane] = -1
-    # Where the newest look bears a change out its run is kept, small as the odds may be yet: it dates the break.
-    fresh = np.zeros(m, np.float32)
-    for look in range(len(rows.look_stream)):
-        day = rows.days[rows.start[rules.first[rows.look_stream[look]]] + rows.look_row[look]]
-        ratio, weight, hazard = block.ratio[look], block.weight[look], block.hazard[look]
+        peak[lane] = odds[lane]
+        busy[lane] = ONE if odds[lane] > rules.settled else busy[lane]
+    for look in range(n_looks):
+        day, ratio, weight, hazard = np.float32(rows.look_day[look]), block.ratio[look], block.weight[look], block.hazard[look]
         seen, calm = block.seen[look], block.calm[look]
         for lane in range(m):
             factors[lane] = ratio[lane] * weight[lane]
@@ -978,21 +978,25 @@ def bear(block: Block, first: int, rows: Rows, rules: Rules, runs: Runs) -> None
             odds[lane] = min((odds[lane] + hazard[lane]) * factors[lane], rules.most_odds)
             peak[lane] = max(peak[lane], odds[lane])
             calm[lane] = ONE if (odds[lane] < rules.active) & (ratio[lane] < ONE) else NOUGHT
-            there = seen[lane] > NOUGHT
-            fresh[lane] = (ONE if ratio[lane] >= rules.hit else NOUGHT) if there else fresh[lane]
-            fine[lane] = day if there & (ratio[lane] <= rules.ok) else fine[lane]
+        for lane in range(m):
+            # Where the newest look bears a change out its run is kept, small as the odds may be yet: it dates the break.
+            hit = ONE if ratio[lane] >= rules.hit else NOUGHT
+            fresh[lane] = hit if seen[lane] > NOUGHT else fresh[lane]
+            fine[lane] = day if ratio[lane] <= rules.ok else fine[lane]
+    every_odds, detected, recovered, last_ok = runs.odds, runs.detected, runs.recovered, runs.last_ok
+    all_calm = block.calm
     for lane in range(m):
         i = first + lane
-        decided = runs.detected[i] >= 0
+        decided = detected[i] >= 0
         if decided:  # a series in which a change was found teaches no more
-            for look in range(len(rows.look_stream)):
-                block.calm[look, lane] = NOUGHT
-        quiet = start[lane] <= rules.settled and peak[lane] <= rules.active and odds[lane] <= rules.settled
-        if quiet and not busy[lane] and fresh[lane] == NOUGHT:
-            runs.last_ok[i] = max(runs.last_ok[i], fine[lane])
+            for look in range(n_looks):
+                all_calm[look, lane] = NOUGHT
+        quiet = peak[lane] <= rules.active and odds[lane] <= rules.settled and busy[lane] + fresh[lane] == NOUGHT
+        if quiet and not decided:
+            last_ok[i] = max(last_ok[i], np.int32(fine[lane]))
             for h in range(n_hypotheses):
-                runs.odds[h, i] = odds[lane]
-        elif not decided or runs.recovered[i] < 0:
+                every_odds[h, i] = odds[lane]
+        elif not decided or recovered[i] < 0:
             follow(runs, i, block, lane, rows, rules)
 
 
@@ -1023,12 +1027,12 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
             count[lane] += 1 if yes else 0
             earliest[lane] = day if yes & (earliest[lane] < 0) else earliest[lane]
             latest[lane] = day if yes else latest[lane]
+    n_told, oldest, newest = runs.n_informative, runs.first_informative, runs.last_informative
     for lane in range(m):
         i = first + lane
-        runs.n_informative[i] += count[lane]
-        if runs.first_informative[i] < 0:
-            runs.first_informative[i] = earliest[lane]
-        runs.last_informative[i] = max(runs.last_informative[i], latest[lane])
+        n_told[i] += count[lane]
+        oldest[i] = earliest[lane] if oldest[i] < 0 else oldest[i]
+        newest[i] = max(newest[i], latest[lane])
 
 
 # ------------------------------------------------------------------------------------------------------------- learning
@@ -1036,7 +1040,7 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
 
 @compiled
 def learn(
-    block: Block, first: int, s: int, c: int, looks: Places, rows: Rows, rules: Rules, base: Baselines
+    block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Rules, base: Baselines
 ) -> None:
     """Add the looks of a step that agreed with the baseline of a channel to it, and let what was learned before fade.
 
@@ -1049,10 +1053,11 @@ def learn(
     squares, count, spread = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
     clear(a)
     clear(b)
-    huber, bound, memory = rules.huber[c], rules.bound, rules.memory[c]
+    huber, bound, memory, floor2 = rules.huber[c], rules.bound, rules.memory[c], rules.floor2[c]
+    variance, total = base.variance[c], base.weight[c]
     for lane in range(m):
         squares[lane] = count[lane] = NOUGHT
-        spread[lane] = np.sqrt(base.variance[c, first + lane])
+        spread[lane] = np.sqrt(variance[first + lane])
     for t in range(n_rows):
         r = rows.start[c] + t
         values, centre, calm, weight, one = block.values[r], block.centre[r], block.calm[looks[t]], weights[t], moved[t]
@@ -1080,12 +1085,11 @@ def learn(
         for lane in range(m):
             into[first + lane] = into[first + lane] * spread[lane] + at[lane]
     for lane in range(m):
-        if count[lane] > NOUGHT:
-            i = first + lane
-            old = base.weight[c, i] * spread[lane]
-            new = (base.variance[c, i] * old + squares[lane] / rules.share) / max(old + count[lane], ONE)
-            base.variance[c, i] = max(new, rules.floor2[c])
-            base.weight[c, i] = old + count[lane]
+        i = first + lane
+        old = total[i] * spread[lane]
+        new = (variance[i] * old + squares[lane] / rules.share) / max(old + count[lane], ONE)
+        variance[i] = max(new, floor2) if count[lane] > NOUGHT else variance[i]
+        total[i] = old + count[lane]
 
 
 @compiled
@@ -1101,28 +1105,30 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
         m = min(LANES, n - first)
         place = np.arange(first, first + m)
         block = new_block(rules.sides.shape[0], n_looks, rows.values.shape[0], m)
-        newest, clock, since = np.empty((n_streams, m), np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+        newest, clock, since = np.empty((n_streams, m), np.float32), np.empty(m, np.float32), np.empty(m, np.int32)
+        every_clock = runs.clock
         for lane in range(m):
-            clock[lane] = runs.clock[first + lane]
+            clock[lane] = every_clock[first + lane]
         for s in range(n_streams):
+            last, last_look, ends = newest[s], base.last_look[s], base.history_end[s]
             for lane in range(m):
-                newest[s, lane] = base.last_look[s, first + lane]
-                since[lane] = base.history_end[s, first + lane] if base.history_end[s, first + lane] >= 0 else NEVER
+                last[lane] = last_look[first + lane]
+                since[lane] = ends[first + lane] if ends[first + lane] >= 0 else NEVER
             for c in range(rules.first[s], rules.first[s + 1]):
                 expect(block, c, rows.start[c], rows.start[c + 1], since, rows, rules, base, place)
-        weigh(block, first, rows, rules, base, runs, newest, clock)
+        weigh(block, first, rows, rules, base, newest, clock)
         bear(block, first, rows, rules, runs)
         for s in range(n_streams):
-            c0 = rules.first[s]
+            c0, last, last_look = rules.first[s], newest[s], base.last_look[s]
             if rows.start[c0 + 1] > rows.start[c0]:
                 tell_informative(block, first, s, rows, rules, runs)
                 if learning:
                     for c in range(c0, rules.first[s + 1]):
-                        learn(block, first, s, c, looks[rows.start[c] : rows.start[c + 1]], rows, rules, base)
+                        learn(block, first, c, looks[rows.start[c] : rows.start[c + 1]], rows, rules, base)
             for lane in range(m):
-                base.last_look[s, first + lane] = newest[s, lane]
+                last_look[first + lane] = np.int32(last[lane])
         for lane in range(m):
-            runs.clock[first + lane] = clock[lane]
+            every_clock[first + lane] = np.int32(clock[lane])
 
 
 @compiled

@@ -203,6 +203,7 @@ def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
         pairs=products(regressors[:, 0]),
         look_stream=np.array([s for _, s, _ in order], np.int64),
         look_row=np.array([t for _, _, t in order], np.int64),
+        look_day=np.array([day for day, _, _ in order], np.int32),
     )
 
 
