@@ -620,38 +620,51 @@ def expect(
 
 
 @compiled
-def beyond(block: Block, r: int, side: np.float32, out: F32) -> None:
+def beyond(values: F32, low: F32, high: F32, per_spread: F32, side: np.float32, out: F32) -> None:
     """Departure from the envelope to a side, in spreads; negative on the near side, NaN without a look."""
-    values, low, high, per_spread = block.values[r], block.low[r], block.high[r], block.per_spread[r]
-    for lane in range(len(out)):
-        out[lane] = (values[lane] - high[lane] if side > NOUGHT else low[lane] - values[lane]) * per_spread[lane]
+    if side > NOUGHT:
+        for lane in range(len(out)):
+            out[lane] = (values[lane] - high[lane]) * per_spread[lane]
+    else:
+        for lane in range(len(out)):
+            out[lane] = (low[lane] - values[lane]) * per_spread[lane]
 
 
 @compiled
-def gap(block: Block, r: int, side: np.float32, level: np.float32, reach: np.float32, out: F32) -> None:
+def gap(
+    low: F32, high: F32, per_spread: F32, side: np.float32, level: np.float32, reach: np.float32, out: F32
+) -> None:
     """Distance from the envelope to the target, in spreads; nought where a change would not show."""
-    low, high, per_spread = block.low[r], block.high[r], block.per_spread[r]
-    for lane in range(len(out)):
-        apart = (level - high[lane] if side > NOUGHT else low[lane] - level) * per_spread[lane]
-        out[lane] = apart if apart > NOUGHT else NOUGHT
-        if not level == level:
+    if not level == level:
+        for lane in range(len(out)):
             out[lane] = reach
+    elif side > NOUGHT:
+        for lane in range(len(out)):
+            out[lane] = max((level - high[lane]) * per_spread[lane], NOUGHT)
+    else:
+        for lane in range(len(out)):
+            out[lane] = max((low[lane] - level) * per_spread[lane], NOUGHT)
 
 
 @compiled
-def inform(block: Block, r: int, c: int, rules: Rules, told: F32) -> None:
+def inform(
+    values: F32,
+    low: F32,
+    high: F32,
+    per_spread: F32,
+    level: np.float32,
+    way: np.float32,
+    least: np.float32,
+    far: F32,
+    told: F32,
+) -> None:
     """Set to one where a full change would show, or the look itself plainly shows that there was none."""
-    level, least, way, m = rules.level[c], rules.min_spreads[c], rules.ways[c], len(told)
-    values, per_spread, far = block.values[r], block.per_spread[r], np.empty(m, np.float32)
     for side in (-ONE, ONE):
-        gap(block, r, side, level, rules.reach[c], far)
-        for lane in range(m):
-            if way * side >= NOUGHT and far[lane] >= least:
-                told[lane] = ONE
-            if way == side and (level - values[lane]) * side * per_spread[lane] >= least:
-                told[lane] = ONE
-            if not level == level:
-                told[lane] = ONE
+        gap(low, high, per_spread, side, level, MOST, far)
+        for lane in range(len(told)):
+            shows = (way * side >= NOUGHT) & (far[lane] >= least)
+            shows |= (way == side) & ((level - values[lane]) * side * per_spread[lane] >= least)
+            told[lane] = ONE if shows else told[lane]
 
 
 @compiled
@@ -685,7 +698,7 @@ def find_wild(
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         for side in (-ONE, ONE):
             for r in range(n_rows):
-                beyond(block, r, side, out[r])
+                beyond(block.values[r], block.low[r], block.high[r], block.per_spread[r], side, out[r])
             for lane in range(m):
                 run = 0
                 for r in range(n_rows):
@@ -699,113 +712,133 @@ def tell_curves(
     rows: Rows, columns: Places, c: int, rules: Rules, base: Baselines, expected: F32, spread: F32, informative: Bools
 ) -> None:
     """Baselines on some days, and whether a change would show on them. Results of the shape (row, series)."""
+    level, way, least = rules.level[c], rules.ways[c], rules.min_spreads[c]
     for first in range(0, len(columns), LANES):
         place = columns[first : min(first + LANES, len(columns))]
         m, n_rows = len(place), rows.values.shape[0]
-        block, told, since = new_block(0, 0, n_rows, m), np.empty(m, np.float32), np.full(m, -1, np.int32)
+        block, since = new_block(0, 0, n_rows, m), np.full(m, -1, np.int32)
+        told, far = np.empty(m, np.float32), np.empty(m, np.float32)
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         for r in range(n_rows):
+            centre, doubt, none = block.centre[r], block.doubt[r], block.values[r]
             for lane in range(m):
-                told[lane] = NOUGHT
-                block.values[r, lane] = NAN
-            inform(block, r, c, rules, told)
+                told[lane], none[lane] = NOUGHT, NAN
+            inform(none, block.low[r], block.high[r], block.per_spread[r], level, way, least, far, told)
+            curve_out, spread_out, told_out = expected[r], spread[r], informative[r]
             for lane in range(m):
-                expected[r, place[lane]] = block.centre[r, lane]
-                spread[r, place[lane]] = np.sqrt(block.doubt[r, lane])
-                informative[r, place[lane]] = told[lane] > NOUGHT
+                curve_out[place[lane]] = centre[lane]
+                spread_out[place[lane]] = np.sqrt(doubt[lane])
+                told_out[place[lane]] = told[lane] > NOUGHT
 
 
 # ------------------------------------------------------------------------------------------------------------- weighing
 
 
 @compiled
-def compare(block: Block, look: int, s: int, t: int, rows: Rows, rules: Rules, inverse: F32) -> None:
-    """How much nearer a look is to changed than to unchanged ground, by hypothesis: the quotient of both densities.
-
-    ``inverse`` (c, i, lane): inverse correlation of the residuals.
-    """
-    m, c0 = block.values.shape[1], rules.first[s]
-    n, tail = rules.first[s + 1] - c0, rules.tail[s]
-    away, short = np.empty((n, m), np.float32), np.empty((n, m), np.float32)
-    far, near = np.empty(m, np.float32), np.empty(m, np.float32)
-    for h in range(rules.sides.shape[0]):
-        for i in range(n):
-            c = c0 + i
-            r, side, level = rows.start[c] + t, rules.sides[h, c], rules.level[c]
-            a, d, values = away[i], short[i], block.values[r]
-            beyond(block, r, side, a)
-            gap(block, r, side, level, rules.reach[c], d)
-            for lane in range(m):
-                over = a[lane] if a[lane] > NOUGHT else NOUGHT
-                if level == level and over > d[lane]:
-                    over = d[lane]
-                rest = d[lane] - over
-                a[lane] = over
-                d[lane] = rest if rest > NOUGHT and values[lane] == values[lane] else NOUGHT
-        for lane in range(m):
-            far[lane] = near[lane] = NOUGHT
-        for i in range(n):
-            for j in range(i + 1):
-                ai, aj, di, dj, by = away[i], away[j], short[i], short[j], inverse[c0 + i, j]
-                times = TWO if j < i else ONE
-                for lane in range(m):
-                    far[lane] += times * by[lane] * ai[lane] * aj[lane]
-                    near[lane] += times * by[lane] * di[lane] * dj[lane]
-        out = block.quotient[h, look]
-        for lane in range(m):
-            out[lane] = (max(far[lane], NOUGHT) + tail) / (max(near[lane], NOUGHT) + tail)
-
-
-@compiled
-def log_ratio(quotient: np.float32, s: int, rules: Rules) -> np.float32:
-    """Log likelihood ratio of a look, clipped so that no single one decides."""
-    found = np.float32(math.log(quotient)) * rules.half[s]
-    return min(max(found, -rules.most_against[s]), rules.most_for[s])
-
-
-@compiled
-def weigh(
-    block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, newest: F32, clock: F32
+def distances(
+    values: F32,
+    low: F32,
+    high: F32,
+    per_spread: F32,
+    side: np.float32,
+    level: np.float32,
+    reach: np.float32,
+    away: F32,
+    short: F32,
 ) -> None:
+    """How far a look lies beyond the envelope, and short of the target, in spreads; both nought without a look."""
+    beyond(values, low, high, per_spread, side, away)
+    gap(low, high, per_spread, side, level, reach, short)
+    most = MOST if not level == level else NOUGHT  # beyond a known level nothing is more changed than at it
+    for lane in range(len(away)):
+        over = max(away[lane], NOUGHT) if away[lane] == away[lane] else NOUGHT
+        over = min(over, max(short[lane], most))
+        rest = max(short[lane] - over, NOUGHT)
+        short[lane] = rest if away[lane] == away[lane] else NOUGHT
+        away[lane] = over
+
+
+@compiled
+def add_form(away: F32, other: F32, inverse: F32, times: np.float32, total: F32) -> None:
+    """Add one term of a Mahalanobis distance."""
+    for lane in range(len(total)):
+        total[lane] += times * inverse[lane] * away[lane] * other[lane]
+
+
+@compiled
+def log_ratio(
+    quotient: np.float32, half: np.float32, most_against: np.float32, most_for: np.float32
+) -> np.float32:
+    """Log likelihood ratio of a look, clipped so that no single one decides."""
+    return min(max(np.float32(math.log(quotient)) * half, -most_against), most_for)
+
+
+@compiled
+def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, newest: F32, clock: F32) -> None:
     """What each look says, the most of any hypothesis, and what of that earlier looks have not said.
 
     ``newest`` (s, lane) and ``clock`` (lane,): newest look of a stream and of all, brought up to the last.
     """
     m, n_hypotheses, n_channels = block.values.shape[1], rules.sides.shape[0], len(rules.k)
-    inverse = np.empty((n_channels, base.inverse.shape[1], m), np.float32)
+    most = base.inverse.shape[1]
+    inverse = np.empty((n_channels, most, m), np.float32)
     for c in range(n_channels):
-        for i in range(base.inverse.shape[1]):
+        for i in range(most):
             at, source = inverse[c, i], base.inverse[c, i]
             for lane in range(m):
                 at[lane] = source[first + lane]
+    away, short = np.empty((most, m), np.float32), np.empty((most, m), np.float32)
+    far, near = np.empty(m, np.float32), np.empty(m, np.float32)
+    every_values, every_low, every_high, every_per_spread = block.values, block.low, block.high, block.per_spread
+    start, firsts, sides, levels, reaches = rows.start, rules.first, rules.sides, rules.level, rules.reach
     for look in range(len(rows.look_stream)):
         s, t = rows.look_stream[look], rows.look_row[look]
         seen, weight, hazard, ratio = block.seen[look], block.weight[look], block.hazard[look], block.ratio[look]
+        c0, n = firsts[s], firsts[s + 1] - firsts[s]
         for lane in range(m):
-            seen[lane] = NOUGHT
-        for c in range(rules.first[s], rules.first[s + 1]):
-            values = block.values[rows.start[c] + t]
+            seen[lane], ratio[lane] = NOUGHT, NOUGHT
+        for c in range(c0, c0 + n):
+            values = every_values[start[c] + t]
             for lane in range(m):
                 seen[lane] = ONE if values[lane] == values[lane] else seen[lane]
         day, last, lag = np.float32(rows.look_day[look]), newest[s], base.lag[s]
-        per_day = ONE / rules.correlation_days[s]
+        per_day, per_year = ONE / rules.correlation_days[s], rules.rate
         for lane in range(m):
             # What a look adds to the one before: all, if that lies far back; less, the closer and more alike they are.
-            near = ONE - (day - last[lane]) * per_day
-            weight[lane] = ONE - lag[first + lane] * (near if near > NOUGHT else NOUGHT)
+            shared = max(ONE - (day - last[lane]) * per_day, NOUGHT)
+            weight[lane] = ONE - lag[first + lane] * shared
             # A history of another stream that was just fitted may reach beyond this look.
-            hazard[lane] = max(day - clock[lane], NOUGHT) * seen[lane] * rules.rate
+            hazard[lane] = max(day - clock[lane], NOUGHT) * seen[lane] * per_year
             last[lane] = day if seen[lane] > NOUGHT else last[lane]
             clock[lane] = max(day, clock[lane]) if seen[lane] > NOUGHT else clock[lane]
-        compare(block, look, s, t, rows, rules, inverse)
-        for lane in range(m):
-            ratio[lane] = block.quotient[0, look, lane]
-        for h in range(1, n_hypotheses):
-            other = block.quotient[h, look]
+        tail, half, against, most_for = rules.tail[s], rules.half[s], rules.most_against[s], rules.most_for[s]
+        for h in range(n_hypotheses):
             for lane in range(m):
-                ratio[lane] = max(ratio[lane], other[lane])
+                far[lane], near[lane] = NOUGHT, NOUGHT
+            for i in range(n):
+                c = c0 + i
+                r = start[c] + t
+                distances(
+                    every_values[r],
+                    every_low[r],
+                    every_high[r],
+                    every_per_spread[r],
+                    sides[h, c],
+                    levels[c],
+                    reaches[c],
+                    away[i],
+                    short[i],
+                )
+                for j in range(i + 1):
+                    times = TWO if j < i else ONE
+                    add_form(away[i], away[j], inverse[c, j], times, far)
+                    add_form(short[i], short[j], inverse[c, j], times, near)
+            out = block.quotient[h, look]
+            for lane in range(m):
+                out[lane] = (max(far[lane], NOUGHT) + tail) / (max(near[lane], NOUGHT) + tail)
+                ratio[lane] = max(ratio[lane], out[lane])
         for lane in range(m):
-            ratio[lane] = log_ratio(ratio[lane], s, rules) * seen[lane]
+            ratio[lane] = log_ratio(ratio[lane], half, against, most_for) * seen[lane]
 
 
 # ---------------------------------------------------------------------------------------------------------- odds and runs
@@ -889,33 +922,21 @@ def extend_run(
 
 
 @compiled
-def recover(runs: Runs, i: int, day: int, near: bool, again: bool, rules: Rules) -> None:
-    """Consecutive looks near the baseline end a change; the first of them dates its end."""
-    if runs.detected[i] < 0 or runs.recovered[i] >= 0:
-        return
-    if near:
-        if runs.recover[i] == 0:
-            runs.recover_from[i] = day
-        runs.recover[i] += 1
-    if again:
-        runs.recover[i] = 0
-    if near and runs.recover[i] >= rules.recover_looks:
-        runs.recovered[i] = runs.recover_from[i]
-
-
-@compiled
 def follow(runs: Runs, i: int, block: Block, lane: int, rows: Rows, rules: Rules) -> None:
     """Let the looks of a step bear on the runs of one series, in order of time."""
     odds, path, hits, witnesses, detected = runs.odds, runs.path, runs.hits, runs.witnesses, runs.detected
     seen, weights, hazards, quotient, n_hypotheses = block.seen, block.weight, block.hazard, block.quotient, len(odds)
+    sides, fresh, last_ok, recovered = runs.side, runs.fresh, runs.last_ok, runs.recovered
+    recover, recover_from = runs.recover, runs.recover_from
+    half, most_against, most_for = rules.half, rules.most_against, rules.most_for
     streams, days = rows.look_stream, rows.look_day
     for look in range(len(streams)):
         if seen[look, lane] == NOUGHT:
             continue
-        open_case, weight = detected[i] < 0, weights[look, lane]
+        open_case, weight, s = detected[i] < 0, weights[look, lane], streams[look]
         any_hit, all_ok, side_hit, chosen, best = False, True, False, -1, -ONE
         for h in range(n_hypotheses):
-            ratio = log_ratio(quotient[h, look, lane], streams[look], rules)
+            ratio = log_ratio(quotient[h, look, lane], half[s], most_against[s], most_for[s])
             hit = ratio >= rules.hit
             # Looks are tempered for what they share; the first to bear a change out shares nothing with the one before.
             tempered = ratio if hit and hits[h, i] == 0 else ratio * weight
@@ -930,19 +951,26 @@ def follow(runs: Runs, i: int, block: Block, lane: int, rows: Rows, rules: Rules
                     chosen, best = h, odds[h, i]
             any_hit |= hit
             all_ok &= ratio <= rules.ok
-            side_hit |= hit and runs.side[i] == h
-        runs.fresh[i] = any_hit
-        if not open_case:
-            recover(runs, i, days[look], all_ok, side_hit, rules)
-        elif all_ok:
-            runs.last_ok[i] = days[look]
+            side_hit |= hit and sides[i] == h
+        fresh[i] = any_hit
+        if open_case and all_ok:
+            last_ok[i] = days[look]
+        if not open_case and recovered[i] < 0:
+            # Consecutive looks near the baseline end a change; the first of them dates its end.
+            if all_ok:
+                recover_from[i] = days[look] if recover[i] == 0 else recover_from[i]
+                recover[i] += 1
+            if side_hit:
+                recover[i] = 0
+            if all_ok and recover[i] >= rules.recover_looks:
+                recovered[i] = recover_from[i]
         if chosen >= 0:
-            runs.side[i], detected[i] = chosen, days[look]
+            sides[i], detected[i] = chosen, days[look]
             runs.broken[i], runs.last_before[i] = dated(runs, chosen, i, rules)
     most = NOUGHT
     for h in range(n_hypotheses):
         most = max(most, odds[h, i])
-    if most <= rules.settled and detected[i] < 0 and not runs.fresh[i]:  # nothing goes on any more
+    if most <= rules.settled and detected[i] < 0 and not fresh[i]:  # nothing goes on any more
         for h in range(n_hypotheses):
             path[h, i] = 0
             if hits[h, i] > 0:
@@ -1007,7 +1035,7 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
     all_known = True
     for c in range(c0, c1):
         all_known &= rules.level[c] == rules.level[c]
-    told, seen = np.empty(m, np.float32), np.empty(m, np.float32)
+    told, seen, far = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
     earliest, latest, count = np.empty(m, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
     for lane in range(m):
         earliest[lane] = latest[lane] = -1
@@ -1021,7 +1049,9 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
             for lane in range(m):
                 seen[lane] = ONE if values[lane] == values[lane] else seen[lane]
             if all_known:
-                inform(block, rows.start[c] + t, c, rules, told)
+                r = rows.start[c] + t
+                per_spread, level, way, least = block.per_spread[r], rules.level[c], rules.ways[c], rules.min_spreads[c]
+                inform(values, block.low[r], block.high[r], per_spread, level, way, least, far, told)
         for lane in range(m):
             yes = told[lane] * seen[lane] > NOUGHT
             count[lane] += 1 if yes else 0
