@@ -66,15 +66,12 @@ def _matrix(values: F32) -> F32:
     return np.require(values, np.float32, ["C", "W"])
 
 
-def _fit(
-    store: Store, plan: Plan, s: int, columns: NDArray[np.int64], end: NDArray[np.int32], past: Looks
-) -> None:
+def _fit(store: Store, plan: Plan, s: int, columns: NDArray[np.int64], end: NDArray[np.int32], past: Looks) -> None:
     stream, first = plan.streams[s], plan.places(s).start
     # Series side by side are written at once: a list of places would take ten times as long.
     together = int(columns[-1] - columns[0]) == len(columns) - 1
     where = slice(int(columns[0]), int(columns[-1]) + 1) if together else columns
-    fits = []
-    fits = []
+    fits: list[Fit] = []
     for i, params in enumerate(stream.params):
         values, c = _matrix(past.values[i]), first + i
         fit = fit_seasons(
@@ -126,15 +123,18 @@ class _Told:
     """Range of the curve on the looks [unit]."""
 
 
-def _tell(
-    values: F32, days: I32, columns: NDArray[np.int64], end: I32, fit: Fit, params: SequentialParams
-) -> _Told:
+def _tell(values: F32, days: I32, columns: NDArray[np.int64], end: I32, fit: Fit, params: SequentialParams) -> _Told:
     from geocollateral.change import kernels
 
     n = len(columns)
     told = _Told(
-        **{name: np.empty(n, np.float32) for name in ("weight", "lag", "highest", "lowest")},
-        **{name: np.empty(n, np.int32) for name in ("last_look", "last_ok", "n_off")},
+        weight=np.empty(n, np.float32),
+        lag=np.empty(n, np.float32),
+        last_look=np.empty(n, np.int32),
+        last_ok=np.empty(n, np.int32),
+        n_off=np.empty(n, np.int32),
+        highest=np.empty(n, np.float32),
+        lowest=np.empty(n, np.float32),
     )
     level = np.nan if params.changed_level is None else params.changed_level
     least = params.min_magnitude / params.min_spreads

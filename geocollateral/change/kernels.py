@@ -1,7 +1,7 @@
 """The monitor's loops, compiled: the robust fit of histories, and what the looks of a step say and teach.
 
-Series are taken `LANES` at a time, through all their looks: what is worked out of them stays in the cache of a core, and
-the innermost loop, over the lanes, becomes vector instructions. Nothing is summed across lanes and no flag lets the
+Series are taken `LANES` at a time, through all their looks: what is worked out of them stays in the cache of a core,
+and the innermost loop, over the lanes, becomes vector instructions. Nothing is summed across lanes and no flag lets the
 compiler reorder or fuse, so that what is said of a series depends neither on its neighbours nor on the processor.
 
 All kernels are in this one file: a compiled one is kept on disk until the file it stands in changes, whatever it calls
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -38,10 +38,9 @@ RIDGE = np.float32(1e-6)
 def compiled(function: F) -> F:
     """Machine code at the first call, kept on disk where a folder can be written: beside the source, or the user's."""
     try:
-        found: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
     except RuntimeError:  # nowhere to keep it: compiled anew by each process
-        found = numba.njit(nogil=True, error_model="numpy")(function)
-    return found
+        return cast("F", numba.njit(nogil=True, error_model="numpy")(function))
 
 
 class Rules(NamedTuple):
@@ -134,7 +133,7 @@ class Runs(NamedTuple):
     said: F32
     """Shape (h, s, series): what each stream's looks of the run said."""
     total: F32
-    count: I32
+    tally: I32
     """Shape (h, c, series): departures of the run [unit], and how many."""
     fresh: Bools
     """Shape (series,): whether the newest look bears a change out."""
@@ -210,7 +209,7 @@ def clear(lanes: F32) -> None:
 
 @compiled
 def add_products(weights: F32, regressors: F32, first: int, last: int, into: F32) -> None:
-    """Add ``regressors[first:last].T @ weights[first:last]``, looks in order of time."""
+    """Add ``regressors[first:last].T @ weights[first:last]``, one row after the other."""
     m = into.shape[1]
     for p in range(into.shape[0]):
         out, t = into[p], first
@@ -225,19 +224,6 @@ def add_products(weights: F32, regressors: F32, first: int, last: int, into: F32
             for lane in range(m):
                 out[lane] += a * wa[lane]
             t += 1
-
-
-@compiled
-def curve(x: F32, coefficients: F32, k: int, out: F32) -> None:
-    """Seasonal curve on one day: the level, then cosine and sine of each harmonic."""
-    m = len(out)
-    a, ca = x[0], coefficients[0]
-    for lane in range(m):
-        out[lane] = a * ca[lane]
-    for j in range(1, k, 2):
-        b, c, cb, cc = x[j], x[j + 1], coefficients[j], coefficients[j + 1]
-        for lane in range(m):
-            out[lane] = (out[lane] + b * cb[lane]) + c * cc[lane]
 
 
 @compiled
@@ -361,12 +347,16 @@ def fit_seasons(
     """
     floor2, huber, bound, share = rules
     n_days, k, n_pairs, n = len(days), x.shape[1], pairs.shape[1], len(columns)
-    regressors = np.float32(k)
+    regressors, by_row = np.float32(k), x.T
     for first in range(0, n, LANES):
         last = min(first + LANES, n)
         m = last - first
         filled, seen = np.empty((n_days, m), np.float32), np.empty((n_days, m), np.float32)
-        left, w, wf = np.empty((n_days, m), np.float32), np.empty((n_days, m), np.float32), np.empty((n_days, m), np.float32)
+        left, w, wf = (
+            np.empty((n_days, m), np.float32),
+            np.empty((n_days, m), np.float32),
+            np.empty((n_days, m), np.float32),
+        )
         a, b, c = np.empty((n_pairs, m), np.float32), np.empty((k, m), np.float32), np.empty((k, m), np.float32)
         square, squares = np.empty((n_pairs, m), np.float32), np.empty(m, np.float32)
         v, freedom = np.empty(m, np.float32), np.empty(m, np.float32)
@@ -392,9 +382,10 @@ def fit_seasons(
             solve(a, b, v, precision, k, square, c)
             for lane in range(m):
                 squares[lane] = NOUGHT
+            clear(left)
+            add_products(c, by_row, 0, k, left)
             for t in range(n_days):
                 r, f, s = left[t], filled[t], seen[t]
-                curve(x[t], c, k, r)
                 for lane in range(m):
                     # Least squares at first: its plain spread starts the robust one from above.
                     most = bound * bound * v[lane] if turn else MOST
@@ -451,7 +442,8 @@ def tell_histories(
     ``rules`` are the level of changed ground, the way of a change, the least spread a departure is counted in, and the
     least lag. ``last_ok`` is the last look that plainly shows unchanged ground, or the first look where none does: a
     baseline that already holds a change agrees with changed ground, and such a look must not date a later break.
-    ``total`` sums the weights; ``n_off`` counts looks that may be wild; ``highest`` and ``lowest`` are the range of the curve on the looks.
+    ``total`` sums the weights; ``n_off`` counts looks that may be wild; ``highest`` and ``lowest`` are the range of the
+    curve on the looks.
     """
     level, way, least, least_lag = rules
     known = level == level and way != NOUGHT
@@ -465,7 +457,12 @@ def tell_histories(
         together, alone = np.zeros(m, np.float32), np.zeros(m, np.float32)
         weight_of = total[start:stop]
         high, low = highest[start:stop], lowest[start:stop]
-        oldest, newest, plain, off = np.empty(m, np.int32), last_look[start:stop], last_ok[start:stop], n_off[start:stop]
+        oldest, newest, plain, off = (
+            np.empty(m, np.int32),
+            last_look[start:stop],
+            last_ok[start:stop],
+            n_off[start:stop],
+        )
         for lane in range(m):
             spread[lane] = np.sqrt(variance[start + lane])
             oldest[lane] = newest[lane] = plain[lane] = -1
@@ -586,35 +583,29 @@ def expect(
     solve(a, b, v, rules.precision[c], k, square, coefficients)
     form, inverse = a, np.empty((n_pairs, m), np.float32)
     leverage_form(square, k, inverse, form)
-    early, late = np.empty(m, np.float32), np.empty(m, np.float32)
-    least2 = rules.least2[c]
+    # The envelope's rows hold, until their turn comes, what the season would show earlier and later.
+    for which, into in enumerate((block.centre[first:last], block.low[first:last], block.high[first:last])):
+        clear(into)
+        add_products(coefficients, rows.x[first:last, which].T, 0, k, into)
+    clear(block.doubt[first:last])
+    add_products(form, rows.pairs[first:last].T, 0, n_pairs, block.doubt[first:last])
+    moved, least2 = np.zeros(m, np.float32), rules.least2[c]
     for r in range(first, last):
         centre, low, high = block.centre[r], block.low[r], block.high[r]
         values, per_spread, doubt = block.values[r], block.per_spread[r], block.doubt[r]
-        curve(rows.x[r, 0], coefficients, k, centre)
-        curve(rows.x[r, 1], coefficients, k, early)
-        curve(rows.x[r, 2], coefficients, k, late)
         day = rows.days[r]
         take(rows.values[r], place, values)
+        if rows.doubt.shape[0]:
+            take(rows.doubt[r], place, moved)
         for lane in range(m):
-            doubt[lane] = ONE
             there = (day > since[lane]) & (values[lane] - values[lane] == NOUGHT)
             values[lane] = values[lane] if there else NAN
-        for p in range(n_pairs):
-            at, by = form[p], rows.pairs[r, p]
-            for lane in range(m):
-                doubt[lane] += by * at[lane]
-        for lane in range(m):
-            doubt[lane] *= v[lane]
-            # Where the season is steep, how far it may be moved is itself doubtful: half the envelope is one spread more.
-            apart = late[lane] - early[lane]
-            per_spread[lane] = doubt[lane] + apart * apart * QUARTER
-            low[lane] = min(min(early[lane], late[lane]), centre[lane])
-            high[lane] = max(max(early[lane], late[lane]), centre[lane])
-        if rows.doubt.shape[0]:
-            take(rows.doubt[r], place, early)
-            for lane in range(m):
-                per_spread[lane] += early[lane] * early[lane]
+            doubt[lane] = (doubt[lane] + ONE) * v[lane]
+            # Where the season is steep, how far it may be moved is doubtful: half the envelope is one spread more.
+            early, late, middle = low[lane], high[lane], centre[lane]
+            per_spread[lane] = doubt[lane] + moved[lane] * moved[lane] + (late - early) * (late - early) * QUARTER
+            low[lane] = min(min(early, late), middle)
+            high[lane] = max(max(early, late), middle)
         for lane in range(m):
             per_spread[lane] = ONE / np.sqrt(max(per_spread[lane], least2))
 
@@ -631,11 +622,9 @@ def beyond(values: F32, low: F32, high: F32, per_spread: F32, side: np.float32, 
 
 
 @compiled
-def gap(
-    low: F32, high: F32, per_spread: F32, side: np.float32, level: np.float32, reach: np.float32, out: F32
-) -> None:
+def gap(low: F32, high: F32, per_spread: F32, side: np.float32, level: np.float32, reach: np.float32, out: F32) -> None:
     """Distance from the envelope to the target, in spreads; nought where a change would not show."""
-    if not level == level:
+    if level != level:
         for lane in range(len(out)):
             out[lane] = reach
     elif side > NOUGHT:
@@ -749,7 +738,7 @@ def distances(
     """How far a look lies beyond the envelope, and short of the target, in spreads; both nought without a look."""
     beyond(values, low, high, per_spread, side, away)
     gap(low, high, per_spread, side, level, reach, short)
-    most = MOST if not level == level else NOUGHT  # beyond a known level nothing is more changed than at it
+    most = MOST if level != level else NOUGHT  # beyond a known level nothing is more changed than at it
     for lane in range(len(away)):
         over = max(away[lane], NOUGHT) if away[lane] == away[lane] else NOUGHT
         over = min(over, max(short[lane], most))
@@ -766,9 +755,7 @@ def add_form(away: F32, other: F32, inverse: F32, times: np.float32, total: F32)
 
 
 @compiled
-def log_ratio(
-    quotient: np.float32, half: np.float32, most_against: np.float32, most_for: np.float32
-) -> np.float32:
+def log_ratio(quotient: np.float32, half: np.float32, most_against: np.float32, most_for: np.float32) -> np.float32:
     """Log likelihood ratio of a look, clipped so that no single one decides."""
     return min(max(np.float32(math.log(quotient)) * half, -most_against), most_for)
 
@@ -841,7 +828,7 @@ def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, n
             ratio[lane] = log_ratio(ratio[lane], half, against, most_for) * seen[lane]
 
 
-# ---------------------------------------------------------------------------------------------------------- odds and runs
+# -------------------------------------------------------------------------------------------------------- odds and runs
 
 
 @compiled
@@ -855,7 +842,7 @@ def end_run(runs: Runs, h: int, i: int) -> None:
         runs.said[h, s, i] = 0
     for c in range(runs.total.shape[1]):
         runs.total[h, c, i] = 0
-        runs.count[h, c, i] = 0
+        runs.tally[h, c, i] = 0
 
 
 @compiled
@@ -900,7 +887,7 @@ def extend_run(
         runs.witnesses[h, i] = 0
         for c in range(runs.total.shape[1]):
             runs.total[h, c, i] = 0
-            runs.count[h, c, i] = 0
+            runs.tally[h, c, i] = 0
     place = runs.hits[h, i]
     if place < runs.ring_day.shape[1]:
         # A full change goes past the known level, which is the greenest of changed ground: on a day on which the
@@ -918,7 +905,7 @@ def extend_run(
         departure = block.values[rows.start[c] + t, lane] - block.centre[rows.start[c] + t, lane]
         if departure == departure:
             runs.total[h, c, i] += departure
-            runs.count[h, c, i] += 1
+            runs.tally[h, c, i] += 1
 
 
 @compiled
@@ -949,9 +936,9 @@ def follow(runs: Runs, i: int, block: Block, lane: int, rows: Rows, rules: Rules
                 extend_run(runs, h, i, block, look, lane, ratio, rows, rules)
                 if odds[h, i] > rules.confirm_odds and witnesses[h, i] >= rules.witnesses and odds[h, i] > best:
                     chosen, best = h, odds[h, i]
-            any_hit |= hit
-            all_ok &= ratio <= rules.ok
-            side_hit |= hit and sides[i] == h
+            any_hit = any_hit or bool(hit)
+            all_ok = all_ok and bool(ratio <= rules.ok)
+            side_hit = side_hit or bool(hit and sides[i] == h)
         fresh[i] = any_hit
         if open_case and all_ok:
             last_ok[i] = days[look]
@@ -996,8 +983,8 @@ def bear(block: Block, first: int, rows: Rows, rules: Rules, runs: Runs) -> None
         peak[lane] = odds[lane]
         busy[lane] = ONE if odds[lane] > rules.settled else busy[lane]
     for look in range(n_looks):
-        day, ratio, weight, hazard = np.float32(rows.look_day[look]), block.ratio[look], block.weight[look], block.hazard[look]
-        seen, calm = block.seen[look], block.calm[look]
+        day, ratio, weight = np.float32(rows.look_day[look]), block.ratio[look], block.weight[look]
+        hazard, seen, calm = block.hazard[look], block.seen[look], block.calm[look]
         for lane in range(m):
             factors[lane] = ratio[lane] * weight[lane]
         for lane in range(m):
@@ -1007,7 +994,7 @@ def bear(block: Block, first: int, rows: Rows, rules: Rules, runs: Runs) -> None
             peak[lane] = max(peak[lane], odds[lane])
             calm[lane] = ONE if (odds[lane] < rules.active) & (ratio[lane] < ONE) else NOUGHT
         for lane in range(m):
-            # Where the newest look bears a change out its run is kept, small as the odds may be yet: it dates the break.
+            # Where the newest look bears a change out its run is kept, small as the odds may be: it dates the break.
             hit = ONE if ratio[lane] >= rules.hit else NOUGHT
             fresh[lane] = hit if seen[lane] > NOUGHT else fresh[lane]
             fine[lane] = day if ratio[lane] <= rules.ok else fine[lane]
@@ -1069,9 +1056,7 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
 
 
 @compiled
-def learn(
-    block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Rules, base: Baselines
-) -> None:
+def learn(block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Rules, base: Baselines) -> None:
     """Add the looks of a step that agreed with the baseline of a channel to it, and let what was learned before fade.
 
     ``looks``: by row of the channel, its place among the looks of all streams.

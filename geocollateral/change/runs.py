@@ -46,7 +46,7 @@ def empty_runs(n_hypotheses: int, n_streams: int, n_indices: int, ring: int, n: 
         "last_hit": np.full((h, n), NONE, np.int32),
         "said": np.zeros((h, n_streams, n), np.float32),
         "total": np.zeros((h, n_indices, n), np.float32),
-        "count": np.zeros((h, n_indices, n), np.int32),
+        "tally": np.zeros((h, n_indices, n), np.int32),
         "fresh": np.zeros(n, bool),
         "last_ok": np.full(n, NONE, np.int32),
         "detected": np.full(n, NONE, np.int32),

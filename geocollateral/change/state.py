@@ -196,7 +196,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     told = ((detected >= 0) | suspect) & ~silent
     total, count, said = (
         store["total"][side, :, column],
-        store["count"][side, :, column],
+        store["tally"][side, :, column],
         store["said"][side, :, column],
     )
     with np.errstate(invalid="ignore", divide="ignore"):

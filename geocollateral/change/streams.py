@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,6 +113,7 @@ def start_store(plan: Plan, n: int) -> Store:
 # What the kernels take. They are imported where they run: only a monitor needs the compiler.
 
 
+@lru_cache(maxsize=64)
 def rules_of(plan: Plan) -> Rules:
     """Numbers of a plan."""
     from geocollateral.change.kernels import Rules
