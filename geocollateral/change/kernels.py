@@ -658,6 +658,7 @@ def inform(
 
 @compiled
 def new_block(n_hypotheses: int, n_looks: int, n_rows: int, m: int) -> Block:
+    """Room for a block."""
     return Block(
         np.empty((n_rows, m), np.float32),
         np.empty((n_rows, m), np.float32),
@@ -833,6 +834,7 @@ def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, n
 
 @compiled
 def end_run(runs: Runs, h: int, i: int) -> None:
+    """Forget the run of a series."""
     runs.witnesses[h, i] = 0
     runs.hits[h, i] = 0
     runs.before[h, i] = runs.last_hit[h, i] = -1

@@ -52,6 +52,7 @@ class State:
 
     @property
     def n_series(self) -> int:
+        """How many series there are."""
         return len(self.store["detected"])
 
 
