@@ -98,6 +98,14 @@ install_project() {
   printf '%s\n' "$state" >"$mark"
 }
 
+# Else the first tests, and each of their processes, would compile the monitor's loops.
+warm_kernels() {
+  cmp -s geocollateral/change/kernels.py "$marks/kernels.py" && return
+  say "Compiling the monitor's loops (about half a minute)"
+  "$python" .ci/warm.py
+  cp geocollateral/change/kernels.py "$marks/kernels.py"
+}
+
 make_venv
 case ${1:-} in
   # The test lock holds the same versions and more (tests/architecture/test_locks.py).
@@ -107,3 +115,4 @@ case ${1:-} in
 esac
 install_lock "$sample" "5 seconds"
 install_project
+[[ ${1:-} != test ]] || warm_kernels

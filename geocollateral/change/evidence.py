@@ -22,18 +22,14 @@ likelihoods).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from geocollateral.change.baseline import Floats, Mask
 from geocollateral.types import Params
 
 Direction = Literal["both", "down", "up"]
-DOWN, UP, EITHER = 0, 1, 2
+WAYS = {"down": -1, "both": 0, "up": 1}
 
 
 class SequentialParams(Params):
@@ -97,112 +93,9 @@ HIT, OK = 1.0, -1.0
 
 
 def hypotheses(directions: tuple[Direction, ...]) -> tuple[tuple[int, ...], ...]:
-    """What changes are of interest: for each, the side that each index goes to.
+    """What changes are of interest: for each, the side that each index goes to, 1 up or -1 down.
 
     Indices that may go both ways go together: all down, or all up.
     """
-    fixed = {"down": DOWN, "up": UP}
-    sides = (DOWN, UP) if "both" in directions else (DOWN,)
-    return tuple(tuple(fixed.get(direction, side) for direction in directions) for side in sides)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expectation:
-    """What one index of some looks should be, before each of them. Shapes (time, series)."""
-
-    values: Floats
-    """As seen; NaN = no look [unit]."""
-    centre: Floats
-    low: Floats
-    high: Floats
-    """Baseline and envelope [unit]."""
-    per_spread: Floats
-    """One over the spread of a new look [1 / unit]; 0 where there is no baseline."""
-    level: float | None
-    reach: float
-    """Distance of the target from the envelope where no level is known, in spreads."""
-
-    def gap(self, side: int) -> Floats | float:
-        """Distance from the envelope to the target, in spreads; nought where a change would not show."""
-        if self.level is None:
-            return self.reach
-        apart = self.low - self.level if side == DOWN else self.level - self.high
-        found: Floats = np.maximum(apart * self.per_spread, 0)
-        return found
-
-    def beyond(self, side: int) -> Floats:
-        """Departure from the envelope to a side, in spreads; negative on the near side, NaN without a look."""
-        if side == EITHER:
-            either: Floats = np.maximum(self.low - self.values, self.values - self.high)
-            either *= self.per_spread
-            return either
-        found: Floats = (self.low - self.values if side == DOWN else self.values - self.high) * self.per_spread
-        return found
-
-    def take(self, columns: NDArray[np.intp]) -> Expectation:
-        """Some of the series."""
-        return Expectation(
-            values=self.values.take(columns, axis=1),
-            centre=self.centre.take(columns, axis=1),
-            low=self.low.take(columns, axis=1),
-            high=self.high.take(columns, axis=1),
-            per_spread=self.per_spread.take(columns, axis=1),
-            level=self.level,
-            reach=self.reach,
-        )
-
-
-def log_ratio(
-    expected: tuple[Expectation, ...], sides: tuple[int, ...] | None, inverse: Floats | None, params: SequentialParams
-) -> Floats:
-    """Log likelihood ratio of looks, changed to unchanged.
-
-    Parameters
-    ----------
-    expected
-        By index.
-    sides
-        Where each index goes if the ground has changed; None: whichever side the look lies on.
-    inverse
-        Shape (indices, indices, series): inverse correlation of the residuals; None for one index.
-
-    Returns
-    -------
-    Shape (time, series), within ``-most_against`` and ``most_for``; 0 where there is no look.
-    """
-    beyond, short = [], []
-    for one, side in zip(expected, sides if sides is not None else (EITHER,) * len(expected), strict=True):
-        gap = one.gap(side)
-        a = np.fmax(one.beyond(side), 0)
-        if one.level is not None:
-            np.minimum(a, gap, out=a)
-        d = np.maximum(gap - a, 0)
-        if inverse is not None:
-            d *= np.isfinite(one.values)
-        beyond.append(a)
-        short.append(d)
-    ratio = (_distance2(beyond, inverse) + params.tail) / (_distance2(short, inverse) + params.tail)
-    found: Floats = np.log(ratio)
-    found *= (params.tail + len(expected)) / 2
-    np.clip(found, -params.most_against, params.most_for, out=found)
-    found *= seen_any(expected)
-    return found
-
-
-def seen_any(expected: tuple[Expectation, ...]) -> Mask:
-    """Whether there is a look at any index."""
-    found = np.isfinite(expected[0].values)
-    for one in expected[1:]:
-        found = found | np.isfinite(one.values)
-    return found
-
-
-def _distance2(parts: list[Floats], inverse: Floats | None) -> Floats:
-    if inverse is None:
-        return np.square(parts[0])
-    total: Floats = np.zeros_like(parts[0])
-    for i, one in enumerate(parts):
-        total += inverse[i, i] * np.square(one)
-        for j in range(i):
-            total += 2 * inverse[i, j] * one * parts[j]
-    return np.maximum(total, 0)
+    sides = (WAYS["down"], WAYS["up"]) if "both" in directions else (WAYS["down"],)
+    return tuple(tuple(WAYS[direction] or side for direction in directions) for side in sides)

@@ -136,7 +136,7 @@ def monitor(
     found.attrs.update(index=name, method=method)
     if curves:
         for variable in ("expected", "spread", "informative"):
-            along = np.concatenate([getattr(watch, variable) for watch in watches], axis=1)[:, : values.shape[1]]
+            along = np.concatenate([getattr(watch, variable) for watch in watches], axis=1)
             given = np.empty_like(along)
             given[order] = along  # back to the order of time in which the series came
             found[variable] = series.dims, given.reshape(series.shape)
@@ -221,13 +221,10 @@ def _looks(
     sorted_already = bool((np.diff(order) == 1).all())
     for place, one in zip(own, values, strict=True):
         np.copyto(place, one if sorted_already else one[order], casting="same_kind")
-    own[np.isinf(own)] = np.nan
     if taken is not None:
         own -= np.nan_to_num(taken[:, part][order])
     sd = None if doubt is None else np.nan_to_num(doubt[:, part][order])[None].astype(np.float32)
-    there = np.isfinite(own[0]).any(axis=1)
-    for more in own[1:]:
-        there |= np.isfinite(more).any(axis=1)
+    there = np.array([any(np.isfinite(one[t]).any() for one in own) for t in range(own.shape[1])], bool)
     when = days[order]
     if there.all():
         return Looks(days=when, values=own, doubt=sd)

@@ -17,14 +17,24 @@ from numpy.typing import NDArray
 
 from geocollateral.change.baseline import Floats, Mask
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.history import expect, variance_of_look
-from geocollateral.change.runs import NONE, Store, dated
-from geocollateral.change.sequential import advance, informative
-from geocollateral.change.streams import HISTORY_DAYS, STEP_DAYS, Looks, Plan, Stream, start_store
+from geocollateral.change.runs import NONE, Store
+from geocollateral.change.sequential import advance
+from geocollateral.change.streams import (
+    HISTORY_DAYS,
+    STEP_DAYS,
+    Looks,
+    Plan,
+    Stream,
+    baselines_of,
+    rows_of,
+    rules_of,
+    runs_of,
+    start_store,
+)
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 2
+FORMAT = 3
 """Of a saved state."""
 
 
@@ -39,18 +49,20 @@ class State:
     """By stream: looks of the running step, and those before it that a history not yet fitted may rest on."""
     step: int
     """The running step; the first has not begun while there is no look."""
-    n_series: int
-    """A single series is kept twice: linear algebra rounds one column otherwise than each of many, and what is said of
-    a series must not depend on its neighbours."""
+
+    @property
+    def n_series(self) -> int:
+        """How many series there are."""
+        return len(self.store["detected"])
 
 
 def start(plan: Plan, n_series: int) -> State:
     """A state without any look."""
-    width = max(n_series, 2)
     empty = tuple(
-        Looks(days=np.zeros(0, np.int32), values=np.zeros((len(s.indices), 0, width), np.float32)) for s in plan.streams
+        Looks(days=np.zeros(0, np.int32), values=np.zeros((len(s.indices), 0, n_series), np.float32))
+        for s in plan.streams
     )
-    return State(plan=plan, store=start_store(plan, width), looks=empty, step=NONE, n_series=n_series)
+    return State(plan=plan, store=start_store(plan, n_series), looks=empty, step=NONE)
 
 
 def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> State:
@@ -61,7 +73,6 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
     InvalidInput
         A look of a day that a stream already has, or of a step that is over.
     """
-    looks = [one.series(np.zeros(2, np.intp)) if state.n_series == 1 else one for one in looks]
     merged = tuple(_merge(old, new) for old, new in zip(state.looks, looks, strict=True))
     if state.step >= 0:
         for new in looks:
@@ -79,7 +90,6 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
         store=store,
         looks=_retained(store, state.plan, merged, steps[-1], step_before=steps[-2] if len(steps) > 1 else NONE),
         step=steps[-1],
-        n_series=state.n_series,
     )
 
 
@@ -122,7 +132,7 @@ def _retained(store: Store, plan: Plan, looks: Sequence[Looks], step: int, step_
     kept = []
     for s, one in enumerate(looks):
         from_day = step * STEP_DAYS
-        if (store[f"{s}/history_end"] < 0).any():
+        if (store["history_end"][s] < 0).any():
             if plan.history_end is None:
                 from_day -= HISTORY_DAYS
             elif step_before < plan.history_end // STEP_DAYS:
@@ -173,9 +183,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     chosen = odds[side, column].astype(np.float64)
     running = hits[side, column] > 0
     suspect = running & (chosen > params.suspect_probability / (1 - params.suspect_probability)) & (detected < 0)
-    adequate = np.zeros(n, bool)
-    for s in range(len(state.plan.streams)):
-        adequate |= store[f"{s}/history_end"] >= 0
+    adequate = (store["history_end"] >= 0).any(axis=0)
     status = np.full(n, STABLE, np.int8)
     status[suspect] = SUSPECTED
     status[detected >= 0] = CONFIRMED
@@ -185,11 +193,11 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     silent = np.isin(status, (UNSTABLE_HISTORY, CANNOT_TELL))
     broken, before = store["broken"].copy(), store["last_before"].copy()
     some = np.flatnonzero(suspect)
-    broken[some], before[some] = dated(store, side[some], some, params)
+    broken[some], before[some] = _dated(store, state.plan, side[some], some)
     told = ((detected >= 0) | suspect) & ~silent
     total, count, said = (
         store["total"][side, :, column],
-        store["count"][side, :, column],
+        store["tally"][side, :, column],
         store["said"][side, :, column],
     )
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -202,7 +210,7 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     def day(name: str) -> NDArray[np.int32]:
         return np.where(silent, NONE, store[name]).astype(np.int32)
 
-    found = Outcome(
+    return Outcome(
         status=status,
         broken=np.where(told, broken, NONE).astype(np.int32),
         last_before=np.where(told, before, NONE).astype(np.int32),
@@ -218,19 +226,27 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
         season_max=np.where(adequate, store["season"][0], np.nan),
         season_min=np.where(adequate, store["season"][1], np.nan),
     )
-    return found if n == state.n_series else Outcome(**{k: v[..., : state.n_series] for k, v in vars(found).items()})
+
+
+def _dated(
+    store: Store, plan: Plan, side: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First look after the change and last before it, of the runs of some series."""
+    from geocollateral.change import kernels
+
+    broken, before = np.empty((2, len(columns)), np.int32)
+    kernels.date_runs(runs_of(store), columns, side, rules_of(plan), broken, before)
+    return broken, before
 
 
 class Watch:
-    """Notes the baseline of one index as it was known before each of some days."""
+    """Notes the baseline of the leading index as it was known before each of some days."""
 
-    def __init__(self, plan: Plan, days: NDArray[np.int32], n_series: int, stream: int = 0, index: int = 0) -> None:
-        self.plan, self.days, self.name, self.stream = plan, days, f"{stream}/{index}", stream
-        self.params = plan.streams[stream].params[index]
-        width = max(n_series, 2)
-        self.expected = np.full((len(days), width), np.nan, np.float32)
-        self.spread = np.full((len(days), width), np.nan, np.float32)
-        self.informative = np.zeros((len(days), width), bool)
+    def __init__(self, plan: Plan, days: NDArray[np.int32], n_series: int) -> None:
+        self.plan, self.days = plan, days
+        self.expected = np.full((len(days), n_series), np.nan, np.float32)
+        self.spread = np.full((len(days), n_series), np.nan, np.float32)
+        self.informative = np.zeros((len(days), n_series), bool)
 
     @property
     def steps(self) -> set[int]:
@@ -239,21 +255,19 @@ class Watch:
 
     def note(self, store: Store, fresh: Mask, *, step: int) -> None:
         """Baselines of a step; of series whose history was just fitted, those of the days before it too."""
-        inside = np.flatnonzero(self.days // STEP_DAYS == step)
-        self._fill(store, inside, np.flatnonzero(store[f"{self.stream}/history_end"] >= 0))
-        self._fill(store, np.flatnonzero(self.days < step * STEP_DAYS), np.flatnonzero(fresh))
+        first, last = (int(place) for place in np.searchsorted(self.days, [step * STEP_DAYS, (step + 1) * STEP_DAYS]))
+        self._fill(store, first, last, np.flatnonzero(store["history_end"][0] >= 0))
+        self._fill(store, 0, first, np.flatnonzero(fresh))
 
-    def _fill(self, store: Store, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> None:
-        if not len(rows) or not len(columns):
+    def _fill(self, store: Store, first: int, last: int, columns: NDArray[np.intp]) -> None:
+        from geocollateral.change import kernels
+
+        if first == last or not len(columns):
             return
-        columns = np.resize(columns, max(len(columns), 2))
-        part = {n: array.take(columns, axis=-1) for n, array in store.items() if n.startswith(f"{self.name}/")}
-        nothing = np.full((len(rows), len(columns)), np.nan, np.float32)
-        x, one = expect(part, self.name, self.days[rows], nothing, None, self.params)
-        place = np.ix_(rows, columns)
-        self.expected[place] = one.centre
-        self.spread[place] = np.sqrt(variance_of_look(part, self.name, x, self.params))
-        self.informative[place] = informative((one,), (self.params,))
+        none = np.full((1, last - first, self.expected.shape[1]), np.nan, np.float32)
+        rows = rows_of(self.plan, {0: Looks(days=self.days[first:last], values=none)})
+        found = self.expected[first:last], self.spread[first:last], self.informative[first:last]
+        kernels.tell_curves(rows, columns, 0, rules_of(self.plan), baselines_of(store), *found)
 
 
 # ----------------------------------------------------------------------------------------------------------- save, load
@@ -274,7 +288,7 @@ def save(state: State) -> xr.Dataset:
             for s in state.plan.streams
         ],
     }
-    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step, "n_series": state.n_series}
+    attrs = {"format": FORMAT, "plan": json.dumps(plan), "step": state.step}
     return xr.Dataset({name.replace("/", "."): value for name, value in arrays.items()}, attrs=attrs)
 
 
@@ -315,7 +329,6 @@ def load(saved: xr.Dataset) -> State:
         },
         looks=looks,
         step=int(saved.attrs["step"]),
-        n_series=int(saved.attrs["n_series"]),
     )
 
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geocollateral.change.evidence import SequentialParams, hypotheses
-from geocollateral.change.runs import NONE, Store, empty_runs
+from geocollateral.change.baseline import (
+    SPREAD_BOUND,
+    YEAR_DAYS,
+    consistency,
+    design_of_days,
+    prior_precision,
+    products,
+)
+from geocollateral.change.evidence import HIT, OK, WAYS, SequentialParams, hypotheses
+from geocollateral.change.runs import ACTIVE, MOST_ODDS, NONE, SETTLED, Store, empty_runs
+
+if TYPE_CHECKING:
+    from geocollateral.change.kernels import Baselines, Rows, Rules, Runs
 
 STEP_DAYS = 182
 """Length of a step: long enough to hold looks, short against a baseline's life."""
@@ -42,12 +56,6 @@ class Looks:
         doubt = None if self.doubt is None else self.doubt[:, which]
         return Looks(days=self.days[which], values=self.values[:, which], doubt=doubt)
 
-    def series(self, which: NDArray[np.intp]) -> Looks:
-        """Some of the series."""
-        # `take` keeps the order of memory, and with it that of sums over time, which indexing would not.
-        doubt = None if self.doubt is None else self.doubt.take(which, axis=2)
-        return Looks(days=self.days, values=self.values.take(which, axis=2), doubt=doubt)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -63,9 +71,14 @@ class Plan:
         return self.streams[0].params[0]
 
     @property
+    def channels(self) -> tuple[SequentialParams, ...]:
+        """Parameters of each index of each stream."""
+        return tuple(params for stream in self.streams for params in stream.params)
+
+    @property
     def sides(self) -> tuple[tuple[int, ...], ...]:
-        """By hypothesis, where each index of each stream goes."""
-        return hypotheses(tuple(p.direction for stream in self.streams for p in stream.params))
+        """By hypothesis, where each index of each stream goes: 1 up, -1 down."""
+        return hypotheses(tuple(params.direction for params in self.channels))
 
     def places(self, stream: int) -> slice:
         """Places of a stream's indices among those of all."""
@@ -74,32 +87,142 @@ class Plan:
 
 
 def start_store(plan: Plan, n: int) -> Store:
-    """The state of some series before any look."""
-    n_indices = sum(len(stream.indices) for stream in plan.streams)
-    store = empty_runs(len(plan.sides), len(plan.streams), n_indices, plan.deciding.confirm_looks + 1, n)
-    for name in ("n_looks", "n_informative"):
-        store[name] = np.zeros(n, np.int32)
-    for name in ("first_informative", "last_informative"):
-        store[name] = np.full(n, NONE, np.int32)
-    store["clock"] = np.full(n, NONE, np.int32)
-    store["unstable"] = np.zeros(n, bool)
-    store["season"] = np.full((2, n_indices, n), np.nan, np.float32)
+    """The state of some series before any look: names and shapes of all that is remembered."""
+    n_streams, most = len(plan.streams), max(len(stream.indices) for stream in plan.streams)
+    channels = plan.channels
+    k = max(1 + 2 * params.harmonics for params in channels)
+    store = empty_runs(len(plan.sides), n_streams, len(channels), plan.deciding.confirm_looks + 1, n)
+    inverse = np.zeros((len(channels), most, n), np.float32)
     for s, stream in enumerate(plan.streams):
-        j = len(stream.indices)
-        store[f"{s}/history_end"] = np.full(n, NONE, np.int32)
-        store[f"{s}/last_look"] = np.full(n, NONE, np.int32)
-        store[f"{s}/lag"] = np.zeros(n, np.float32)
-        store[f"{s}/inverse"] = np.repeat(np.eye(j, dtype=np.float32)[:, :, None], n, axis=2)
-        for i, params in enumerate(stream.params):
-            k = 1 + 2 * params.harmonics
-            store[f"{s}/{i}/normal"] = np.zeros((k * (k + 1) // 2, n), np.float32)
-            store[f"{s}/{i}/moment"] = np.zeros((k, n), np.float32)
-            store[f"{s}/{i}/variance"] = np.ones(n, np.float32)
-            store[f"{s}/{i}/weight"] = np.zeros(n, np.float32)
-    return store
+        for i in range(len(stream.indices)):
+            inverse[plan.places(s).start + i, i] = 1
+    return store | {
+        "season": np.full((2, len(channels), n), np.nan, np.float32),
+        "unstable": np.zeros(n, bool),
+        "history_end": np.full((n_streams, n), NONE, np.int32),
+        "last_look": np.full((n_streams, n), NONE, np.int32),
+        "lag": np.zeros((n_streams, n), np.float32),
+        "inverse": inverse,
+        "normal": np.zeros((len(channels), k * (k + 1) // 2, n), np.float32),
+        "moment": np.zeros((len(channels), k, n), np.float32),
+        "variance": np.ones((len(channels), n), np.float32),
+        "weight": np.zeros((len(channels), n), np.float32),
+    }
 
 
-def put(store: Store, which: slice | NDArray[np.intp], part: Store) -> None:
-    """Write some of the series back."""
-    for name, array in part.items():
-        store[name][..., which] = array
+# What the kernels take. They are imported where they run: only a monitor needs the compiler.
+
+
+@lru_cache(maxsize=64)
+def rules_of(plan: Plan) -> Rules:
+    """Numbers of a plan."""
+    from geocollateral.change.kernels import Rules
+
+    channels, deciding = plan.channels, plan.deciding
+    leading = [stream.params[0] for stream in plan.streams]
+    counts = [len(stream.indices) for stream in plan.streams]
+    k = [1 + 2 * params.harmonics for params in channels]
+    precision = np.zeros((len(channels), max(k)), np.float32)
+    for row, params in zip(precision, channels, strict=True):
+        own = prior_precision(params.harmonics, params.amplitude_prior)
+        row[: len(own)] = own
+
+    def of(values: Iterable[float]) -> NDArray[np.float32]:
+        return np.array(list(values), np.float32)
+
+    odds = deciding.confirm_probability / (1 - deciding.confirm_probability)
+    return Rules(
+        first=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        k=np.array(k, np.int64),
+        precision=precision,
+        floor2=of(params.noise_floor**2 for params in channels),
+        huber=of(params.huber for params in channels),
+        memory=of(params.memory for params in channels),
+        least2=of((params.min_magnitude / params.min_spreads) ** 2 for params in channels),
+        min_spreads=of(params.min_spreads for params in channels),
+        level=of(np.nan if params.changed_level is None else params.changed_level for params in channels),
+        reach=of(2 * params.min_spreads for params in channels),
+        full=of(2 * params.min_magnitude for params in channels),
+        ways=of(WAYS[params.direction] for params in channels),
+        sides=np.array(plan.sides, np.float32),
+        tail=of(params.tail for params in leading),
+        half=of((params.tail + n) / 2 for params, n in zip(leading, counts, strict=True)),
+        most_for=of(params.most_for for params in leading),
+        most_against=of(params.most_against for params in leading),
+        correlation_days=of(params.correlation_days for params in leading),
+        hit=np.float32(HIT),
+        ok=np.float32(OK),
+        active=np.float32(ACTIVE),
+        settled=np.float32(SETTLED),
+        most_odds=np.float32(MOST_ODDS),
+        rate=np.float32(deciding.changes_per_year / YEAR_DAYS),
+        confirm_odds=np.float32(odds),
+        witnesses=np.float32(deciding.confirm_looks - 0.5),
+        gap_days=np.float32(deciding.max_gap_days),
+        full_share=np.float32(0 if deciding.changed_level is None else deciding.full_share),
+        recover_looks=deciding.recover_looks,
+        bound=np.float32(SPREAD_BOUND),
+        share=np.float32(consistency(SPREAD_BOUND)),
+    )
+
+
+def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
+    """Looks of some channels, of others none.
+
+    Parameters
+    ----------
+    looks
+        By place of a stream's leading index among those of all: looks of this and the next indices.
+    """
+    from geocollateral.change.kernels import Rows
+
+    channels, leading = plan.channels, [plan.places(s).start for s in range(len(plan.streams))]
+    k = max(1 + 2 * params.harmonics for params in channels)
+    start = np.zeros(len(channels) + 1, np.int64)
+    values, doubts, days, x = [], [], [], []
+    for first, one in looks.items():
+        for i, params in enumerate(channels[first : first + len(one.values)]):
+            start[first + i + 1] = len(one.days)
+            shift = round(params.timing_days)
+            regressors = np.zeros((len(one.days), 3, k), np.float32)
+            for place, moved in enumerate((0, -shift, shift)):
+                regressors[:, place, : 1 + 2 * params.harmonics] = design_of_days(one.days + moved, params.harmonics)
+            values.append(one.values[i])
+            doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
+            days.append(one.days)
+            x.append(regressors)
+    doubtful = any(one.doubt is not None for one in looks.values())
+    order = sorted(
+        (int(day), leading.index(first), t) for first, one in looks.items() for t, day in enumerate(one.days)
+    )
+    regressors = _stacked(x, np.float32)
+    return Rows(
+        start=np.cumsum(start),
+        values=_stacked(values, np.float32),
+        doubt=_stacked(doubts if doubtful else [np.zeros((0, 0))], np.float32),
+        days=_stacked(days, np.int32),
+        x=regressors,
+        pairs=products(regressors[:, 0]),
+        look_stream=np.array([s for _, s, _ in order], np.int64),
+        look_row=np.array([t for _, _, t in order], np.int64),
+        look_day=np.array([day for day, _, _ in order], np.int32),
+    )
+
+
+def baselines_of(store: Store) -> Baselines:
+    """What is remembered of the baselines, not copied."""
+    from geocollateral.change.kernels import Baselines
+
+    return Baselines(**{name: store[name] for name in Baselines._fields})
+
+
+def runs_of(store: Store) -> Runs:
+    """What is remembered of the runs, not copied."""
+    from geocollateral.change.kernels import Runs
+
+    return Runs(**{name: store[name] for name in Runs._fields})
+
+
+def _stacked(parts: Sequence[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+    """In one piece of memory, of one type: each other kind of array would be compiled for anew."""
+    return np.require(parts[0] if len(parts) == 1 else np.concatenate(parts), kind, ["C", "W"])

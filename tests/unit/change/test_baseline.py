@@ -1,18 +1,40 @@
 """The seasonal curve and its robust fit, on arrays that can be checked by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from geocollateral.change.baseline import (
     YEAR_DAYS,
+    Fit,
     consistency,
     design,
     fit_seasons,
-    leverage_form,
     prior_precision,
     products,
-    solve,
 )
+from geocollateral.change.kernels import leverage_form, solve
+
+
+def fit(values: np.ndarray, x: np.ndarray, **chosen: Any) -> Fit:
+    """All series, on all looks. The arithmetic is of single precision."""
+    days, n = np.arange(len(values), dtype=np.int32), values.shape[1]
+    ends = np.full(n, len(values), np.int32)
+    return fit_seasons(values.astype(np.float32), days, np.arange(n), ends, x.astype(np.float32), **chosen)
+
+
+def form_of(
+    normal: np.ndarray, moment: np.ndarray, variance: np.ndarray, precision: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Coefficients, and the form on `products` that is the variance of the curve in units of the look's variance."""
+    single = [one.astype(np.float32) for one in (normal, moment, variance, precision)]
+    square, inverse, form = (np.empty_like(single[0]) for _ in range(3))
+    coefficients = np.empty_like(single[1])
+    solve(*single, len(moment), square, coefficients)
+    leverage_form(square, len(moment), inverse, form)
+    return coefficients, form
+
 
 NO_PRIOR = np.zeros(3)
 
@@ -44,12 +66,12 @@ def test_solution_and_uncertainty_are_those_of_linear_algebra(k: int) -> None:
     values, precision = rng.normal(size=(30, 4)), rng.uniform(0, 2, k)
     normal, moment = products(x).T @ weights, x.T @ (weights * values)
     variance = rng.uniform(0.5, 2, 4)
-    found, form = solve(normal, moment, variance, precision), leverage_form(normal, variance, precision)
+    found, form = form_of(normal, moment, variance, precision)
     for n in range(4):
         matrix = x.T @ (weights[:, n, None] * x) + np.diag(variance[n] * precision)
-        np.testing.assert_allclose(found[:, n], np.linalg.solve(matrix, moment[:, n]), atol=1e-5)
+        np.testing.assert_allclose(found[:, n], np.linalg.solve(matrix, moment[:, n]), atol=1e-4)
         inverse = np.linalg.inv(matrix)
-        np.testing.assert_allclose(products(x) @ form[:, n], np.einsum("ti,ij,tj->t", x, inverse, x), rtol=1e-5)
+        np.testing.assert_allclose(products(x) @ form[:, n], np.einsum("ti,ij,tj->t", x, inverse, x), rtol=1e-4)
 
 
 def test_the_bounded_square_of_a_normal_variable() -> None:
@@ -61,59 +83,57 @@ def test_the_bounded_square_of_a_normal_variable() -> None:
 def test_a_pure_season_is_found_exactly() -> None:
     days = np.arange(0, 1000, 10.0)
     x = design(days, 1)
-    fit = fit_seasons((x @ [0.5, 0.2, -0.1])[:, None], x, precision=NO_PRIOR)
-    np.testing.assert_allclose(fit.coefficients[:, 0], [0.5, 0.2, -0.1], atol=1e-6)
-    assert fit.variance[0] < 1e-9
+    found = fit((x @ [0.5, 0.2, -0.1])[:, None], x, precision=NO_PRIOR)
+    np.testing.assert_allclose(found.coefficients[:, 0], [0.5, 0.2, -0.1], atol=1e-6)
+    assert found.variance[0] < 1e-9
 
 
 def test_the_spread_has_a_floor() -> None:
     days = np.arange(0, 1000, 10.0)
-    fit = fit_seasons(np.full((100, 1), 0.5), design(days, 1), precision=NO_PRIOR, noise_floor=0.03)
-    assert np.sqrt(fit.variance[0]) == pytest.approx(0.03)
+    found = fit(np.full((100, 1), 0.5), design(days, 1), precision=NO_PRIOR, noise_floor=0.03)
+    assert np.sqrt(found.variance[0]) == pytest.approx(0.03)
 
 
 def test_the_spread_of_many_looks_is_that_of_their_noise() -> None:
     rng = np.random.default_rng(2)
     x = design(np.arange(0, 4000, 5.0), 1)
     values = (x @ [0.7, 0.1, 0.0])[:, None] + rng.normal(0, 0.05, (len(x), 20))
-    fit = fit_seasons(values, x, precision=NO_PRIOR, noise_floor=0.01)
-    assert np.sqrt(fit.variance).mean() == pytest.approx(0.05, rel=0.03)
+    found = fit(values, x, precision=NO_PRIOR, noise_floor=0.01)
+    assert np.sqrt(found.variance).mean() == pytest.approx(0.05, rel=0.03)
 
 
 def test_without_looks_nothing_is_known() -> None:
     x = design(np.arange(0, 100, 10.0), 1)
-    fit = fit_seasons(np.full((10, 1), np.nan), x, precision=np.ones(3), noise_floor=0.03)
-    assert not fit.coefficients.any()
-    assert not fit.weights.any()
+    found = fit(np.full((10, 1), np.nan), x, precision=np.ones(3), noise_floor=0.03)
+    assert not found.coefficients.any()
+    assert not found.weights.any()
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_a_missed_cloud_loses_its_weight(kind: type) -> None:
+def test_a_missed_cloud_loses_its_weight() -> None:
     rng = np.random.default_rng(1)
     days = np.arange(0, 1000, 10.0)
     x = design(days, 1)
-    values = (x @ [0.7, 0.1, 0.0] + rng.normal(0, 0.02, 100)).astype(kind)
-    clean = fit_seasons(values[:, None], x, precision=NO_PRIOR)
+    values = x @ [0.7, 0.1, 0.0] + rng.normal(0, 0.02, 100)
+    clean = fit(values[:, None], x, precision=NO_PRIOR)
     values[[20, 40, 60]] -= 0.5
-    fit = fit_seasons(values[:, None], x, precision=NO_PRIOR)
-    assert fit.weights.dtype == kind
-    assert fit.weights[[20, 40, 60], 0].max() < 0.1
-    np.testing.assert_allclose(fit.coefficients, clean.coefficients, atol=0.005)
-    assert fit.variance[0] < 1.5 * clean.variance[0]
+    found = fit(values[:, None], x, precision=NO_PRIOR)
+    assert found.weights[[20, 40, 60], 0].max() < 0.1
+    np.testing.assert_allclose(found.coefficients, clean.coefficients, atol=0.005)
+    assert found.variance[0] < 1.5 * clean.variance[0]
 
 
 def test_a_strong_prior_keeps_an_unseen_season_flat() -> None:
     summer = np.array([150.0, 180, 200, 515, 545, 560])
     x = design(summer, 1)
-    fit = fit_seasons(np.full((6, 1), 0.8), x, precision=prior_precision(1, 0.01), noise_floor=0.03)
-    np.testing.assert_allclose(design(np.array([15.0]), 1) @ fit.coefficients, [[0.8]], atol=0.01)
+    found = fit(np.full((6, 1), 0.8), x, precision=prior_precision(1, 0.01), noise_floor=0.03)
+    np.testing.assert_allclose(design(np.array([15.0]), 1) @ found.coefficients, [[0.8]], atol=0.01)
 
 
 def test_doubt_grows_where_nothing_was_seen() -> None:
     summer = np.arange(150.0, 250.0, 5)
     x = design(summer, 2)
     precision = prior_precision(2, 0.25)
-    fit = fit_seasons(np.full((20, 1), 0.8), x, precision=precision, noise_floor=0.03)
-    form = leverage_form(fit.normal, fit.variance, precision)
+    found = fit(np.full((20, 1), 0.8), x, precision=precision, noise_floor=0.03)
+    form = form_of(found.normal, found.moment, found.variance, precision)[1]
     seen, unseen = products(design(np.array([200.0, 15.0]), 2)) @ form[:, 0]
     assert unseen > 10 * seen

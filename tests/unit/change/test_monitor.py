@@ -11,6 +11,7 @@ from geocollateral.change import METHODS, default_params, monitor
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.change.history import history_ends
 from geocollateral.change.monitor import BACKSCATTER_DB
+from geocollateral.change.streams import Looks
 from geocollateral.errors import InvalidInput
 from geocollateral.types import CANNOT_TELL, CHANGE_STATUSES, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
@@ -135,16 +136,17 @@ class TestHistory:
             pytest.param(np.arange(0, 1000, 40), 200, 0, False, id="given end too early"),
         ],
     )
-    def test_shortest_beginning(self, days: np.ndarray, end: float | None, n_history: int, adequate: bool) -> None:
+    def test_shortest_beginning(self, days: np.ndarray, end: int | None, n_history: int, adequate: bool) -> None:
         inside = days[days <= end] if end is not None else days
-        found = history_ends(np.ones((len(inside), 1), bool), inside.astype(np.int32), end, SequentialParams())[0]
+        looks = Looks(days=inside.astype(np.int32), values=np.ones((1, len(inside), 1), np.float32))
+        found = history_ends(looks, np.arange(1), end, SequentialParams())[0]
         assert found == (inside[n_history - 1] if adequate else -1)
 
     def test_gaps_do_not_count(self) -> None:
         days = np.arange(0, 1000, 40, dtype=np.int32)
-        seen = np.ones((len(days), 2), bool)
-        seen[:5, 1] = False
-        ends = history_ends(seen, days, None, SequentialParams())
+        values = np.ones((1, len(days), 2), np.float32)
+        values[:, :5, 1] = np.nan
+        ends = history_ends(Looks(days=days, values=values), np.arange(2), None, SequentialParams())
         assert ends[1] == ends[0] + 5 * 40
 
     def test_a_change_inside_the_history_makes_it_unstable(self) -> None:

@@ -1,0 +1,65 @@
+"""What is compiled, and for what: every further kind of array would be compiled for anew, in each process."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from geocollateral.change import kernels, monitor, monitor_joint
+
+DATES = (np.datetime64("2017-01-05") + np.arange(0, 1400, 10)).astype("datetime64[ns]")
+ENTRIES = ("count_looks", "end_histories", "find_wild", "fit_seasons", "take_step", "tell_curves", "tell_histories")
+
+
+def a_series(kind: type = np.float64, n: int = 3) -> xr.DataArray:
+    values = 0.7 + np.random.default_rng(0).normal(0, 0.02, (len(DATES), n))
+    values[12:22, 0] -= 0.5
+    values[100:, -1] -= 0.5
+    return xr.DataArray(values.astype(kind), dims=("time", "pixel"), coords={"time": DATES}, name="ndvi")
+
+
+def test_any_kind_of_input_runs_the_same_code() -> None:
+    plain = a_series()
+    read_only = a_series(np.float32)
+    read_only.values.setflags(write=False)
+    strided = xr.concat([plain, plain], "pixel").transpose("time", "pixel")[:, ::2]
+    for given in (plain, read_only, strided, plain[::-1], plain[:, 0], plain.astype(np.float16)):
+        for end in (None, DATES[60]):
+            monitor(given, end, curves=True)
+            monitor(given, end, common=given * 0, common_sd=given * 0 + 0.01)
+            monitor_joint(
+                {"a": xr.Dataset({"x": given, "y": given}), "b": xr.Dataset({"x": given})}, end, {"x": {}, "y": {}}
+            )
+    for name in ENTRIES:
+        assert len(getattr(kernels, name).signatures) == 1, name
+
+
+def test_infinite_values_are_no_looks() -> None:
+    gappy, infinite = a_series(), a_series()
+    gappy[::3], infinite[::3] = np.nan, np.inf
+    xr.testing.assert_identical(monitor(gappy, None), monitor(infinite, None))
+
+
+def test_a_history_that_another_stream_ends_later_leaves_the_odds_alone() -> None:
+    """Its newest look lay after the looks of the first stream: days since it were negative, and odds with them."""
+    rng = np.random.default_rng(1)
+    early = xr.Dataset({"x": a_series(n=40)})
+    late_dates = (np.datetime64("2017-09-20") + np.arange(0, 700, 60)).astype("datetime64[ns]")
+    values = 0.6 + rng.normal(0, 0.02, (len(late_dates), 40))
+    late = xr.Dataset({"x": xr.DataArray(values, dims=("time", "pixel"), coords={"time": late_dates})})
+    found = monitor_joint({"early": early, "late": late}, None, {"x": {}})
+    told = found["probability"].values[np.isfinite(found["probability"].values)]
+    assert len(told) > 30
+    assert (told >= 0).all()
+
+
+def test_numba_is_imported_by_the_first_monitor_only() -> None:
+    code = "import sys, geocollateral.change, geocollateral.block; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_kernels_are_kept_on_disk(name: str) -> None:
+    assert getattr(kernels, name)._cache.cache_path  # empty where no folder can be written
