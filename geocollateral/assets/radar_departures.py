@@ -41,7 +41,7 @@ class RadarHistoryParams(Params):
     )
     history_days: int = Field(1100, ge=365, description="Longest history looked back on [days].")
     guard_days: int = Field(90, ge=30, description="The last days stay out of the history: what goes on is no norm.")
-    step_days: int = Field(30, ge=5, description="The history is fitted anew every so many days, on fixed days.")
+    step_days: int = Field(60, ge=5, description="The history is fitted anew every so many days, on fixed days.")
     candidates: int = Field(40, ge=5, description="Nearest peers that are looked at.")
     peers: int = Field(
         8, ge=3, description="Most peers whose median is the common course, those alike in history first."

@@ -29,7 +29,13 @@ class RadarLossParams(RadarStepParams):
     confirm: float = Field(
         0.5, gt=0, lt=1, description="Probability that each pixel of the smallest area must reach by itself [1]."
     )
-    suspect: float = Field(0.2, gt=0, lt=1, description="Probability from which pixels belong to a confirmed loss [1].")
+    suspect: float = Field(
+        0.002,
+        gt=0,
+        lt=1,
+        description="Probability from which pixels that hang together with a confirmed loss belong to it: beside a "
+        "loss a loss is no rare thing [1].",
+    )
     min_looks: int = Field(3, ge=1, description="Fewest looks since the fall began.")
     min_area_m2: float = Field(2500, gt=0, description="Smallest area that must be confirmed together [m2].")
 

@@ -38,9 +38,7 @@ class RadarStepParams(RadarHistoryParams):
     least_fall_db: float = Field(0.5, ge=0, description="Smallest fall of VH that is weighed at all [dB].")
     drift_db: float = Field(0.2, ge=0, description="Sd of the slow drift of a place that is no step [dB].")
     drift_together: float = Field(0.7, ge=0, lt=1, description="Correlation of the drifts of VH and VV [1].")
-    most: float = Field(
-        3.0, gt=0, description="Standard deviations from which a look weighs less: no look decides [1]."
-    )
+    most: float = Field(4.5, gt=0, description="Largest logarithm of odds that one look may move: no look decides.")
     hazard: float = Field(0.02, gt=0, lt=1, description="Chance of a loss a year and place [1].")
 
 
@@ -107,8 +105,8 @@ class _Sums:
     def __init__(self, given: Departures, params: RadarStepParams) -> None:
         vh, vv = np.nan_to_num(given.value)
         a, b, c = given.precision
-        apart = np.sqrt(np.maximum(a * vh**2 + 2 * b * vh * vv + c * vv**2, 1e-12))
-        weight = np.minimum(1.0, params.most / apart)  # Huber's: what lies far off says in which direction, no more
+        apart = np.maximum(a * vh**2 + 2 * b * vh * vv + c * vv**2, 1e-12)
+        weight = np.minimum(1.0, 2 * params.most / apart)  # beyond it a look says in which direction, and no more
         precision, pull = weight * given.precision, weight * np.stack([a * vh + b * vv, b * vh + c * vv])
         self.seen: Mask = a > 0
         self.precision = _from_nought(precision)
