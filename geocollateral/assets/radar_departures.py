@@ -82,7 +82,7 @@ def departures(evidence: ParcelEvidence, stand: Mask, params: RadarHistoryParams
     stand
         Shape (pixel,): ground that was stand.
     """
-    found = [_orbit(looks, evidence, stand, params) for looks in evidence.radar.values()]
+    found = [_orbit(looks, evidence, stand, params) for _, looks in sorted(evidence.radar.items())]
     parts = [part for part in found if part is not None]
     if not parts:
         return None

@@ -118,6 +118,12 @@ def test_ground_at_the_edge_of_a_swath_is_judged_on_the_looks_it_was_seen_on() -
     assert FELLED[list(event.pixels)].mean() > 0.8
 
 
+def test_the_order_of_orbits_changes_nothing() -> None:
+    evidence = forest(12, 2.0)
+    turned = replace(evidence, radar=dict(reversed(evidence.radar.items())))
+    assert told(turned) == told(evidence)
+
+
 def test_a_history_without_the_season_leaves_doubt() -> None:
     given = departures(forest(11, 0.0, (6, 6)), np.ones(36, bool), PARAMS)
     assert given is not None
