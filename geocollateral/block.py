@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, Asset, judge_mixture
+from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, judge_damage, judge_mixture
 from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
@@ -70,12 +70,18 @@ class BlockTask:
         """Window the parcels are judged on."""
         return self.parts[0].block
 
+    @property
+    def own_bands(self) -> list[str]:
+        """Bands that are judged as such, beside those of the indices."""
+        reported = self.settings.damage.event_kind
+        return sorted({*wanted_bands(self.asset_classes), *(() if reported is None else DAMAGE_BANDS[reported])})
+
     def bands(self, part: Part) -> list[str]:
         """Bands that are read for a part."""
         wanted = wanted_indices(self.asset_classes, part.offered)
         if part is not self.optical:
             return wanted
-        return optical_bands(wanted, wanted_bands(self.asset_classes), part.offered)
+        return optical_bands(wanted, self.own_bands, part.offered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,7 @@ def assess_block(task: BlockTask) -> BlockResult:
 def observe_block(task: BlockTask) -> Observed:
     """All looks at the parcels of a block."""
     wanted = [] if task.optical is None else wanted_indices(task.asset_classes, task.optical.offered)
-    return observe(task.optical, task.radar, wanted, wanted_bands(task.asset_classes), task.source, task.settings)
+    return observe(task.optical, task.radar, wanted, task.own_bands, task.source, task.settings)
 
 
 def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
@@ -126,7 +132,7 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         asset = ASSETS[asset_class]
         evidence = evidence_of(task, seen, position, pixels[asset_class])
         params = getattr(settings, asset.name)
-        judgement = _with_mixture(asset.judge(evidence, params), evidence, settings)
+        judgement = _with_damage(_with_mixture(asset.judge(evidence, params), evidence, settings), evidence, settings)
         judgements[parcel_id] = judgement
         hits += asset.hits(evidence, judgement, params)
         changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
@@ -146,6 +152,13 @@ def _with_mixture(judgement: Judgement, evidence: ParcelEvidence, settings: Sett
     """The judgement with what is to be said of the polygon itself: a wrong one makes every other figure wrong."""
     found = judge_mixture(evidence, settings.mixture, judgement.events)
     reason = f"{judgement.reason} {found.reason}" if found.verdict == "mismatch" else judgement.reason
+    return replace(judgement, reason=reason, columns={**judgement.columns, **found.columns})
+
+
+def _with_damage(judgement: Judgement, evidence: ParcelEvidence, settings: Settings) -> Judgement:
+    """The judgement with the damage of the reported event, or of a fire or flood among its own."""
+    found = judge_damage(evidence, judgement.events, settings.damage)
+    reason = f"{judgement.reason} {found.sentence}".strip()
     return replace(judgement, reason=reason, columns={**judgement.columns, **found.columns})
 
 

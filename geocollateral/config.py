@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from geocollateral.assets.agriculture import AgricultureParams
 from geocollateral.assets.aquaculture import AquacultureParams
 from geocollateral.assets.construction import ConstructionParams
+from geocollateral.assets.damage import DamageParams
 from geocollateral.assets.forestry import ForestryParams
 from geocollateral.assets.mixture import MixtureParams
 from geocollateral.assets.solar import SolarParams
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     wind: WindParams = Field(WindParams(), description="The judgement of a wind plant.")
     construction: ConstructionParams = Field(ConstructionParams(), description="The judgement of a building site.")
     aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
+    damage: DamageParams = Field(DamageParams(), description="Damage of a fire or a flood, reported or found.")
     mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
@@ -150,6 +152,7 @@ def settings_tables() -> str:
         _section("solar", SolarParams),
         _section("wind", WindParams),
         _section("aquaculture", AquacultureParams),
+        _section("damage", DamageParams),
         _section("mixture", MixtureParams),
         _section("shift", ShiftParams),
         _section("access", AccessParams),

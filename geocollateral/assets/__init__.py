@@ -5,6 +5,8 @@ from geocollateral.assets.aquaculture import AQUACULTURE, AquacultureParams
 from geocollateral.assets.asset import ASSETS, Asset
 from geocollateral.assets.claims import judge_area
 from geocollateral.assets.construction import CONSTRUCTION, ConstructionParams
+from geocollateral.assets.damage import DamageParams
+from geocollateral.assets.damage_told import DAMAGE_BANDS, judge_damage
 from geocollateral.assets.forestry import FORESTRY, ForestryParams
 from geocollateral.assets.mixture import MixtureParams, judge_mixture
 from geocollateral.assets.modules import ModuleCover, pv_presence
@@ -16,6 +18,7 @@ __all__ = [
     "AQUACULTURE",
     "ASSETS",
     "CONSTRUCTION",
+    "DAMAGE_BANDS",
     "FORESTRY",
     "SOLAR",
     "WIND",
@@ -23,12 +26,14 @@ __all__ = [
     "AquacultureParams",
     "Asset",
     "ConstructionParams",
+    "DamageParams",
     "ForestryParams",
     "MixtureParams",
     "ModuleCover",
     "SolarParams",
     "WindParams",
     "judge_area",
+    "judge_damage",
     "judge_mixture",
     "pv_presence",
 ]

@@ -13,12 +13,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy import ndimage
 
 from geocollateral.assets.frame import date_of, middle_of, number_of, numbers_of, parcels_among
@@ -36,8 +36,14 @@ BURN_CLASSES: tuple[tuple[str, float], ...] = (
 
 
 class DamageParams(Params):
-    """Knobs of damage after an event."""
+    """Knobs of damage after an event, and the event that is asked for."""
 
+    event_kind: Literal["fire", "flood"] | None = Field(
+        None, description="Kind of a reported event whose damage is asked of every parcel: `fire` or `flood`."
+    )
+    event_day: dt.date | None = Field(
+        None, description="Its day, of a flood that of its peak; both or neither. Without it, damage of found events."
+    )
     min_clear: float = Field(0.5, gt=0, le=1, description="Clear share of a parcel from which a look counts [1].")
     before_days: int = Field(120, ge=10, description="Looks of so many days before the event tell what was [days].")
     n_looks: int = Field(3, ge=1, description="Most looks before and after that are taken together.")
@@ -57,6 +63,15 @@ class DamageParams(Params):
     )
     after_days: int = Field(45, ge=5, description="Looks of so many days after a flood tell its harm to plants [days].")
     min_peers: int = Field(3, ge=1, description="Fewest parcels around that tell what changed for all.")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.event_kind is None) != (self.event_day is None):
+            raise ValueError(
+                f"expected both event_kind and event_day of a reported event, or neither; got event_kind="
+                f"{self.event_kind!r}, event_day={self.event_day}"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +95,11 @@ class Damage:
 
 
 def assess_damage(
-    evidence: ParcelEvidence, event_day: dt.date, kind: Literal["fire", "flood"], params: DamageParams
+    evidence: ParcelEvidence,
+    event_day: dt.date,
+    kind: Literal["fire", "flood"],
+    params: DamageParams,
+    latest: dt.date | None = None,
 ) -> Damage:
     """Share of the parcel that a fire or a flood hit, on the looks up to the evidence's day.
 
@@ -89,9 +108,14 @@ def assess_damage(
     evidence
         Of any asset class; with reflectance of nir08 and swir22 (fire), green, swir16, red and nir (flood), or radar.
     event_day
-        Day of the fire, or of the flood's peak, as reported.
+        Day of the fire, or of the flood's peak, as reported; the first day on which it may have been.
+    latest
+        Last day on which it may have been, where the day is not known. The window of a fire counts from ``event_day``;
+        a flood whose days are open by more than its window may have stood higher than any look saw: a least is told.
     """
-    return _fire(evidence, event_day, params) if kind == "fire" else _flood(evidence, event_day, params)
+    if kind == "fire":
+        return _fire(evidence, event_day, params)
+    return _flood(evidence, event_day, params, 0 if latest is None else (latest - event_day).days)
 
 
 # ----------------------------------------------------------------------------------------------------------------- fire
@@ -163,14 +187,14 @@ def _next_season(
 # ---------------------------------------------------------------------------------------------------------------- flood
 
 
-def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -> Damage:
+def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams, open_days: int = 0) -> Damage:
     looks = sorted([*_optical_floods(evidence, event_day, params), *_radar_floods(evidence, event_day, params)])
     lost = _plants_lost(evidence, event_day, params)
     harm = "" if lost is None else f" Plants were worse off than around on {lost:.0%} of the parcel in the weeks after."
     if not looks:
         return _unknown("flood", f"No look of any sensor after {event_day} that could tell a flood.{harm}", lost)
     first = looks[0][0]
-    inside = [look for look in looks if look[0] <= params.flood_window_days]
+    inside = [look for look in looks if look[0] <= open_days + params.flood_window_days]
     first_look = event_day + dt.timedelta(days=first)
     if not inside:
         reason = (
@@ -190,8 +214,9 @@ def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -
     days, middle, sensor = max(inside, key=lambda look: look[1])
     # Plants above the water and waves hide it from radar: its share is rather too small than too large.
     low, high = (0.1, 0.1) if sensor == OPTICAL else (0.2, 0.5)
-    share = (max(middle - low, 0.0), middle, min(middle + high, 1.0))
-    unsure = sensor == RADAR and (len(inside) < 2 or (lost or 0.0) >= 0.3)
+    least = open_days > params.flood_window_days
+    share = (max(middle - low, 0.0), middle, 1.0 if least else min(middle + high, 1.0))
+    unsure = least or (sensor == RADAR and (len(inside) < 2 or (lost or 0.0) >= 0.3))
     # Wet, smooth soil is as dark as water to radar; plants that fared as those around speak against a flood.
     doubted = sensor == RADAR and lost is not None and lost < 0.1 <= middle
     doubt = " Radar alone says so, and plants fared as those around: it may be wet soil." * doubted
@@ -201,12 +226,12 @@ def _flood(evidence: ParcelEvidence, event_day: dt.date, params: DamageParams) -
         verdict="cannot_tell" if doubted else _verdict(share, unsure),
         share=share,
         plants_lost=lost,
-        window_missed=False,
+        window_missed=least,
         first_look=first_look,
         sensors=seen,
         reason=f"{middle:.0%} of the parcel under water ({share[0]:.0%} to {share[2]:.0%}) on the look {days} days "
-        f"after {event_day}, by {sensor}; {len(inside)} looks in the {params.flood_window_days} days told."
-        f"{harm}{doubt}",
+        f"after {event_day}, by {sensor}; {len(inside)} looks in the {open_days + params.flood_window_days} days told."
+        f"{' Its day is not known: it may have stood higher, and the share is a least.' * least}{harm}{doubt}",
     )
 
 

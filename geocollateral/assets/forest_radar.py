@@ -116,10 +116,13 @@ def _event(loss: RadarLoss, evidence: ParcelEvidence, green: NDArray[np.datetime
 
 
 def _words(loss: RadarLoss) -> str:
+    vv = (
+        f" and VV {'rose' if loss.vv_db > 0 else 'fell'} by {abs(loss.vv_db):.1f} dB" if abs(loss.vv_db) >= 0.05 else ""
+    )
     orbits = "1 orbit" if loss.orbits == 1 else f"{loss.orbits} orbits"
     return (
-        f"backscatter VH fell by {-loss.fall_db:.1f} dB against the same season and the forests around on {loss.looks} "
-        f"looks of {orbits} up to {loss.detected}, beginning between {loss.before} and {loss.after}."
+        f"backscatter VH fell by {-loss.fall_db:.1f} dB{vv} against the same season and the forests around on "
+        f"{loss.looks} looks of {orbits} up to {loss.detected}, beginning between {loss.before} and {loss.after}."
     )
 
 

@@ -106,6 +106,10 @@ FIGURE_COLUMNS: tuple[str, ...] = (
     "chg_decline_share_frac",
     "chg_main_cause",
     "chg_regrown_share_frac",
+    "obs_damage_share_frac",
+    "obs_damage_severe_frac",
+    "obs_damage_first_look",
+    "obs_damage_window_missed",
     "obs_alien_share_frac",
 )
 """Columns of asset classes that the report shows, each class's leading figure first."""
