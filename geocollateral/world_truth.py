@@ -27,7 +27,7 @@ ANSWERS: Answers = {
     "flood": ("flood", "crop_failure"),
     "land_preparation": ("land_preparation", "encroachment", "clearing"),
     "encroachment": ("land_preparation", "encroachment", "clearing"),
-    "construction": ("construction_start", "construction"),
+    "construction": ("construction_start", "works_suspected", "construction"),
     "stall": ("stall", "stalled"),
     "demolition": ("demolition",),
     "pv_build": ("pv_build",),

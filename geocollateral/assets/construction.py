@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from geocollateral.assets import stages
+from geocollateral.assets import site_start, stages
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.demolition import pulled_down
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
+from geocollateral.assets.site_start import StartOdds, StartParams
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
@@ -53,6 +54,7 @@ class ConstructionParams(SiteParams):
     """Knobs of the judgement of a building site."""
 
     stages: StageParams = Field(StageParams(), description="Knobs of the stages of each pixel.")
+    start: StartParams = Field(StartParams(), description="Knobs of the test for the start of works.")
     learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
     sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
     start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
@@ -113,8 +115,12 @@ class Construction:
         if refusal:
             return _cannot_tell(refusal, evidence)
         path = stages.follow(evidence, params.stages)
+        starts = find_starts(evidence, path, params)
+        confirmed = next((event for event in starts if event.kind == "construction_start"), None)
+        if confirmed is not None:
+            path = _of_site(path, stages.follow(evidence, params.stages, confirmed.last_clear_before), confirmed)
         curve = curve_of(path, params)
-        events = find_events(evidence, path, curve, params)
+        events = find_events(evidence, path, curve, starts, params)
         return _judgement(evidence, curve, events)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
@@ -153,14 +159,90 @@ def _progress(shares: Floats) -> Floats:
     return np.where(under > 0.1, (shares @ PROGRESS) / np.maximum(under, 0.1), 0.0)
 
 
+def find_starts(evidence: ParcelEvidence, path: StagePath, params: ConstructionParams) -> list[Event]:
+    """The start of works, and the first suspicion of it where that came sooner; none where works were never seen.
+
+    1. The odds of `assets.site_start`: the parcel departs from ground that went along with it.
+    2. The pixels of `assets.stages`: where no ground is alike, or works cover a part only.
+
+    What is told sooner counts.
+    """
+    curve = curve_of(path, params)
+    found = [event for event in (_start(path, curve, params),) if event is not None]
+    odds = site_start.weigh(evidence, params.start, params.min_look_fraction)
+    if odds is not None:
+        confirmed = _told(odds, path, "construction_start", params.start.confirm, params)
+        found += [] if confirmed is None else [confirmed]
+    found = sorted(found, key=lambda event: event.detected_on)[:1]
+    early = None if odds is None else _told(odds, path, "works_suspected", params.start.suspect, params)
+    if early is not None and not (found and found[0].detected_on <= early.detected_on):
+        found.insert(0, early)
+    return found
+
+
+def _of_site(before: StagePath, after: StagePath, start: Event) -> StagePath:
+    """The path of a site, of which nobody knew until its start was told that it was one."""
+    knew = (before.days >= np.datetime64(start.detected_on))[:, None, None]
+    return replace(after, known=np.where(knew, after.known, before.known))
+
+
+def _told(odds: StartOdds, path: StagePath, kind: str, least: float, params: ConstructionParams) -> Event | None:
+    """A start by the odds of `assets.site_start`; None where there is none or the parcel was hardly land before."""
+    n = site_start.first_from(odds, least)
+    if n is None:
+        return None
+    before, after = (_date(day) for day in site_start.onset(odds, n))
+    looked = np.flatnonzero(path.optical & (path.days <= np.datetime64(before)))
+    land = path.known[looked, :, stages.LAND].max(axis=0) if len(looked) else np.zeros(len(path.area_m2))
+    was_land = float(path.area_m2[land > 0.8].sum())
+    share = site_start.share_of(odds, n)
+    area = share * was_land
+    if area < params.min_event_m2 or was_land < params.start_share * path.area_m2.sum():
+        return None
+    told = _date(int(odds.days[n]))
+    since = (odds.days[: n + 1] >= np.datetime64(after).astype(np.int64)) & np.isfinite(odds.moves[: n + 1, 0])
+    n_optical = int((since & odds.optical[: n + 1]).sum())
+    n_radar = int(since.sum()) - n_optical
+    sensors = tuple(name for name, count in (("sentinel-2", n_optical), ("sentinel-1", n_radar)) if count)
+    return Event(
+        kind=kind,
+        last_clear_before=before,
+        first_clear_after=after,
+        detected_on=told,
+        recovered_on=None,
+        area_m2=area,
+        area_low_m2=0.5 * area,
+        area_high_m2=float(path.area_m2.sum()),
+        magnitude=float(area / path.area_m2.sum()),
+        probability=float(odds.probability[n]),
+        indices=("ndvi", "ndmi", "mndwi", "nbr", "vv", "vh"),
+        pixels=(),
+        sensors=sensors or ("sentinel-2",),
+        reasons=(
+            (
+                f"Since {before} to {after} the parcel departs for good from ground nearby that had gone along with it: "
+                f"{n_optical} optical and {n_radar} radar looks bear it out (probability "
+                f"{odds.probability[n]:.3f}); about {area / 1e4:.2f} ha."
+            ),
+            (
+                "Optical looks compare the parcel with open ground, foundations and roofs; radar sees worked ground and "
+                f"walls. Told on {told}."
+            ),
+        ),
+    )
+
+
+def _date(day: int) -> dt.date:
+    return day_of(np.datetime64(day, "D"))
+
+
 def find_events(
-    evidence: ParcelEvidence, path: StagePath, curve: Curve, params: ConstructionParams
+    evidence: ParcelEvidence, path: StagePath, curve: Curve, starts: Sequence[Event], params: ConstructionParams
 ) -> tuple[Event, ...]:
     """Start, standstills, end and demolition, by date."""
-    found: list[Event] = []
-    start = _start(path, curve, params)
+    found: list[Event] = list(starts)
+    start = next((event for event in starts if event.kind == "construction_start"), None)
     if start is not None:
-        found.append(start)
         found.extend(_stalls(path, curve, start, params))
         found.extend(_finished(path, curve, start, params))
     else:
@@ -229,9 +311,11 @@ def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) 
     latest.
     """
     over = _part(path.later[curve.step[: n + 1]], stages.WORKS, path.area_m2, member)
-    still_land = np.flatnonzero(over[:n] < 0.5)
+    still_land = np.flatnonzero(over[:n] < 0.1)
     last = int(still_land[-1]) if len(still_land) else 0
-    return day_of(curve.days[last]), day_of(curve.days[min(last + 1, n)])
+    # In its bare season a field and a cleared site look alike: the start lies in all of the time of doubt.
+    under = np.flatnonzero(over[: n + 1] < 0.9)
+    return day_of(curve.days[last]), day_of(curve.days[min(int(under[-1]) + 1 if len(under) else 0, n)])
 
 
 def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: NDArray[np.bool_]) -> Floats:
@@ -502,6 +586,13 @@ def _hit(evidence: ParcelEvidence, event: Event, rule: str, severity: Literal["l
 def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """Works started: expected on a pledged site, a milestone rather than a loss."""
     return [_hit(evidence, e, "construction_start", "low") for e in judgement.events if e.kind == "construction_start"]
+
+
+@RULES.register("works_suspected")
+def works_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Works seem to have started: an early warning, which later looks confirm or not."""
+    found = [_hit(evidence, e, "works_suspected", "low") for e in judgement.events if e.kind == "works_suspected"]
+    return [replace(hit, operating_point="early_warning") for hit in found]
 
 
 @RULES.register("construction_stall")
