@@ -34,6 +34,8 @@ PROGRESS = np.array([0.0, 0.0, 0.1, 0.5, 1.0])
 """Progress that each stage stands for [0-1]: clearing is little of the works, a shell about half."""
 SMOOTH_LOOKS = 3
 """Looks whose mean stands for a date: one hazy look must not start or end a standstill."""
+STOOD = 0.8
+"""Mean probability of works over the first year from which a pixel has stood all the time."""
 BAND = 1.64
 """Standard errors of an interval of 90 %."""
 LIKE_PIXELS = 0.3
@@ -119,8 +121,10 @@ class Construction:
         confirmed = next((event for event in starts if event.kind == "construction_start"), None)
         if confirmed is not None:
             path = _of_site(path, stages.follow(evidence, params.stages, confirmed.last_clear_before), confirmed)
+        events = find_events(evidence, path, curve_of(path, params), starts, params)
+        if confirmed is None:
+            path = standing(path, events, params)
         curve = curve_of(path, params)
-        events = find_events(evidence, path, curve, starts, params)
         return _judgement(evidence, curve, events)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
@@ -184,6 +188,35 @@ def _of_site(before: StagePath, after: StagePath, start: Event) -> StagePath:
     """The path of a site, of which nobody knew until its start was told that it was one."""
     knew = (before.days >= np.datetime64(start.detected_on))[:, None, None]
     return replace(after, known=np.where(knew, after.known, before.known))
+
+
+def standing(path: StagePath, events: Sequence[Event], params: ConstructionParams) -> StagePath:
+    """The path of a parcel without a start: what was no land for its whole first year is built, until it is pulled down.
+
+    Roofs of tiles and paving of stone look like soil, look by look; but open ground greens up within a year, and a site on
+    which works go on changes.
+    """
+    late = path.days - path.days[0] >= np.timedelta64(params.learn_days, "D")
+    first = path.optical & ~late
+    if not late.any() or not first.any():
+        return path
+    was_built = path.known[first][:, :, stages.WORKS].sum(axis=2).mean(axis=0) >= STOOD
+    stood = np.repeat(was_built[None, :], len(path.days), axis=0)
+    known, later = stood & late[:, None], stood.copy()
+    for event in events:
+        if event.kind == "demolition":
+            pixels = np.array(event.pixels, int)
+            known[np.ix_(path.days >= np.datetime64(event.detected_on), pixels)] = False
+            later[np.ix_(path.days > np.datetime64(event.last_clear_before), pixels)] = False
+    return replace(path, known=_as_built(path.known, known), later=_as_built(path.later, later))
+
+
+def _as_built(probability: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    found = probability.copy()
+    unfinished = slice(stages.CLEARED, stages.STRUCTURE + 1)
+    found[where, stages.PAVED] += found[where, unfinished].sum(axis=1)
+    found[where, unfinished] = 0
+    return found
 
 
 def _told(odds: StartOdds, path: StagePath, kind: str, least: float, params: ConstructionParams) -> Event | None:
