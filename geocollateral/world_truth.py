@@ -28,7 +28,7 @@ ANSWERS: Answers = {
     "land_preparation": ("land_preparation", "encroachment", "clearing"),
     "encroachment": ("land_preparation", "encroachment", "clearing"),
     "construction": ("construction_start", "works_suspected", "construction"),
-    "stall": ("stall", "stalled"),
+    "stall": ("stall", "stall_suspected", "stalled"),
     "demolition": ("demolition",),
     "pv_build": ("pv_build",),
     "wind_build": ("wind_build",),

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from geocollateral.assets import site_start, stages
+from geocollateral.assets import site_start, stages, standstill
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.demolition import pulled_down
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
+from geocollateral.assets.site_plan import SeenProgress, judge_plan, plan_of
 from geocollateral.assets.site_start import StartOdds, StartParams
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
+from geocollateral.assets.standstill import StandstillParams, Stillness
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
 
@@ -32,6 +34,8 @@ NAMES = tuple(STAGES)
 VEGETATED, WATER, CLEARED, BUILDING, BUILT = range(5)
 PROGRESS = np.array([0.0, 0.0, 0.1, 0.5, 1.0])
 """Progress that each stage stands for [0-1]: clearing is little of the works, a shell about half."""
+SETTLING_DAYS = 60
+"""After the start a site is still being cleared: it is not compared with itself of these days [days]."""
 SMOOTH_LOOKS = 3
 """Looks whose mean stands for a date: one hazy look must not start or end a standstill."""
 STOOD = 0.8
@@ -62,10 +66,13 @@ class ConstructionParams(SiteParams):
     start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
     min_event_m2: float = Field(2500, gt=0, description="Smallest works reported, the minimum mapping unit [m2].")
     stall_days: int = Field(90, ge=30, description="Grace period: works without change for longer stand still [days].")
-    stall_change: float = Field(
-        0.06, gt=0, le=1, description="Change of the stage shares over the grace period that is none [1]."
+    standstill: StandstillParams = Field(StandstillParams(), description="Knobs of the comparison with itself.")
+    min_open: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Open ground of a site whose standstill can be told; else it may be done [1].",
     )
-    resume_change: float = Field(0.12, gt=0, le=1, description="Change of the stage shares that ends a standstill [1].")
     min_unfinished: float = Field(0.15, gt=0, le=1, description="Cleared and building share of an unfinished site [1].")
     min_demolished_m2: float = Field(1500, gt=0, description="Smallest demolition reported [m2].")
 
@@ -191,10 +198,10 @@ def _of_site(before: StagePath, after: StagePath, start: Event) -> StagePath:
 
 
 def standing(path: StagePath, events: Sequence[Event], params: ConstructionParams) -> StagePath:
-    """The path of a parcel without a start: what was no land for its whole first year is built, until it is pulled down.
+    """The path of a parcel without a start: what was no land for its whole first year is built, until pulled down.
 
-    Roofs of tiles and paving of stone look like soil, look by look; but open ground greens up within a year, and a site on
-    which works go on changes.
+    Roofs of tiles and paving of stone look like soil, look by look; but open ground greens up within a year, and a
+    site on which works go on changes.
     """
     late = path.days - path.days[0] >= np.timedelta64(params.learn_days, "D")
     first = path.optical & ~late
@@ -253,13 +260,13 @@ def _told(odds: StartOdds, path: StagePath, kind: str, least: float, params: Con
         sensors=sensors or ("sentinel-2",),
         reasons=(
             (
-                f"Since {before} to {after} the parcel departs for good from ground nearby that had gone along with it: "
+                f"Since {before} to {after} the parcel departs from ground nearby that had gone along with it: "
                 f"{n_optical} optical and {n_radar} radar looks bear it out (probability "
                 f"{odds.probability[n]:.3f}); about {area / 1e4:.2f} ha."
             ),
             (
-                "Optical looks compare the parcel with open ground, foundations and roofs; radar sees worked ground and "
-                f"walls. Told on {told}."
+                "Optical looks compare the parcel with open ground, foundations and roofs; radar sees worked ground "
+                f"and walls. Told on {told}."
             ),
         ),
     )
@@ -276,7 +283,7 @@ def find_events(
     found: list[Event] = list(starts)
     start = next((event for event in starts if event.kind == "construction_start"), None)
     if start is not None:
-        found.extend(_stalls(path, curve, start, params))
+        found.extend(_stalls(evidence, path, curve, start, params))
         found.extend(_finished(path, curve, start, params))
     else:
         # On a site that was started the ground changes for other reasons.
@@ -357,79 +364,73 @@ def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: 
     return np.asarray(probability[:, member, state].sum(axis=2) @ weight, np.float64)
 
 
-def _stalls(path: StagePath, curve: Curve, start: Event, params: ConstructionParams) -> list[Event]:
-    """Times in which an unfinished site did not change for longer than the grace period."""
-    shares, days = curve.settled(), curve.days
+def _stalls(
+    evidence: ParcelEvidence, path: StagePath, curve: Curve, start: Event, params: ConstructionParams
+) -> list[Event]:
+    """Times in which an unfinished site did not change for longer than the grace period: suspected on one look,
+    confirmed on several running.
+    """
+    begun = np.datetime64(start.first_clear_after)
+    still = standstill.compare(evidence, begun, params.standstill)
+    is_still, goes_on = still.is_still(params.standstill), still.goes_on(params.standstill)
     found: list[Event] = []
-    told: int | None = None
-    first = int(np.searchsorted(days, np.datetime64(start.detected_on)))
-    n = first
-    while n < len(days):
-        unfinished = shares[n, CLEARED] + shares[n, BUILDING] >= params.min_unfinished
-        if told is None:
-            then = int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1
-            if then >= first and unfinished and _change(shares, then, n) <= params.stall_change:
-                told = n
-                found.append(_stall(path, curve, shares, then, n, None, params))
-        elif n - 1 > told and min(_lately(shares, days, k, params) for k in (n - 1, n)) >= params.resume_change:
-            found[-1] = _stall(path, curve, shares, _since(found[-1], days), told, n, params)
-            told, first = None, n
-        n += 1
+    run, changed, first = 0, 0, -1  # looks running that were still or changed; position of the first event of this time
+    for n, day in enumerate(still.days.astype("datetime64[D]")):
+        is_open = _open_on(curve, day) >= params.min_open
+        changed = changed + 1 if goes_on[n] else 0
+        late_enough = day - begun >= np.timedelta64(params.stall_days + SETTLING_DAYS, "D")
+        run = run + 1 if is_still[n] and late_enough and is_open else 0
+        if first >= 0 and changed >= 2:
+            found[first:] = [replace(event, recovered_on=day_of(day)) for event in found[first:]]
+            first = -1
+        elif first < 0 and run:
+            first = len(found)
+            found.append(_stall("stall_suspected", path, curve, still, n, params))
+        elif first == len(found) - 1 and run == params.standstill.confirm_looks:
+            found.append(_stall("stall", path, curve, still, n, params))
     return found
 
 
-def _lately(shares: Floats, days: NDArray[np.datetime64], n: int, params: ConstructionParams) -> float:
-    """Change over the grace period before a look [0-1]."""
+def _open_on(curve: Curve, day: np.datetime64) -> float:
+    """Share of open ground at the last look up to a day, as known then [0-1]."""
+    n = int(np.searchsorted(curve.days, day, side="right")) - 1
+    return float(curve.settled()[n, CLEARED]) if n >= 0 else 0.0
+
+
+def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, params: ConstructionParams) -> Event:
+    days = still.days.astype("datetime64[D]")
     then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
-    return _change(shares, then, n)
-
-
-def _since(event: Event, days: NDArray[np.datetime64]) -> int:
-    return int(np.searchsorted(days, np.datetime64(event.last_clear_before)))
-
-
-def _change(shares: Floats, then: int, now: int) -> float:
-    """Largest difference of the stage shares from a date to each look up to now, as share of the parcel [0-1]."""
-    return float(np.abs(shares[now] - shares[then]).sum() / 2)
-
-
-def _stall(
-    path: StagePath, curve: Curve, shares: Floats, then: int, told: int, resumed: int | None, params: ConstructionParams
-) -> Event:
-    days = curve.days
-    open_share = float(shares[told, CLEARED] + shares[told, BUILDING])
-    area = open_share * float(path.area_m2.sum())
-    error = float(np.hypot(curve.error[told, CLEARED], curve.error[told, BUILDING]) * BAND * path.area_m2.sum())
-    change = _change(shares, then, told)
-    progress = float(_progress(shares[told]))
-    reasons = [
-        (
-            f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the "
-            f"parcel, no more than the "
-            f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days."
-        ),
-        (
-            f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about "
-            f"{progress:.0%}."
-        ),
-    ]
-    if resumed is not None:
-        reasons.append(f"Works went on by {day_of(days[resumed])}.")
+    look = max(int(np.searchsorted(curve.days, days[n], side="right")) - 1, 0)
+    shares = curve.settled()[look]
+    whole = float(path.area_m2.sum())
+    area = float(shares[CLEARED] + shares[BUILDING]) * whole
+    error = float(np.hypot(curve.error[look, CLEARED], curve.error[look, BUILDING]) * BAND * whole)
+    radar = "no radar looks" if np.isnan(still.radar[n]) else f"radar {still.radar[n]:.2f} dB2"
     return Event(
-        kind="stall",
+        kind=kind,
         last_clear_before=day_of(days[then]),
-        first_clear_after=day_of(days[min(then + 1, told)]),
-        detected_on=day_of(days[told]),
-        recovered_on=None if resumed is None else day_of(days[resumed]),
+        first_clear_after=day_of(days[min(then + 1, n)]),
+        detected_on=day_of(days[n]),
+        recovered_on=None,
         area_m2=area,
         area_low_m2=max(area - error, 0.0),
-        area_high_m2=min(area + error, float(path.area_m2.sum())),
-        magnitude=change,
-        probability=float(np.clip(1 - change / (2 * params.resume_change), 0.5, 0.99)),
+        area_high_m2=min(area + error, whole),
+        magnitude=float(max(still.optical[n], 0.0)),
+        probability=0.9 if kind == "stall" else 0.5,
         indices=("stages",),
         pixels=(),
         sensors=_sensors(path),
-        reasons=tuple(reasons),
+        reasons=(
+            (
+                f"On {day_of(days[n])} the pattern of the site is that of about {day_of(days[then])}: likeness "
+                f"{still.likeness[n]:.2f}, energy of change {max(still.optical[n], 0):.4f} in squares of log "
+                f"reflectance, {radar}; the grace period is {params.stall_days} days."
+            ),
+            (
+                f"{area / whole:.0%} of the parcel is open ground or unfinished building; progress stands at about "
+                f"{float(_progress(shares)):.0%}. Works inside walls are not seen."
+            ),
+        ),
     )
 
 
@@ -491,6 +492,7 @@ def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]
         "chg_stalled_since": _open_stall(events),
         "chg_finished_on": _first(events, "construction_finished"),
         **judge_stage(evidence.attributes, band, state),
+        **judge_plan(plan_of(evidence.attributes), seen_of(curve, events, band, state)),
     }
     return Judgement(
         status="ok",
@@ -526,6 +528,18 @@ def status_of(curve: Curve, events: tuple[Event, ...]) -> str:
         return "progressing"
     shares = curve.settled()[-1]
     return "built" if shares[BUILT] >= 0.5 else "not_started"
+
+
+def seen_of(curve: Curve, events: tuple[Event, ...], band: tuple[float, float, float], state: str) -> SeenProgress:
+    """What a plan is compared with."""
+    starts = [event for event in events if event.kind == "construction_start"]
+    return SeenProgress(
+        day=day_of(curve.days[-1]),
+        since=day_of(curve.days[0]),
+        started=(starts[0].last_clear_before, starts[0].first_clear_after) if starts else None,
+        progress=band,
+        state=state,
+    )
 
 
 def judge_stage(attributes: Mapping[str, Any], band: tuple[float, float, float], state: str) -> dict[str, Any]:
@@ -628,11 +642,17 @@ def works_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]
     return [replace(hit, operating_point="early_warning") for hit in found]
 
 
+@RULES.register("stall_suspected")
+def stall_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """A look shows no change since the grace period began: an early warning, which later looks confirm or not."""
+    found = [_hit(evidence, e, "stall_suspected", "medium") for e in judgement.events if e.kind == "stall_suspected"]
+    return [replace(hit, operating_point="early_warning") for hit in found]
+
+
 @RULES.register("construction_stall")
 def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Works stand still in an unfinished stage: an early warning, since works inside walls are not seen."""
-    found = [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    """Works stand still in an unfinished stage, on several looks running; works inside walls are not seen."""
+    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
 
 
 @RULES.register("demolition")
@@ -646,6 +666,8 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     claims = {}
     if isinstance(evidence.attributes.get("claim_stage"), str):
         claims = {"claim_stage_verdict": "cannot_tell", "claim_stage_reason": reason}
+    if plan_of(evidence.attributes) is not None:
+        claims |= {"claim_plan_verdict": "cannot_tell", "claim_plan_reason": reason}
     return Judgement(
         status="cannot_tell",
         reason=reason,

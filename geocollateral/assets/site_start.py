@@ -1,9 +1,9 @@
 """Starts of works by how a parcel departs from ground that went along with it so far, optical and radar looks together.
 
 Fields that were sown, watered and harvested alike stay alike: what weather, haze, moisture and season do to a parcel
-they do to its likes on the same look (the idea of a synthetic control, Abadie et al. 2010, doi:10.1198/jasa.2009.ap08746).
-Works do not. The odds that works have begun are followed look by look (Shiryaev 1963, doi:10.1137/1108002); every look uses
-earlier ones alone.
+they do to its likes on the same look (the idea of a synthetic control, Abadie et al. 2010,
+doi:10.1198/jasa.2009.ap08746). Works do not. The odds that works have begun are followed look by look (Shiryaev 1963,
+doi:10.1137/1108002); every look uses earlier ones alone.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class StartParams(Params):
     min_history_looks: int = Field(8, ge=4, description="Fewest earlier looks from which alikeness is learnt.")
     learn_days: int = Field(330, ge=90, description="Shortest history before works can be told from farming [days].")
     history_days: int = Field(1100, ge=365, description="Longest history looked back on [days].")
-    weight: float = Field(0.5, gt=0, le=1, description="Weight of a channel: channels and looks are not independent [1].")
+    weight: float = Field(0.5, gt=0, le=1, description="Weight of a channel: channels are not independent [1].")
     radar_weight: float = Field(0.5, gt=0, le=1, description="The same of a channel of radar [1].")
     most: float = Field(4.0, gt=0, description="Largest logarithm of odds that one look may move.")
     confirm: float = Field(0.99, gt=0.5, lt=1, description="Probability from which a start is confirmed [1].")
@@ -121,8 +121,7 @@ def weigh(evidence: ParcelEvidence, params: StartParams, min_fraction: float) ->
     optical = _optical(evidence, params, min_fraction)
     if optical is not None:
         parts.append((optical.days, True, *_optical_moves(optical, params)))
-    for channel in _radar(evidence, params):
-        parts.append((channel.days, False, *_radar_moves(channel, params)))
+    parts += [(channel.days, False, *_radar_moves(channel, params)) for channel in _radar(evidence, params)]
     if not parts:
         return None
     days = np.concatenate([part[0] for part in parts])
@@ -161,8 +160,8 @@ def first_from(odds: StartOdds, least: float) -> int | None:
 
 
 def onset(odds: StartOdds, n: int) -> tuple[int, int]:
-    """Days since 1970-01-01 between which works began, by the looks up to look ``n``: the last look before they can well
-    have begun, and the one by which they had.
+    """Days since 1970-01-01 between which works began, by the looks up to look ``n``: the last look before they can
+    well have begun, and the one by which they had.
     """
     first = max(n - LONGEST, 0)
     move = np.nan_to_num(odds.moves[first : n + 1, odds.likeliest[n]])
@@ -186,7 +185,8 @@ def _optical_moves(channel: Channel, params: StartParams) -> tuple[Floats, Float
 
     def like(share: float) -> Floats:
         spread = np.hypot(channel.spread, share * wide)
-        return params.weight * _log_density(channel.residual - share * shift, spread).sum(axis=1)
+        found: Floats = params.weight * _log_density(channel.residual - share * shift, spread).sum(axis=1)
+        return found
 
     usual = params.weight * _log_density(channel.residual, channel.spread).sum(axis=1)
     quiet = np.logaddexp(usual + np.log1p(-THIN_CHANCE), like(THIN_SHARE) + np.log(THIN_CHANCE))
@@ -234,9 +234,7 @@ def _radar(evidence: ParcelEvidence, params: StartParams) -> list[Channel]:
         if not set(RADAR) <= both:
             continue
         own = looks.series["mean"].sel(index=list(RADAR)).values
-        channel = _channel(
-            looks.series["time"].values, own, looks.peers.sel(index=list(RADAR)), LEAST_RADAR, params
-        )
+        channel = _channel(looks.series["time"].values, own, looks.peers.sel(index=list(RADAR)), LEAST_RADAR, params)
         if channel is not None:
             found.append(channel)
     return found

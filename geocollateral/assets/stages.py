@@ -128,8 +128,8 @@ def follow(evidence: ParcelEvidence, params: StageParams, started: dt.date | Non
     Parameters
     ----------
     started
-        Day from which the parcel is known to be a site, by whatever means: from then on what is land is soon cleared, and no
-        look is undecided. None: it is not.
+        Day from which the parcel is known to be a site, by whatever means: from then on what is land is soon cleared,
+        and no look is undecided. None: it is not.
 
     Raises
     ------
