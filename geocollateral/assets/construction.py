@@ -17,11 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from geocollateral.assets import stages
+from geocollateral.assets import site_start, stages, standstill
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.demolition import pulled_down
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
+from geocollateral.assets.site_plan import SeenProgress, judge_plan, plan_of
+from geocollateral.assets.site_start import StartOdds, StartParams
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
+from geocollateral.assets.standstill import StandstillParams, Stillness
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
 
@@ -31,8 +34,12 @@ NAMES = tuple(STAGES)
 VEGETATED, WATER, CLEARED, BUILDING, BUILT = range(5)
 PROGRESS = np.array([0.0, 0.0, 0.1, 0.5, 1.0])
 """Progress that each stage stands for [0-1]: clearing is little of the works, a shell about half."""
+SETTLING_DAYS = 60
+"""After the start a site is still being cleared: it is not compared with itself of these days [days]."""
 SMOOTH_LOOKS = 3
 """Looks whose mean stands for a date: one hazy look must not start or end a standstill."""
+STOOD = 0.8
+"""Mean probability of works over the first year from which a pixel has stood all the time."""
 BAND = 1.64
 """Standard errors of an interval of 90 %."""
 LIKE_PIXELS = 0.3
@@ -53,15 +60,19 @@ class ConstructionParams(SiteParams):
     """Knobs of the judgement of a building site."""
 
     stages: StageParams = Field(StageParams(), description="Knobs of the stages of each pixel.")
+    start: StartParams = Field(StartParams(), description="Knobs of the test for the start of works.")
     learn_days: int = Field(365, ge=0, description="History before works can be told from farming [days].")
     sure: float = Field(0.65, gt=0.5, lt=1, description="Probability from which a pixel counts as changed [1].")
     start_share: float = Field(0.3, gt=0, le=1, description="Share of the former land under works that is a start [1].")
     min_event_m2: float = Field(2500, gt=0, description="Smallest works reported, the minimum mapping unit [m2].")
     stall_days: int = Field(90, ge=30, description="Grace period: works without change for longer stand still [days].")
-    stall_change: float = Field(
-        0.06, gt=0, le=1, description="Change of the stage shares over the grace period that is none [1]."
+    standstill: StandstillParams = Field(StandstillParams(), description="Knobs of the comparison with itself.")
+    min_open: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="Open ground of a site whose standstill can be told; else it may be done [1].",
     )
-    resume_change: float = Field(0.12, gt=0, le=1, description="Change of the stage shares that ends a standstill [1].")
     min_unfinished: float = Field(0.15, gt=0, le=1, description="Cleared and building share of an unfinished site [1].")
     min_demolished_m2: float = Field(1500, gt=0, description="Smallest demolition reported [m2].")
 
@@ -113,8 +124,14 @@ class Construction:
         if refusal:
             return _cannot_tell(refusal, evidence)
         path = stages.follow(evidence, params.stages)
+        starts = find_starts(evidence, path, params)
+        confirmed = next((event for event in starts if event.kind == "construction_start"), None)
+        if confirmed is not None:
+            path = _of_site(path, stages.follow(evidence, params.stages, confirmed.last_clear_before), confirmed)
+        events = find_events(evidence, path, curve_of(path, params), starts, params)
+        if confirmed is None:
+            path = standing(path, events, params)
         curve = curve_of(path, params)
-        events = find_events(evidence, path, curve, params)
         return _judgement(evidence, curve, events)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
@@ -153,15 +170,120 @@ def _progress(shares: Floats) -> Floats:
     return np.where(under > 0.1, (shares @ PROGRESS) / np.maximum(under, 0.1), 0.0)
 
 
+def find_starts(evidence: ParcelEvidence, path: StagePath, params: ConstructionParams) -> list[Event]:
+    """The start of works, and the first suspicion of it where that came sooner; none where works were never seen.
+
+    1. The odds of `assets.site_start`: the parcel departs from ground that went along with it.
+    2. The pixels of `assets.stages`: where no ground is alike, or works cover a part only.
+
+    What is told sooner counts.
+    """
+    curve = curve_of(path, params)
+    found = [event for event in (_start(path, curve, params),) if event is not None]
+    odds = site_start.weigh(evidence, params.start, params.min_look_fraction)
+    if odds is not None:
+        confirmed = _told(odds, path, "construction_start", params.start.confirm, params)
+        found += [] if confirmed is None else [confirmed]
+    found = sorted(found, key=lambda event: event.detected_on)[:1]
+    early = None if odds is None else _told(odds, path, "works_suspected", params.start.suspect, params)
+    if early is not None and not (found and found[0].detected_on <= early.detected_on):
+        found.insert(0, early)
+    return found
+
+
+def _of_site(before: StagePath, after: StagePath, start: Event) -> StagePath:
+    """The path of a site, of which nobody knew until its start was told that it was one."""
+    knew = (before.days >= np.datetime64(start.detected_on))[:, None, None]
+    return replace(after, known=np.where(knew, after.known, before.known))
+
+
+def standing(path: StagePath, events: Sequence[Event], params: ConstructionParams) -> StagePath:
+    """The path of a parcel without a start: what was no land for its whole first year is built, until pulled down.
+
+    Roofs of tiles and paving of stone look like soil, look by look; but open ground greens up within a year, and a
+    site on which works go on changes.
+    """
+    late = path.days - path.days[0] >= np.timedelta64(params.learn_days, "D")
+    first = path.optical & ~late
+    if not late.any() or not first.any():
+        return path
+    was_built = path.known[first][:, :, stages.WORKS].sum(axis=2).mean(axis=0) >= STOOD
+    stood = np.repeat(was_built[None, :], len(path.days), axis=0)
+    known, later = stood & late[:, None], stood.copy()
+    for event in events:
+        if event.kind == "demolition":
+            pixels = np.array(event.pixels, int)
+            known[np.ix_(path.days >= np.datetime64(event.detected_on), pixels)] = False
+            later[np.ix_(path.days > np.datetime64(event.last_clear_before), pixels)] = False
+    return replace(path, known=_as_built(path.known, known), later=_as_built(path.later, later))
+
+
+def _as_built(probability: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float32]:
+    found = probability.copy()
+    unfinished = slice(stages.CLEARED, stages.STRUCTURE + 1)
+    found[where, stages.PAVED] += found[where, unfinished].sum(axis=1)
+    found[where, unfinished] = 0
+    return found
+
+
+def _told(odds: StartOdds, path: StagePath, kind: str, least: float, params: ConstructionParams) -> Event | None:
+    """A start by the odds of `assets.site_start`; None where there is none or the parcel was hardly land before."""
+    n = site_start.first_from(odds, least)
+    if n is None:
+        return None
+    before, after = (_date(day) for day in site_start.onset(odds, n))
+    looked = np.flatnonzero(path.optical & (path.days <= np.datetime64(before)))
+    land = path.known[looked, :, stages.LAND].max(axis=0) if len(looked) else np.zeros(len(path.area_m2))
+    was_land = float(path.area_m2[land > 0.8].sum())
+    share = site_start.share_of(odds, n)
+    area = share * was_land
+    if area < params.min_event_m2 or was_land < params.start_share * path.area_m2.sum():
+        return None
+    told = _date(int(odds.days[n]))
+    since = (odds.days[: n + 1] >= np.datetime64(after).astype(np.int64)) & np.isfinite(odds.moves[: n + 1, 0])
+    n_optical = int((since & odds.optical[: n + 1]).sum())
+    n_radar = int(since.sum()) - n_optical
+    sensors = tuple(name for name, count in (("sentinel-2", n_optical), ("sentinel-1", n_radar)) if count)
+    return Event(
+        kind=kind,
+        last_clear_before=before,
+        first_clear_after=after,
+        detected_on=told,
+        recovered_on=None,
+        area_m2=area,
+        area_low_m2=0.5 * area,
+        area_high_m2=float(path.area_m2.sum()),
+        magnitude=float(area / path.area_m2.sum()),
+        probability=float(odds.probability[n]),
+        indices=("ndvi", "ndmi", "mndwi", "nbr", "vv", "vh"),
+        pixels=(),
+        sensors=sensors or ("sentinel-2",),
+        reasons=(
+            (
+                f"Since {before} to {after} the parcel departs from ground nearby that had gone along with it: "
+                f"{n_optical} optical and {n_radar} radar looks bear it out (probability "
+                f"{odds.probability[n]:.3f}); about {area / 1e4:.2f} ha."
+            ),
+            (
+                "Optical looks compare the parcel with open ground, foundations and roofs; radar sees worked ground "
+                f"and walls. Told on {told}."
+            ),
+        ),
+    )
+
+
+def _date(day: int) -> dt.date:
+    return day_of(np.datetime64(day, "D"))
+
+
 def find_events(
-    evidence: ParcelEvidence, path: StagePath, curve: Curve, params: ConstructionParams
+    evidence: ParcelEvidence, path: StagePath, curve: Curve, starts: Sequence[Event], params: ConstructionParams
 ) -> tuple[Event, ...]:
     """Start, standstills, end and demolition, by date."""
-    found: list[Event] = []
-    start = _start(path, curve, params)
+    found: list[Event] = list(starts)
+    start = next((event for event in starts if event.kind == "construction_start"), None)
     if start is not None:
-        found.append(start)
-        found.extend(_stalls(path, curve, start, params))
+        found.extend(_stalls(evidence, path, curve, start, params))
         found.extend(_finished(path, curve, start, params))
     else:
         # On a site that was started the ground changes for other reasons.
@@ -229,9 +351,11 @@ def _interval(path: StagePath, curve: Curve, n: int, member: NDArray[np.bool_]) 
     latest.
     """
     over = _part(path.later[curve.step[: n + 1]], stages.WORKS, path.area_m2, member)
-    still_land = np.flatnonzero(over[:n] < 0.5)
+    still_land = np.flatnonzero(over[:n] < 0.1)
     last = int(still_land[-1]) if len(still_land) else 0
-    return day_of(curve.days[last]), day_of(curve.days[min(last + 1, n)])
+    # In its bare season a field and a cleared site look alike: the start lies in all of the time of doubt.
+    under = np.flatnonzero(over[: n + 1] < 0.9)
+    return day_of(curve.days[last]), day_of(curve.days[min(int(under[-1]) + 1 if len(under) else 0, n)])
 
 
 def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: NDArray[np.bool_]) -> Floats:
@@ -240,79 +364,73 @@ def _part(probability: NDArray[np.float32], state: slice, area: Floats, member: 
     return np.asarray(probability[:, member, state].sum(axis=2) @ weight, np.float64)
 
 
-def _stalls(path: StagePath, curve: Curve, start: Event, params: ConstructionParams) -> list[Event]:
-    """Times in which an unfinished site did not change for longer than the grace period."""
-    shares, days = curve.settled(), curve.days
+def _stalls(
+    evidence: ParcelEvidence, path: StagePath, curve: Curve, start: Event, params: ConstructionParams
+) -> list[Event]:
+    """Times in which an unfinished site did not change for longer than the grace period: suspected on one look,
+    confirmed on several running.
+    """
+    begun = np.datetime64(start.first_clear_after)
+    still = standstill.compare(evidence, begun, params.standstill)
+    is_still, goes_on = still.is_still(params.standstill), still.goes_on(params.standstill)
     found: list[Event] = []
-    told: int | None = None
-    first = int(np.searchsorted(days, np.datetime64(start.detected_on)))
-    n = first
-    while n < len(days):
-        unfinished = shares[n, CLEARED] + shares[n, BUILDING] >= params.min_unfinished
-        if told is None:
-            then = int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1
-            if then >= first and unfinished and _change(shares, then, n) <= params.stall_change:
-                told = n
-                found.append(_stall(path, curve, shares, then, n, None, params))
-        elif n - 1 > told and min(_lately(shares, days, k, params) for k in (n - 1, n)) >= params.resume_change:
-            found[-1] = _stall(path, curve, shares, _since(found[-1], days), told, n, params)
-            told, first = None, n
-        n += 1
+    run, changed, first = 0, 0, -1  # looks running that were still or changed; position of the first event of this time
+    for n, day in enumerate(still.days.astype("datetime64[D]")):
+        is_open = _open_on(curve, day) >= params.min_open
+        changed = changed + 1 if goes_on[n] else 0
+        late_enough = day - begun >= np.timedelta64(params.stall_days + SETTLING_DAYS, "D")
+        run = run + 1 if is_still[n] and late_enough and is_open else 0
+        if first >= 0 and changed >= 2:
+            found[first:] = [replace(event, recovered_on=day_of(day)) for event in found[first:]]
+            first = -1
+        elif first < 0 and run:
+            first = len(found)
+            found.append(_stall("stall_suspected", path, curve, still, n, params))
+        elif first == len(found) - 1 and run == params.standstill.confirm_looks:
+            found.append(_stall("stall", path, curve, still, n, params))
     return found
 
 
-def _lately(shares: Floats, days: NDArray[np.datetime64], n: int, params: ConstructionParams) -> float:
-    """Change over the grace period before a look [0-1]."""
+def _open_on(curve: Curve, day: np.datetime64) -> float:
+    """Share of open ground at the last look up to a day, as known then [0-1]."""
+    n = int(np.searchsorted(curve.days, day, side="right")) - 1
+    return float(curve.settled()[n, CLEARED]) if n >= 0 else 0.0
+
+
+def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, params: ConstructionParams) -> Event:
+    days = still.days.astype("datetime64[D]")
     then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
-    return _change(shares, then, n)
-
-
-def _since(event: Event, days: NDArray[np.datetime64]) -> int:
-    return int(np.searchsorted(days, np.datetime64(event.last_clear_before)))
-
-
-def _change(shares: Floats, then: int, now: int) -> float:
-    """Largest difference of the stage shares from a date to each look up to now, as share of the parcel [0-1]."""
-    return float(np.abs(shares[now] - shares[then]).sum() / 2)
-
-
-def _stall(
-    path: StagePath, curve: Curve, shares: Floats, then: int, told: int, resumed: int | None, params: ConstructionParams
-) -> Event:
-    days = curve.days
-    open_share = float(shares[told, CLEARED] + shares[told, BUILDING])
-    area = open_share * float(path.area_m2.sum())
-    error = float(np.hypot(curve.error[told, CLEARED], curve.error[told, BUILDING]) * BAND * path.area_m2.sum())
-    change = _change(shares, then, told)
-    progress = float(_progress(shares[told]))
-    reasons = [
-        (
-            f"From {day_of(days[then])} to {day_of(days[told])} the stage shares changed by {change:.0%} of the "
-            f"parcel, no more than the "
-            f"{params.stall_change:.0%} that looks vary by; the grace period is {params.stall_days} days."
-        ),
-        (
-            f"{open_share:.0%} of the parcel is open ground or unfinished building; progress stands at about "
-            f"{progress:.0%}."
-        ),
-    ]
-    if resumed is not None:
-        reasons.append(f"Works went on by {day_of(days[resumed])}.")
+    look = max(int(np.searchsorted(curve.days, days[n], side="right")) - 1, 0)
+    shares = curve.settled()[look]
+    whole = float(path.area_m2.sum())
+    area = float(shares[CLEARED] + shares[BUILDING]) * whole
+    error = float(np.hypot(curve.error[look, CLEARED], curve.error[look, BUILDING]) * BAND * whole)
+    radar = "no radar looks" if np.isnan(still.radar[n]) else f"radar {still.radar[n]:.2f} dB2"
     return Event(
-        kind="stall",
+        kind=kind,
         last_clear_before=day_of(days[then]),
-        first_clear_after=day_of(days[min(then + 1, told)]),
-        detected_on=day_of(days[told]),
-        recovered_on=None if resumed is None else day_of(days[resumed]),
+        first_clear_after=day_of(days[min(then + 1, n)]),
+        detected_on=day_of(days[n]),
+        recovered_on=None,
         area_m2=area,
         area_low_m2=max(area - error, 0.0),
-        area_high_m2=min(area + error, float(path.area_m2.sum())),
-        magnitude=change,
-        probability=float(np.clip(1 - change / (2 * params.resume_change), 0.5, 0.99)),
+        area_high_m2=min(area + error, whole),
+        magnitude=float(max(still.optical[n], 0.0)),
+        probability=0.9 if kind == "stall" else 0.5,
         indices=("stages",),
         pixels=(),
         sensors=_sensors(path),
-        reasons=tuple(reasons),
+        reasons=(
+            (
+                f"On {day_of(days[n])} the pattern of the site is that of about {day_of(days[then])}: likeness "
+                f"{still.likeness[n]:.2f}, energy of change {max(still.optical[n], 0):.4f} in squares of log "
+                f"reflectance, {radar}; the grace period is {params.stall_days} days."
+            ),
+            (
+                f"{area / whole:.0%} of the parcel is open ground or unfinished building; progress stands at about "
+                f"{float(_progress(shares)):.0%}. Works inside walls are not seen."
+            ),
+        ),
     )
 
 
@@ -374,6 +492,7 @@ def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]
         "chg_stalled_since": _open_stall(events),
         "chg_finished_on": _first(events, "construction_finished"),
         **judge_stage(evidence.attributes, band, state),
+        **judge_plan(plan_of(evidence.attributes), seen_of(curve, events, band, state)),
     }
     return Judgement(
         status="ok",
@@ -409,6 +528,18 @@ def status_of(curve: Curve, events: tuple[Event, ...]) -> str:
         return "progressing"
     shares = curve.settled()[-1]
     return "built" if shares[BUILT] >= 0.5 else "not_started"
+
+
+def seen_of(curve: Curve, events: tuple[Event, ...], band: tuple[float, float, float], state: str) -> SeenProgress:
+    """What a plan is compared with."""
+    starts = [event for event in events if event.kind == "construction_start"]
+    return SeenProgress(
+        day=day_of(curve.days[-1]),
+        since=day_of(curve.days[0]),
+        started=(starts[0].last_clear_before, starts[0].first_clear_after) if starts else None,
+        progress=band,
+        state=state,
+    )
 
 
 def judge_stage(attributes: Mapping[str, Any], band: tuple[float, float, float], state: str) -> dict[str, Any]:
@@ -504,11 +635,24 @@ def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[H
     return [_hit(evidence, e, "construction_start", "low") for e in judgement.events if e.kind == "construction_start"]
 
 
+@RULES.register("works_suspected")
+def works_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """Works seem to have started: an early warning, which later looks confirm or not."""
+    found = [_hit(evidence, e, "works_suspected", "low") for e in judgement.events if e.kind == "works_suspected"]
+    return [replace(hit, operating_point="early_warning") for hit in found]
+
+
+@RULES.register("stall_suspected")
+def stall_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
+    """A look shows no change since the grace period began: an early warning, which later looks confirm or not."""
+    found = [_hit(evidence, e, "stall_suspected", "medium") for e in judgement.events if e.kind == "stall_suspected"]
+    return [replace(hit, operating_point="early_warning") for hit in found]
+
+
 @RULES.register("construction_stall")
 def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Works stand still in an unfinished stage: an early warning, since works inside walls are not seen."""
-    found = [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    """Works stand still in an unfinished stage, on several looks running; works inside walls are not seen."""
+    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
 
 
 @RULES.register("demolition")
@@ -522,6 +666,8 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     claims = {}
     if isinstance(evidence.attributes.get("claim_stage"), str):
         claims = {"claim_stage_verdict": "cannot_tell", "claim_stage_reason": reason}
+    if plan_of(evidence.attributes) is not None:
+        claims |= {"claim_plan_verdict": "cannot_tell", "claim_plan_reason": reason}
     return Judgement(
         status="cannot_tell",
         reason=reason,

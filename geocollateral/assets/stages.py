@@ -17,6 +17,7 @@ of the parcel's own bare fields: one and the same geology.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -68,6 +69,8 @@ CLOSING: Mapping[tuple[int, int], float] = {
 }
 """The same where hardly any open ground is left: paving comes last, works are being finished."""
 # fmt: on
+ON_SITE: Mapping[tuple[int, int], float] = {(LAND, CLEARED): 6.0}
+"""The same of a parcel known to be a site: it is cleared within weeks."""
 RADAR_CONTRAST: Mapping[int, tuple[float, float]] = {STRUCTURE: (5.0, 4.0), ROOF: (4.0, 4.5), WATER: (-8.0, 3.5)}
 """Backscatter against the open ground of the parcel on the same look, and its spread with speckle [dB]: walls send
 the beam
@@ -119,8 +122,14 @@ class StagePath:
         return np.asarray(np.einsum("spk,p->sk", probability, weight), np.float64)
 
 
-def follow(evidence: ParcelEvidence, params: StageParams) -> StagePath:
+def follow(evidence: ParcelEvidence, params: StageParams, started: dt.date | None = None) -> StagePath:
     """Probability of each state of each pixel on each look.
+
+    Parameters
+    ----------
+    started
+        Day from which the parcel is known to be a site, by whatever means: from then on what is land is soon cleared,
+        and no look is undecided. None: it is not.
 
     Raises
     ------
@@ -129,7 +138,8 @@ def follow(evidence: ParcelEvidence, params: StageParams) -> StagePath:
     """
     if evidence.optical is None:
         raise ValueError("stages need optical looks")
-    looks = _Looks(evidence, params)
+    since = None if started is None else int(np.datetime64(started, "D").astype(np.int64))
+    looks = _Looks(evidence, params, since)
     radar = _Radar(evidence)
     days, sensor, position = _timeline(looks.day, radar)
     n_steps, n_pixels = len(days), len(evidence.area_m2)
@@ -139,7 +149,8 @@ def follow(evidence: ParcelEvidence, params: StageParams) -> StagePath:
     moves = np.empty((n_steps, N_STATES, N_STATES), np.float32)
     belief = np.tile(START.astype(np.float32), (n_pixels, 1))
     for n in range(n_steps):
-        moves[n] = _moves(int(days[n] - days[max(n - 1, 0)]), weight @ belief, params)
+        is_site = since is not None and bool(days[n] >= since)
+        moves[n] = _moves(int(days[n] - days[max(n - 1, 0)]), weight @ belief, is_site, params)
         belief = belief @ moves[n]
         if sensor[n] == 0:
             looks.weigh(position[n], like[n])
@@ -186,11 +197,12 @@ def _timeline(optical: Days, radar: _Radar) -> tuple[Days, NDArray[np.int64], ND
 class _Looks:
     """Looks of Sentinel-2 and what the parcel has taught of itself."""
 
-    def __init__(self, evidence: ParcelEvidence, params: StageParams) -> None:
+    def __init__(self, evidence: ParcelEvidence, params: StageParams, started: int | None) -> None:
         optical = evidence.optical
         if optical is None:
             raise ValueError("stages need optical looks")
         self.params = params
+        self.started = started
         self.day = evidence.look_days.astype("datetime64[D]").astype(np.int64)
         seen = ground.features(optical)
         self.green = seen.ndvi
@@ -239,8 +251,9 @@ class _Looks:
         logs[:, LAND] += params.colour_weight * coloured(self.memory.bare_field(colour), params.colour_most)
         logs[:, LAND] -= self._without_season(t, clear)
         # In its bare season a field tells nothing: a slight advantage of one side must not add up over the winter.
-        against = logs[:, LAND] - logs[:, WORKS].max(axis=1)
-        logs[:, LAND] -= np.clip(against, -params.undecided, params.undecided)
+        if self.started is None or self.day[t] < self.started:
+            against = logs[:, LAND] - logs[:, WORKS].max(axis=1)
+            logs[:, LAND] -= np.clip(against, -params.undecided, params.undecided)
         logs[:, WATER] = params.green_weight * (coloured(water, 6.0) + self.water_green[t, clear])
         logs -= logs.max(axis=1, keepdims=True)
         like[clear] = np.exp(np.maximum(logs, -params.most))
@@ -303,19 +316,21 @@ def _normal(contrast: Floats, expected: tuple[float, float]) -> NDArray[np.float
     return np.asarray(found, np.float32)
 
 
-def _moves(days: int, shares: Floats, params: StageParams) -> NDArray[np.float64]:
-    """Probability of each change of state within some days, given the shares of the states in the parcel."""
+def _moves(days: int, shares: Floats, is_site: bool, params: StageParams) -> NDArray[np.float64]:
+    """Probability of each change of state within some days, given the shares of the states in the parcel and whether it
+    is a site.
+    """
     step = min(days, LONGEST_STEP)
     closing = float(np.clip(1 - shares[CLEARED] / params.open_share, 0, 1)) if shares[WORKS].sum() > 0.5 else 0.0
-    found: NDArray[np.float64] = (1 - closing) * _table(False)[step] + closing * _table(True)[step]
+    found: NDArray[np.float64] = (1 - closing) * _table(False, is_site)[step] + closing * _table(True, is_site)[step]
     return found
 
 
 @cache
-def _table(is_closing: bool) -> NDArray[np.float64]:
+def _table(is_closing: bool, is_site: bool) -> NDArray[np.float64]:
     """Shape (days, state, state): transition probabilities of 0 to `LONGEST_STEP` days."""
     rate = np.zeros((N_STATES, N_STATES))
-    for (before, after), per_year in (CLOSING if is_closing else RATES).items():
+    for (before, after), per_year in {**(CLOSING if is_closing else RATES), **(ON_SITE if is_site else {})}.items():
         rate[before, after] = per_year / 365.25
     rate[np.diag_indices(N_STATES)] = -rate.sum(axis=1)
     a_day = expm(rate)

@@ -180,6 +180,18 @@ COLUMNS: tuple[Column, ...] = (
         meaning="Share of the works that is done.",
     ),
     Column(
+        name="claim_start_on",
+        type="date",
+        classes=("construction",),
+        meaning="Day on which works are planned to start.",
+    ),
+    Column(
+        name="claim_complete_on",
+        type="date",
+        classes=("construction",),
+        meaning="Day on which works are planned to be complete.",
+    ),
+    Column(
         name="claim_floor_area_m2",
         type="number",
         unit="m2",
