@@ -5,6 +5,7 @@ from geocollateral.assets.aquaculture import AQUACULTURE, AquacultureParams
 from geocollateral.assets.asset import ASSETS, Asset
 from geocollateral.assets.claims import judge_area
 from geocollateral.assets.construction import CONSTRUCTION, ConstructionParams
+from geocollateral.assets.decision import DecisionParams, DecisionRow, DecisionTable, decide
 from geocollateral.assets.forestry import FORESTRY, ForestryParams
 from geocollateral.assets.mixture import MixtureParams, judge_mixture
 from geocollateral.assets.modules import ModuleCover, pv_presence
@@ -23,11 +24,15 @@ __all__ = [
     "AquacultureParams",
     "Asset",
     "ConstructionParams",
+    "DecisionParams",
+    "DecisionRow",
+    "DecisionTable",
     "ForestryParams",
     "MixtureParams",
     "ModuleCover",
     "SolarParams",
     "WindParams",
+    "decide",
     "judge_area",
     "judge_mixture",
     "pv_presence",
