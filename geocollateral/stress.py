@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -158,6 +159,12 @@ def _optical(seen: Observed, change: Callable[[str, Floats], Floats]) -> Observe
     return replace(seen, optical=seen.optical.assign(bands))
 
 
+def _is_south(seen: Observed) -> bool:
+    x, y = seen.geobox.affine @ (seen.geobox.shape.x / 2, seen.geobox.shape.y / 2)
+    _, latitude = pyproj.Transformer.from_crs(str(seen.geobox.crs), "EPSG:4326", always_xy=True).transform(x, y)
+    return bool(latitude < 0)
+
+
 def _days(seen: Observed) -> NDArray[np.datetime64]:
     none = np.zeros(0, "datetime64[D]")
     return none if seen.optical is None else seen.optical["time"].values.astype("datetime64[D]")
@@ -242,7 +249,7 @@ def snow(seen: Observed, rng: np.random.Generator) -> Observed:
         return seen
     winter = np.where(days.month == 12, days.year + 1, days.year)
     cold = np.isin(days.month, (12, 1, 2))
-    if float(seen.geobox.geographic_extent.centroid.coords[0][1]) < 0:
+    if _is_south(seen):
         winter, cold = days.year.to_numpy(), np.isin(days.month, (6, 7, 8))
     cover = np.zeros(len(days))
     for year in np.unique(winter[cold]):
@@ -261,7 +268,7 @@ def drought(seen: Observed, _: np.random.Generator) -> Observed:
         return seen
     year = int(days[-1].year) - 1
     start = pd.Timestamp(year, 6, 1)
-    if float(seen.geobox.geographic_extent.centroid.coords[0][1]) < 0:
+    if _is_south(seen):
         start = pd.Timestamp(year - 1, 12, 1)
     age = (days - start).days.to_numpy()
     depth = DROUGHT_SHARE * np.interp(age, [0, 30, 90, 120], [0, 1, 1, 0], left=0, right=0)[:, None]
