@@ -46,7 +46,8 @@ class Told:
 
     alerts: pd.DataFrame
     """One row per alert: ``parcel_id, kind, rule, operating_point, last_clear_before, first_clear_after, detected_on,
-    area_m2, probability, sensors, cause`` (the likeliest; ``""`` where none was considered)."""
+    area_m2, probability, sensors, cause`` (the likeliest; ``""`` where none was considered), ``score``, ``said`` (point
+    the rule gave) and ``calibrated``. Those below every threshold are there too, with the point `WITHHELD`."""
     parcels: pd.DataFrame
     """One row per parcel: ``parcel_id, asset_class, status, reason`` and the columns of its judgement."""
     looks: pd.DataFrame
@@ -68,7 +69,11 @@ ALERT_COLUMNS = (
     "probability",
     "sensors",
     "cause",
+    "score",
+    "said",
+    "calibrated",
 )
+WITHHELD = "withheld"
 
 
 def judge_world(
@@ -95,7 +100,7 @@ def _judge(given: tuple[BlockTask, Path | None, Mapping[str, Window]]) -> Told:
     seen = looks_of(task, kept)
     if windows:
         seen = blind(seen, windows)
-    told = told_by(judge_block(task, seen), task)
+    told = told_by(judge_block(task, seen, alerts_only=True), task)
     return replace(told, tables={**told.tables, "presence": _presence(task, seen)})
 
 
@@ -113,7 +118,7 @@ def told_by(result: BlockResult, task: BlockTask) -> Told:
         & (series["sensor"] == "sentinel-2")
     ]
     return Told(
-        alerts=pd.DataFrame([_alert(hit) for hit in result.hits], columns=list(ALERT_COLUMNS)),
+        alerts=pd.DataFrame([_alert(hit) for hit in (*result.hits, *result.withheld)], columns=list(ALERT_COLUMNS)),
         parcels=pd.DataFrame(
             [
                 {
@@ -132,12 +137,12 @@ def told_by(result: BlockResult, task: BlockTask) -> Told:
 
 
 def _alert(hit: Hit) -> dict[str, Any]:
-    event = hit.event
+    event, decision = hit.event, hit.decision
     return {
         "parcel_id": hit.parcel_id,
         "kind": event.kind,
         "rule": hit.rule,
-        "operating_point": hit.operating_point,
+        "operating_point": WITHHELD if decision is not None and decision.point is None else hit.operating_point,
         "last_clear_before": pd.Timestamp(event.last_clear_before),
         "first_clear_after": pd.Timestamp(event.first_clear_after),
         "detected_on": pd.Timestamp(event.detected_on),
@@ -145,6 +150,9 @@ def _alert(hit: Hit) -> dict[str, Any]:
         "probability": event.probability,
         "sensors": "+".join(hit.sensors),
         "cause": max(event.causes, key=lambda name: event.causes[name]) if event.causes else "",
+        "score": event.probability if decision is None else decision.score,
+        "said": hit.operating_point if decision is None else decision.said,
+        "calibrated": decision is not None and decision.calibrated,
     }
 
 

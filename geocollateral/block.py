@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, judge_damage, judge_mixture
+from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_damage, judge_mixture
 from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
@@ -96,6 +96,9 @@ class BlockResult:
     scenes: tuple[Mapping[str, Any], ...]
     lost_pixels: NDArray[np.int64]
     """Shape (pixel, 3): row and column in the grid, year of loss."""
+    withheld: tuple[Hit, ...] = ()
+    """Hits whose score is below the threshold of an early warning: no alerts. Their events are in `changes` all the
+    same, as suspected."""
 
 
 def assess_block(task: BlockTask) -> BlockResult:
@@ -109,18 +112,26 @@ def observe_block(task: BlockTask) -> Observed:
     return observe(task.optical, task.radar, wanted, task.own_bands, task.source, task.settings)
 
 
-def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
-    """Monitor and judge every parcel of a block on the looks there are."""
+def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -> BlockResult:
+    """Monitor and judge every parcel of a block on the looks there are.
+
+    Parameters
+    ----------
+    alerts_only
+        Leave the means of parcels unmonitored: no alert follows from them.
+    """
     settings, cover = task.settings, seen.cover
     tables = [table for table in (seen.found, seen.optical) if table is not None]
     offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
     pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
-    changes, baselines = (
-        ([], []) if seen.statistics is None else monitor_parcels(seen.statistics, classes, settings, seen.sensor)
-    )
-    changes += monitor_sensors(seen, classes, settings)
+    changes: list[dict[str, Any]] = []
+    baselines: list[pd.DataFrame] = []
+    if not alerts_only:
+        if seen.statistics is not None:
+            changes, baselines = monitor_parcels(seen.statistics, classes, settings, seen.sensor)
+        changes += monitor_sensors(seen, classes, settings)
     judgements: dict[str, Judgement] = {}
     hits: list[Hit] = []
     lost: list[NDArray[np.int64]] = []
@@ -134,18 +145,38 @@ def judge_block(task: BlockTask, seen: Observed) -> BlockResult:
         params = getattr(settings, asset.name)
         judgement = _with_damage(_with_mixture(asset.judge(evidence, params), evidence, settings), evidence, settings)
         judgements[parcel_id] = judgement
-        hits += asset.hits(evidence, judgement, params)
-        changes += [_event_row(parcel_id, event, len(evidence.look_days)) for event in judgement.events]
+        decided = [decide(hit, asset_class, settings.decision) for hit in asset.hits(evidence, judgement, params)]
+        hits += decided
+        slight = _withheld_events(decided)
+        changes += [
+            _event_row(parcel_id, event, len(evidence.look_days), "suspected" if _key(event) in slight else "confirmed")
+            for event in judgement.events
+        ]
         lost += [_lost_pixels(evidence, event) for event in judgement.events if event.kind in GROUND_CHANGES]
     return BlockResult(
         series=seen.series,
         changes=pd.DataFrame(changes, columns=list(CHANGE_COLUMNS)),
         baselines=_concat(baselines, ("parcel_id", "index", "time", "expected", "spread", "informative")),
         judgements=judgements,
-        hits=tuple(hits),
+        hits=tuple(hit for hit in hits if not _is_withheld(hit)),
+        withheld=tuple(hit for hit in hits if _is_withheld(hit)),
         scenes=seen.scenes,
         lost_pixels=np.concatenate([*lost, np.zeros((0, 3), np.int64)]),
     )
+
+
+def _is_withheld(hit: Hit) -> bool:
+    return hit.decision is not None and hit.decision.point is None
+
+
+def _withheld_events(hits: Sequence[Hit]) -> set[tuple[str, dt.date, dt.date]]:
+    """Events of one parcel of which every hit is withheld."""
+    said = {_key(hit.event) for hit in hits if not _is_withheld(hit)}
+    return {_key(hit.event) for hit in hits} - said
+
+
+def _key(event: Event) -> tuple[str, dt.date, dt.date]:
+    return event.kind, event.last_clear_before, event.first_clear_after
 
 
 def _with_mixture(judgement: Judgement, evidence: ParcelEvidence, settings: Settings) -> Judgement:
@@ -424,12 +455,12 @@ def _series_row(parcel_id: str, name: str, sensor: str, found: xr.Dataset) -> di
     }
 
 
-def _event_row(parcel_id: str, event: Event, n_looks: int) -> dict[str, Any]:
+def _event_row(parcel_id: str, event: Event, n_looks: int, status: str) -> dict[str, Any]:
     return {
         "parcel_id": parcel_id,
         "index": "+".join(event.indices),
         "level": "pixels",
-        "status": "confirmed",
+        "status": status,
         "break_date": np.datetime64(event.first_clear_after, "ns"),
         "last_clear_before": np.datetime64(event.last_clear_before, "ns"),
         "first_clear_after": np.datetime64(event.first_clear_after, "ns"),

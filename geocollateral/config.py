@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from geocollateral.assets.agriculture import AgricultureParams
 from geocollateral.assets.aquaculture import AquacultureParams
 from geocollateral.assets.construction import ConstructionParams
 from geocollateral.assets.damage import DamageParams
+from geocollateral.assets.decision import DecisionParams, DecisionTable
 from geocollateral.assets.forestry import ForestryParams
 from geocollateral.assets.mixture import MixtureParams
 from geocollateral.assets.solar import SolarParams
@@ -55,9 +57,27 @@ class Settings(BaseSettings):
     aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
     damage: DamageParams = Field(DamageParams(), description="Damage of a fire or a flood, reported or found.")
     mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
+    decision: DecisionParams = Field(
+        default_factory=lambda: DecisionParams(table=load_decision_table()),
+        description="Operating points and probabilities of alerts.",
+    )
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
+
+    @field_validator("decision", mode="before")
+    @classmethod
+    def _table_of_file(cls, given: Any) -> Any:
+        """The table may be named by its file; without one it is the table shipped."""
+        if not isinstance(given, dict):
+            return given
+        named = given.get("table")
+        try:
+            if named is None or isinstance(named, str):
+                return {**given, "table": load_decision_table(None if named is None else Path(named))}
+        except (InvalidInput, MissingInput) as error:
+            raise ValueError(str(error)) from error
+        return given
 
     @field_validator("change")
     @classmethod
@@ -84,6 +104,27 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file, so that one deployment can differ from the shared file."""
         return env_settings, init_settings
+
+
+def load_decision_table(path: Path | None = None) -> DecisionTable:
+    """Thresholds and probabilities from a file that `--calibrate` wrote; None: those shipped with the package.
+
+    Raises
+    ------
+    MissingInput
+        The file does not exist.
+    InvalidInput
+        It is not YAML, or no such table; the message names each fault.
+    """
+    if path is not None and not path.is_file():
+        raise MissingInput(f"Decision table {path} does not exist.")
+    source = resources.files("geocollateral.assets") / "decision.yaml" if path is None else path
+    try:
+        return DecisionTable.model_validate(yaml.safe_load(source.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"Decision table {source} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        raise InvalidInput(f"Decision table {source}: {_faults(error)}") from error
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -154,6 +195,7 @@ def settings_tables() -> str:
         _section("aquaculture", AquacultureParams),
         _section("damage", DamageParams),
         _section("mixture", MixtureParams),
+        _section("decision", DecisionParams),
         _section("shift", ShiftParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),

@@ -217,7 +217,7 @@ def _looks_at(
     bands = physical[[name for name in OPTICAL_BANDS if name in physical]].assign_coords(time=physical["time"])
     # One look per day before anything is compared in time: parts and twins of one overpass are one witness.
     fused = looks.fuse_days(bands, clear, numbers["scene_id"].values.tolist(), days)
-    hidden = _hidden(fused, settings)
+    hidden = screened(fused.values, fused.clear, settings.masks)
     for look, members in enumerate(fused.scenes_of):
         clear[members] &= ~hidden[look]
     visible = fused.clear & ~hidden
@@ -317,17 +317,25 @@ def _clear(numbers: xr.Dataset, physical: xr.Dataset, cover: zonal.Coverage, set
     return np.asarray(clear)
 
 
-def _hidden(seen: looks.Looks, settings: Settings) -> NDArray[np.bool_]:
-    """Shape (time, pixel) of the looks, True = snow, haze or shadow that the classification missed."""
-    bands = set(map(str, seen.values.data_vars))
-    hidden = np.zeros(seen.clear.shape, bool)
-    if {"red", "swir16"} <= bands:
-        hidden |= masks.snow_screen(seen.values, settings.masks)
-    clear = seen.clear & ~hidden
-    if {"blue", "red"} <= bands:
-        hidden |= masks.haze_screen(seen.values, clear, settings.masks)
-    if {"red", "nir"} <= bands:
-        hidden |= masks.shadow_screen(seen.values, clear, settings.masks)
+def screened(bands: xr.Dataset, seen: NDArray[np.bool_], params: masks.MaskParams) -> NDArray[np.bool_]:
+    """Shape (time, pixel) of the looks, True = snow, haze or shadow that the classification missed.
+
+    Parameters
+    ----------
+    bands
+        Dims ``(time, pixel)``: reflectance.
+    seen
+        What the classification calls clear.
+    """
+    names = set(map(str, bands.data_vars))
+    hidden = np.zeros(seen.shape, bool)
+    if {"red", "swir16"} <= names:
+        hidden |= masks.snow_screen(bands, params)
+    clear = seen & ~hidden
+    if {"blue", "red"} <= names:
+        hidden |= masks.haze_screen(bands, clear, params)
+    if {"red", "nir"} <= names:
+        hidden |= masks.shadow_screen(bands, clear, params)
     return hidden
 
 

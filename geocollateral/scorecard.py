@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from geocollateral.assets import DecisionParams
 from geocollateral.blind_times import BLIND_DAYS
+from geocollateral.change.calibration import Reliability
 from geocollateral.change.evaluation import (
     DateScores,
     Evaluation,
@@ -19,7 +21,8 @@ from geocollateral.change.evaluation import (
     scores,
     scores_by_kind,
 )
-from geocollateral.what_if import BlindScores, Replay
+from geocollateral.operating_points import Cases, Rate, rates, reliability_by_class
+from geocollateral.what_if import BlindScores, Replay, StressScores
 from geocollateral.world_truth import MIN_AREA_M2
 
 
@@ -45,6 +48,26 @@ class Backtest:
     rivals: tuple[Mapping[str, Any], ...] = ()
     """Rows of other methods at the same rate of false alarms: ``kind, method, recall, recall_low, recall_high,
     recall_n, false_per_100, lag_due_days, ours`` (recall of ours)."""
+    cases: Cases | None = None
+    """Every alert against the truth, withheld ones too."""
+    decision: DecisionParams | None = None
+    """The table and the budgets with which alerts were decided."""
+    stale_table: bool = False
+    """Whether the table was made by other code than scored these alerts."""
+    stress: tuple[StressScores, ...] = ()
+    """False alerts under disturbances."""
+
+    @property
+    def reliability(self) -> dict[str, Reliability]:
+        """Calibrated probabilities against what came true, by asset class."""
+        return {} if self.cases is None else reliability_by_class(self.cases)
+
+    @property
+    def rates(self) -> tuple[Rate, ...]:
+        """False alerts against the budget, by asset class and point."""
+        if self.cases is None or self.decision is None:
+            return ()
+        return rates(self.cases, self.decision.budget_confirmed, self.decision.budget_early_warning)
 
 
 STRATA = (("asset_class",), ("site",), ("cloudiness",), ("event_size",), ("parcel_size",), ("asset_class", "site"))
@@ -67,7 +90,22 @@ def values_of(found: Backtest) -> dict[str, Any]:
         {n: _plain(vars(v)) if isinstance(v, Figure) else v for n, v in vars(b).items()} for b in found.blind
     ]
     out["rivals"] = [_plain(row) for row in found.rivals]
+    out["budget"] = [_flat(r) for r in found.rates]
+    out["stale_table"] = found.stale_table
+    out["reliability"] = {
+        name: {**_flat(r), "bins": [{"stated": stated, **_plain(vars(true))} for stated, true in r.bins]}
+        for name, r in found.reliability.items()
+    }
+    out["stress"] = [_flat(row) for row in found.stress]
     return out
+
+
+def _flat(record: Rate | Reliability | StressScores) -> dict[str, Any]:
+    return {n: _plain(vars(v)) if isinstance(v, Figure) else _number_or_none(v) for n, v in vars(record).items()}
+
+
+def _number_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _points(found: Backtest) -> list[tuple[str, Evaluation]]:
@@ -101,8 +139,73 @@ def markdown(found: Backtest) -> str:
         parts += ["### Which alert answered which event", _confusion(evaluation)]
         parts += _causes(evaluation)
         parts += ["### False alerts in quiet years", _wolves(evaluation)]
-    parts += _more(found)
+    parts += [*_decisions(found), *_more(found)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _decisions(found: Backtest) -> list[str]:
+    """Budget, reliability and stress."""
+    parts: list[str] = []
+    if found.rates:
+        head: tuple[str, ...] = ("asset class", "point", "false / 100 parcel-years", "budget", "parcel-years")
+        rows: list[Sequence[str]] = [
+            (r.asset_class, r.point, _figure(r.false_per_100), f"{r.budget:g}", _number(r.false_per_100.n, 0))
+            for r in found.rates
+        ]
+        made = found.decision.table.made_on if found.decision is not None else ()
+        parts += ["## False alerts against the budget", f"Decision table made on: {', '.join(made) or 'nothing yet'}."]
+        if found.stale_table:
+            parts.append("**The table was made by other code than scored these alerts: make it anew (`--calibrate`).**")
+        parts.append(table(head, rows))
+    if found.reliability:
+        head = ("asset class", "alerts", "stated", "came true", "Brier", "Brier of the share", "slope")
+        rows = [
+            (
+                name,
+                str(r.n),
+                _number(r.stated),
+                _figure(r.came_true),
+                _number(r.brier, 3),
+                _number(r.brier_of_share, 3),
+                _figure(r.slope),
+            )
+            for name, r in found.reliability.items()
+        ]
+        parts += ["## Calibrated probabilities against what came true", table(head, rows)]
+        bins = [
+            (name, _number(stated), _figure(true), str(int(true.n)))
+            for name, r in found.reliability.items()
+            for stated, true in r.bins
+        ]
+        parts.append(table(("asset class", "stated", "came true", "alerts"), bins))
+    if found.stress:
+        head = (
+            "disturbance",
+            "asset class",
+            "point",
+            "before",
+            "under it",
+            "added / 100 parcel-years",
+            "budget",
+            "parcel-years",
+            "said in addition",
+        )
+        rows = [
+            (
+                s.name,
+                s.asset_class,
+                s.point,
+                _number(s.before.value),
+                _figure(s.under),
+                _figure(s.added),
+                f"{s.budget:g}",
+                _number(s.under.n, 0),
+                ", ".join(f"{kind} {n}" for kind, n in sorted(s.kinds.items())) or "-",
+            )
+            for s in found.stress
+        ]
+        parts += ["## False alerts under disturbances", table(head, rows)]
+    return parts
 
 
 def _more(found: Backtest) -> list[str]:

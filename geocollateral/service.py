@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,9 +24,9 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode, what_if
+from geocollateral import __version__, exports, ledger, operating_points, orthomosaics, pictures, series_mode, what_if
 from geocollateral import backtest as backtests
-from geocollateral.assets import ASSETS, judge_area
+from geocollateral.assets import ASSETS, DecisionTable, judge_area
 from geocollateral.blind_times import blind_windows
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -39,6 +40,7 @@ from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import require_writable, write_result_folder
+from geocollateral.stress import STRESSES
 from geocollateral.types import (
     MU_M2,
     OPTICAL_BANDS,
@@ -322,6 +324,8 @@ def backtest(
     kept: str | Path | None = None,
     replays: int = 0,
     blind: bool = False,
+    stress: Sequence[str] = (),
+    stress_blocks: int | None = None,
     progress: Progress | None = None,
 ) -> Backtest:
     """Judge a simulated world, and hold what is said against its truth.
@@ -340,12 +344,20 @@ def backtest(
     blind
         Also judge the world without the optical looks of two months from each event on, and of as long a time of
         parcels without events: what radar finds alone.
+    stress
+        Names of disturbances (`stress.STRESSES`) under which to count false alerts, one at a time.
+    stress_blocks
+        How many blocks, drawn at random, to disturb; None: all.
 
     Raises
     ------
     MissingInput
         There is neither the folder nor a world to simulate.
+    InvalidInput
+        There is no disturbance of that name.
     """
+    for name in stress:
+        STRESSES[name]  # refused before an hour of judging, not after it
     home, settings = Path(folder), settings or load_settings()
     if not home.is_dir():
         if world is None:
@@ -367,8 +379,15 @@ def backtest(
         if blind
         else told
     )
+    folder_of_looks = None if kept is None else Path(kept)
+    drawn = random.Random(seed).sample(tasks, min(stress_blocks or len(tasks), len(tasks)))  # noqa: S311 - no secret
     return Backtest(
         world=home.name,
+        cases=operating_points.cases_of(told, truth, home.name),
+        decision=settings.decision,
+        stale_table=bool(settings.decision.table.rows)
+        and settings.decision.table.methods != operating_points.methods_digest(),
+        stress=tuple(what_if.stress(drawn, stress, truth, settings, folder_of_looks, seed, progress)) if stress else (),
         classes=tuple(sorted(set(ASSETS) & set(area.parcels["asset_class"]))),
         confirmed=backtests.hold_against(told, truth),
         early=backtests.hold_against(told, truth, "early_warning") if early else None,
@@ -378,6 +397,12 @@ def backtest(
         blind=tuple(what_if.score_blind(unlit, truth, windows)) if blind else (),
         replays=tuple(what_if.replay(task, then, told) for task, then in what_if.sample_days(tasks, replays, seed)),
     )
+
+
+def calibrate(cases: Sequence[operating_points.Cases], settings: Settings | None = None) -> DecisionTable:
+    """Thresholds from the budgets of the settings, and probabilities, from the alerts of one or several backtests."""
+    budgets = (settings or load_settings()).decision
+    return operating_points.make_table(cases, budgets.budget_confirmed, budgets.budget_early_warning)
 
 
 def world_table() -> list[dict[str, str]]:

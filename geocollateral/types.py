@@ -457,6 +457,20 @@ class Judgement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What the decision layer made of a hit."""
+
+    score: float
+    """Of the rule's own making: it orders alerts of one kind."""
+    said: OperatingPoint
+    """Highest operating point the rule itself gives it."""
+    point: OperatingPoint | None
+    """Operating point it reached; None: below the threshold of an early warning, no alert."""
+    calibrated: bool
+    """Whether the probability of the event is a share of alerts that were right; False: it is the score."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hit:
     """An alert rule that fired on today's evidence, before the life cycle makes it an alert."""
 
@@ -468,6 +482,9 @@ class Hit:
     evidence: Mapping[str, Any]
     reasons: tuple[str, ...]
     operating_point: OperatingPoint = "confirmed"
+    """As the rule gives it; after the decision, as reached."""
+    decision: Decision | None = None
+    """None before the decision layer has seen it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,26 @@
-"""The same world seen otherwise: as on an earlier day, or for two months by radar alone."""
+"""The same world seen otherwise: as on an earlier day, for two months by radar alone, or under a disturbance."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from geocollateral.backtest import Told, told_by
+from geocollateral.backtest import WITHHELD, Told, join, told_by
 from geocollateral.blind_times import Window
 from geocollateral.block import BlockResult, BlockTask, judge_block, observe_block
-from geocollateral.change.evaluation import Figure, Truth, evaluate, rate, share
+from geocollateral.change.evaluation import NOTHING, Figure, Truth, evaluate, rate, share
+from geocollateral.compute import Progress, run_blocks
+from geocollateral.config import Settings
+from geocollateral.kept_looks import looks_of
+from geocollateral.operating_points import cases_of, rates
+from geocollateral.stress import NONE, stressed
 from geocollateral.world_truth import ANSWERS, MIN_AREA_M2, rows_of
 
 
@@ -71,7 +78,10 @@ def replay(task: BlockTask, day: dt.date, last: Told) -> Replay:
     detected by that day must have been known then.
     """
     then = told_by(_assess(cut(task, day)), task)
-    now = last.alerts[last.alerts["parcel_id"].isin(then.parcels["parcel_id"])]
+    then = replace(then, alerts=then.alerts[then.alerts["operating_point"] != WITHHELD])
+    now = last.alerts[
+        last.alerts["parcel_id"].isin(then.parcels["parcel_id"]) & (last.alerts["operating_point"] != WITHHELD)
+    ]
     until = now[now["detected_on"] <= pd.Timestamp(day)]
     faults = [
         f"{_words(row)}: said on {day} already"
@@ -122,12 +132,91 @@ def _words(row: Mapping[str, Any]) -> str:
 
 def _without_twin(alerts: pd.DataFrame, others: pd.DataFrame) -> list[str]:
     """Alerts that no other one of the parcel and kind shares a day with, in words."""
+    return [_words(row) for row, new in zip(rows_of(alerts), _is_new(alerts, others), strict=True) if new]
+
+
+def _is_new(alerts: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+    """Of each alert, whether no other one of the parcel and kind shares a day with it."""
     found = []
     for row in rows_of(alerts):
         own = others[(others["parcel_id"] == row["parcel_id"]) & (others["kind"] == row["kind"])]
         apart = (own["last_clear_before"] > row["first_clear_after"]) | (
             own["first_clear_after"] < row["last_clear_before"]
         )
-        if apart.all():
-            found.append(_words(row))
+        found.append(bool(apart.all()))
+    return np.array(found, bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StressScores:
+    """False alerts of one asset class at one operating point under a disturbance."""
+
+    name: str
+    asset_class: str
+    point: str
+    before: Figure
+    """False alerts without it, per 100 quiet parcel-years, all kinds."""
+    under: Figure
+    """The same under it."""
+    added: Figure
+    """Those under it that no alert of the parcel and kind shares a day with before."""
+    budget: float
+    kinds: Mapping[str, int]
+    """How often each kind of event was said in addition."""
+
+
+def stress(
+    tasks: Sequence[BlockTask],
+    names: Sequence[str],
+    truth: Truth,
+    settings: Settings,
+    kept: Path | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[StressScores]:
+    """Judge blocks with their looks disturbed, one disturbance at a time, and count what is said in quiet years."""
+    every = (NONE, *(name for name in names if name != NONE))
+    parts = run_blocks(_under_stress, [(task, every, kept, seed) for task in tasks], settings.compute, progress)
+    told = {name: join([part[name] for part in parts]) for name in every}
+    return [row for name in every[1:] for row in score_stress(name, told[NONE], told[name], truth, settings)]
+
+
+def _under_stress(given: tuple[BlockTask, Sequence[str], Path | None, int]) -> dict[str, Told]:
+    task, names, kept, seed = given
+    seen = looks_of(task, kept)
+    return {
+        name: told_by(judge_block(task, stressed(seen, name, task.settings, seed), alerts_only=True), task)
+        for name in names
+    }
+
+
+POINTS: Mapping[str, tuple[str, ...]] = {"confirmed": ("confirmed",), "early_warning": ("confirmed", "early_warning")}
+
+
+def score_stress(name: str, before: Told, under: Told, truth: Truth, settings: Settings) -> list[StressScores]:
+    """Compare what is said in quiet years under a disturbance with what is said without it."""
+    calm, disturbed = cases_of(before, truth, ""), cases_of(under, truth, "")
+    budgets = settings.decision.budget_confirmed, settings.decision.budget_early_warning
+    known = {(r.asset_class, str(r.point)): r.false_per_100 for r in rates(calm, *budgets)}
+    found = []
+    for row in rates(disturbed, *budgets):
+        points = POINTS[row.point]
+        own = disturbed.alerts[
+            disturbed.alerts["in_quiet_year"]
+            & (disturbed.alerts["asset_class"] == row.asset_class)
+            & disturbed.alerts["operating_point"].isin(points)
+        ].drop_duplicates(["parcel_id", "kind", "last_clear_before", "first_clear_after"])
+        new = own[_is_new(own, before.alerts[before.alerts["operating_point"].isin(points)])]
+        found.append(
+            StressScores(
+                name=name,
+                asset_class=row.asset_class,
+                point=row.point,
+                before=known.get((row.asset_class, row.point), NOTHING),
+                under=row.false_per_100,
+                added=rate(len(new), row.false_per_100.n, per=100),
+                budget=row.budget,
+                kinds={str(kind): int(n) for kind, n in new.groupby("kind").size().items()},
+            )
+        )
     return found

@@ -7,6 +7,7 @@ from geocollateral.assets.claims import judge_area
 from geocollateral.assets.construction import CONSTRUCTION, ConstructionParams
 from geocollateral.assets.damage import DamageParams
 from geocollateral.assets.damage_told import DAMAGE_BANDS, judge_damage
+from geocollateral.assets.decision import DecisionParams, DecisionRow, DecisionTable, decide
 from geocollateral.assets.forestry import FORESTRY, ForestryParams
 from geocollateral.assets.mixture import MixtureParams, judge_mixture
 from geocollateral.assets.modules import ModuleCover, pv_presence
@@ -27,11 +28,15 @@ __all__ = [
     "Asset",
     "ConstructionParams",
     "DamageParams",
+    "DecisionParams",
+    "DecisionRow",
+    "DecisionTable",
     "ForestryParams",
     "MixtureParams",
     "ModuleCover",
     "SolarParams",
     "WindParams",
+    "decide",
     "judge_area",
     "judge_damage",
     "judge_mixture",

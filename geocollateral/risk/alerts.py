@@ -64,7 +64,10 @@ def _shared_days(alert: Alert, other: Alert) -> int:
 def _standing(hit: Hit) -> dict[str, object]:
     """How sure the alert is, and what may have caused it."""
     causes = {name: round(chance, 3) for name, chance in sorted(hit.event.causes.items(), key=lambda c: (-c[1], c[0]))}
-    return {"operating_point": hit.operating_point} | ({"causes": causes} if causes else {})
+    standing: dict[str, object] = {"operating_point": hit.operating_point} | ({"causes": causes} if causes else {})
+    if hit.decision is not None:
+        standing |= {"score": round(hit.decision.score, 4), "calibrated": hit.decision.calibrated}
+    return standing
 
 
 def _alert(hit: Hit) -> Alert:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from geocollateral import kept_looks, service
-from geocollateral.config import Settings
+from geocollateral.config import Settings, load_decision_table
 from geocollateral.simulate import WorldSpec, build, find_world
 
 SETTINGS = Settings(compute={"scheduler": "synchronous"})  # type: ignore[arg-type]  # pydantic takes mappings
@@ -60,6 +60,7 @@ def test_pipeline_writes_its_tables(
 ) -> None:
     out = tmp_path / "results"
     asked = ["backtest.py", str(world), "--kept", str(tmp_path / "kept"), "--out", str(out)]
+    asked += ["--calibrate", str(tmp_path / "table.yaml"), "--also", f"{world}={tmp_path / 'kept'}", "--stress", "haze"]
     monkeypatch.setattr(sys, "argv", [*asked, "--peer", f"two_dates={sys.executable}"])
     with pytest.raises(SystemExit) as left:
         runpy.run_path(str(root / "pipelines" / "backtest.py"), run_name="__main__")
@@ -67,3 +68,7 @@ def test_pipeline_writes_its_tables(
     assert "# Backtest on `cuts`" in capsys.readouterr().out
     assert "two_dates" in (out / "backtest.md").read_text(encoding="utf-8")
     assert json.loads((out / "backtest.json").read_text(encoding="utf-8"))["classes"] == ["forestry"]
+    assert "False alerts under disturbances" in (out / "backtest.md").read_text(encoding="utf-8")
+    table = load_decision_table(tmp_path / "table.yaml")
+    assert table.made_on == ("cuts", "cuts")
+    assert {row.asset_class for row in table.rows} == {"forestry"}
