@@ -14,7 +14,7 @@ import pandas as pd
 from geocollateral.change.evaluation import SIZES_HA, Answers, Truth, classes_of
 from geocollateral.errors import MissingInput
 
-STAND = ("stand_loss", "clear_cut", "thinning", "fire", "storm", "beetle", "decline", "gradual_decline", "conversion")
+STAND = ("stand_loss", "clear_cut", "thinning", "fire", "storm", "beetle", "stand_decline", "conversion")
 """Any name for a loss of stand answers any: that it is gone matters first, the cause has a table of its own."""
 ANSWERS: Answers = {
     "clear_cut": STAND,
