@@ -18,8 +18,6 @@ from pydantic import Field
 
 from geocollateral.assets.radar_departures import YEAR, Departures, Floats, Mask, RadarHistoryParams
 
-LOOKS_BACK = 14
-"""Looks back to which the beginning of a step is looked for."""
 FIRST_GAP = 6
 """Days that stand before the first look of all."""
 NEVER = -99.0
@@ -113,6 +111,7 @@ class _Sums:
         self.pull = _from_nought(pull)
         self.count = _from_nought(self.seen[None].astype(np.float64))[0]
         self.doubt = given.doubt
+        self.days = given.days
         gaps = np.maximum(np.diff(given.days, prepend=given.days[0] - FIRST_GAP), 1)
         self.chance: Floats = np.log(params.hazard * gaps / YEAR)
 
@@ -138,7 +137,8 @@ def _factors(
     sums: _Sums, k: int, pixels: NDArray[np.intp], since: NDArray[np.int64], params: RadarStepParams
 ) -> tuple[int, Floats, Floats]:
     """First beginning that is considered; Bayes factors by beginning and pixel; looks seen since each beginning."""
-    start = max(0, k - LOOKS_BACK + 1)
+    # A step that began before the last days left out of the history would be part of what is expected.
+    start = int(np.searchsorted(sums.days, sums.days[k] - params.guard_days))
     beginnings = np.arange(start, k + 1)
     block = np.ix_(beginnings, pixels)
     count = sums.count[k + 1, pixels] - sums.count[block]
