@@ -71,10 +71,11 @@ class Agriculture:
             return _cannot_tell(refusal)
         record = read_record(evidence, params.phenology, params.min_look_fraction)
         view = FieldView.of(evidence, params.neighbours, params.min_look_fraction)
+        idle = idle_land(view, evidence, params.rhythm, params.phenology)
+        ground = lost_ground(view, evidence, params.ground)
         events = (
             *crop_failures(view, evidence, params.cropping, params.phenology),
-            *idle_land(view, evidence, params.rhythm, params.phenology),
-            *lost_ground(view, evidence, params.ground),
+            *_first_to_know(idle, ground),
         )
         events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)
         return _judgement(evidence, record, events, vigour_of(record, view), params)
@@ -87,6 +88,17 @@ class Agriculture:
 RULES: Registry[AlertRule] = Registry("agriculture alert rule")
 AGRICULTURE = Agriculture()
 ASSETS.register(AGRICULTURE.name)(AGRICULTURE)
+
+
+def _first_to_know(idle: Sequence[Event], ground: Sequence[Event]) -> list[Event]:
+    """Cleared land is told by its rhythm or by its pixels, whichever knew first; never twice.
+
+    Days alone decide, not areas that still grow, so that nothing said is taken back.
+    """
+    by_rhythm = min((e.detected_on for e in idle if e.kind == "land_preparation"), default=dt.date.max)
+    by_pixels = min((e.detected_on for e in ground), default=dt.date.max)
+    kept = [e for e in idle if e.kind != "land_preparation" or e.detected_on < by_pixels]
+    return [*kept, *(e for e in ground if by_pixels <= by_rhythm or e.detected_on < by_rhythm)]
 
 
 def _without_doubles(events: Sequence[Event], evidence: ParcelEvidence) -> tuple[Event, ...]:

@@ -249,21 +249,33 @@ def idle_land(
 ) -> tuple[Event, ...]:
     """A missed season, and the same season missed twice."""
     usable = [c for c in view.channels if len(c.days)]
-    choice = choose(usable, 0, view.neighbours, lag_days=400)
-    missed, twice = find_idle(usable, choice, params)
+    missed, _ = find_idle(usable, choose(usable, 0, view.neighbours, lag_days=400), params)
+    # The second season tells sooner in a shorter span; a late crop would fill it, so one season is not told by it.
+    firmly = params.model_copy(update={"window_days": params.firm_window_days})
+    often = view.neighbours.model_copy(update={"step_days": params.step_days})
+    _, twice = find_idle(usable, choose(usable, 0, often, lag_days=400), firmly)
     found = [
         _idle(one, "missed_season", view, evidence, params)
         for one in missed
         if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
     ]
     if twice is not None and _was_field(view.optical, twice.known_on - 400, phenology):
-        found.append(_idle(twice, "abandonment", view, evidence, params))
+        kind = "land_preparation" if _stayed_bare(view.optical, twice.known_on, phenology, params) else "abandonment"
+        found.append(_idle(twice, kind, view, evidence, firmly))
     return tuple(found)
+
+
+def _stayed_bare(optical: Channel, day: int, phenology: PhenologyParams, params: RhythmParams) -> bool:
+    """Whether nothing grew for a year up to a day: land left alone is green with weeds, cleared land is not."""
+    lately = (optical.days <= day) & (optical.days > day - 365)
+    days, own = optical.days[lately], optical.own[lately]
+    own = own[despike(days, own, phenology)]
+    return len(own) >= params.min_looks and bool(np.quantile(own, 0.9) < params.bare_below)
 
 
 def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, params: RhythmParams) -> Event:
     """The interval runs from the last day of a rhythm to the end of the first season without one."""
-    end = idle.known_on - (365 if kind == "abandonment" else 0)
+    end = idle.known_on - (0 if kind == "missed_season" else 365)
     begin = end - params.window_days
     seen = view.optical.days[np.isfinite(view.optical.own)]
     before = int(seen[seen <= begin][-1]) if (seen <= begin).any() else begin
@@ -279,7 +291,7 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
         area_low_m2=0.8 * whole,
         area_high_m2=whole,
         magnitude=share - 1.0,
-        probability=0.85 if kind == "abandonment" else 0.6,
+        probability=0.6 if kind == "missed_season" else 0.85,
         indices=(GREEN,),
         pixels=tuple(range(len(evidence.area_m2))),
         sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
@@ -289,9 +301,9 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
                 f"rise and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier)."
             ),
             (
-                f"In the same season a year before it was {max(idle.then.value, 0):.0%}: two seasons without a crop."
-                if kind == "abandonment"
-                else "One season without a crop: a fallow year looks the same until the next season."
+                "One season without a crop: a fallow year looks the same until the next season."
+                if kind == "missed_season"
+                else f"In the same season a year before: {max(idle.then.value, 0):.0%}. Two seasons without a crop."
             ),
         ),
     )

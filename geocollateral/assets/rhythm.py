@@ -30,7 +30,16 @@ class RhythmParams(Params):
     min_radar_looks: int = Field(10, ge=5, description="Fewest radar looks in it, where optical ones are too few.")
     min_radar_swing: float = Field(1.2, gt=0, description="Least swing of the peers' backscatter [dB].")
     lost_share: float = Field(0.5, gt=0, lt=1, description="A share of the rhythm below this is no crop [1].")
-    firm_steps: int = Field(2, ge=1, description="Steps running on which it must be so.")
+    firm_window_days: int = Field(
+        120,
+        ge=60,
+        description="The same where two seasons running are asked for, so that the second tells sooner [days].",
+    )
+    step_days: int = Field(10, ge=1, description="Two seasons running are asked for every so many days [days].")
+    firm_steps: int = Field(3, ge=1, description="Steps running on which it must be so.")
+    bare_below: float = Field(
+        0.35, gt=0, lt=1, description="Idle land that was never greener in a year is cleared, not abandoned [NDVI]."
+    )
     had_share: float = Field(
         0.7, gt=0, lt=1.5, description="Share of the rhythm that the parcel must have had before [1]."
     )

@@ -201,6 +201,19 @@ def test_two_seasons_without_a_crop_are_abandonment() -> None:
     assert found.quantity[1] == 0
 
 
+def test_idle_land_without_weeds_was_cleared() -> None:
+    def bare(days: np.ndarray) -> np.ndarray:
+        return np.where(days // 365 >= 2, 0.02, crop(days))
+
+    own = evidence(bare)
+    found = judge(own)
+    assert "abandonment" not in kinds(found)
+    known_on = one(found, "land_preparation").detected_on
+    before = judge(until(own, np.datetime64(known_on, "D") - 1))
+    assert "land_preparation" not in kinds(before)
+    assert one(found, "land_preparation").area_m2 == pytest.approx(evidence().area_m2.sum(), rel=0.1)
+
+
 def test_a_patch_that_stays_bare_is_lost_ground() -> None:
     found = judge(evidence(lost=slice(0, 4)))
     event = one(found, "encroachment")
