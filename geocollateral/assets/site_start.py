@@ -180,7 +180,7 @@ def share_of(odds: StartOdds, n: int) -> float:
 def _optical_moves(channel: Channel, params: StartParams) -> tuple[Floats, Floats]:
     """Logarithm of the odds ratio of each look, shape (look, shift), and the share of works it is most like."""
     names = list(OPTICAL)[: channel.residual.shape[1]]
-    told = np.isfinite(channel.residual).all(axis=1)
+    told: NDArray[np.bool_] = np.asarray(np.isfinite(channel.residual).all(axis=1))
     residual, quiet_spread = channel.residual[told], channel.spread[told]
     middle, wide = (np.array([OPTICAL[name][k] for name in names]) for k in (0, 1))
     shift = middle - channel.expected[told]
@@ -193,9 +193,9 @@ def _optical_moves(channel: Channel, params: StartParams) -> tuple[Floats, Float
     quiet = np.logaddexp(like(0.0) + np.log1p(-THIN_CHANCE), like(THIN_SHARE) + np.log(THIN_CHANCE))
     each = np.stack([like(share) for share in SHARES])
     total = np.logaddexp.reduce(each, axis=0) - np.log(len(SHARES)) - quiet
-    moves = np.full((len(told), len(SHIFTS)), np.nan)
+    moves = np.full((len(channel.days), len(SHIFTS)), np.nan)
     moves[told] = np.clip(total, -params.most, params.most)[:, None]
-    shares = np.full(len(told), np.nan)
+    shares = np.full(len(channel.days), np.nan)
     shares[told] = np.array(SHARES)[np.argmax(each, axis=0)]
     return moves, shares
 
