@@ -6,7 +6,7 @@ never quite as dark as water nor as flat as asphalt, and with little season. Eac
 something
 else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
 (doi:10.1117/1.JRS.11.045003),
-Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133226).
+Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
 """
 
 from __future__ import annotations

@@ -180,22 +180,24 @@ def share_of(odds: StartOdds, n: int) -> float:
 def _optical_moves(channel: Channel, params: StartParams) -> tuple[Floats, Floats]:
     """Logarithm of the odds ratio of each look, shape (look, shift), and the share of works it is most like."""
     names = list(OPTICAL)[: channel.residual.shape[1]]
+    told: NDArray[np.bool_] = np.asarray(np.isfinite(channel.residual).all(axis=1))
+    residual, quiet_spread = channel.residual[told], channel.spread[told]
     middle, wide = (np.array([OPTICAL[name][k] for name in names]) for k in (0, 1))
-    shift, wide = middle - channel.expected, np.broadcast_to(wide, channel.residual.shape)
+    shift = middle - channel.expected[told]
 
     def like(share: float) -> Floats:
-        spread = np.hypot(channel.spread, share * wide)
-        found: Floats = params.weight * _log_density(channel.residual - share * shift, spread).sum(axis=1)
+        spread = np.hypot(quiet_spread, share * wide)
+        found: Floats = params.weight * _log_density(residual - share * shift, spread).sum(axis=1)
         return found
 
-    usual = params.weight * _log_density(channel.residual, channel.spread).sum(axis=1)
-    quiet = np.logaddexp(usual + np.log1p(-THIN_CHANCE), like(THIN_SHARE) + np.log(THIN_CHANCE))
+    quiet = np.logaddexp(like(0.0) + np.log1p(-THIN_CHANCE), like(THIN_SHARE) + np.log(THIN_CHANCE))
     each = np.stack([like(share) for share in SHARES])
     total = np.logaddexp.reduce(each, axis=0) - np.log(len(SHARES)) - quiet
-    moves = np.clip(total, -params.most, params.most)
-    told = np.isfinite(total)
-    shares = np.where(told, np.array(SHARES)[np.argmax(np.where(np.isfinite(each), each, -np.inf), axis=0)], np.nan)
-    return np.repeat(moves[:, None], len(SHIFTS), axis=1), shares
+    moves = np.full((len(channel.days), len(SHIFTS)), np.nan)
+    moves[told] = np.clip(total, -params.most, params.most)[:, None]
+    shares = np.full(len(channel.days), np.nan)
+    shares[told] = np.array(SHARES)[np.argmax(each, axis=0)]
+    return moves, shares
 
 
 def _radar_moves(channel: Channel, params: StartParams) -> tuple[Floats, Floats]:

@@ -149,7 +149,9 @@ def _compared(pairs: list[tuple[Floats, Floats]], weight: Floats, least: float, 
         new = late - common**2 / max(early, least)
         gone = early - common**2 / max(late, least)
         energy.append(max(new, gone) if both else new)
-        likeness.append(common / np.sqrt(max(early, least) * max(late, least)))
+        # Bare ground then and bare ground now: no pattern has come or gone.
+        is_plain = max(early, late) <= least
+        likeness.append(1.0 if is_plain else common / np.sqrt(max(early, least) * max(late, least)))
     return (float(np.mean(energy)), float(np.mean(likeness))) if energy else (np.nan, np.nan)
 
 
