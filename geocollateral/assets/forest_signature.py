@@ -251,7 +251,8 @@ def _radar_change(evidence: ParcelEvidence, inside: NDArray[np.bool_], before: i
         power = looks.power[name].values[:, inside]
         with np.errstate(all="ignore"):
             told = power > 0
-            own = 10 * np.log10(np.where(told, power, 0.0).sum(axis=1) / told.sum(axis=1))  # NaN where nothing is told
+            # NaN where nothing is told.
+            own: NDArray[np.float64] = 10 * np.log10(np.where(told, power, 0.0).sum(axis=1) / told.sum(axis=1))
         change = _radar_step(own[:, None], days, before, after)[0]
         known = name in looks.peers["index"].values
         peers = parcels_among(looks.peers)["mean"].sel(index=name) if known else None
