@@ -34,7 +34,7 @@ from geocollateral.change.streams import (
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 3
+FORMAT = 4
 """Of a saved state."""
 
 
