@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +80,11 @@ class Plan:
         """By hypothesis, where each index of each stream goes: 1 up, -1 down."""
         return hypotheses(tuple(params.direction for params in self.channels))
 
+    @cached_property
+    def rules(self) -> Rules:
+        """What kernels take of it."""
+        return _rules(self)
+
     def places(self, stream: int) -> slice:
         """Places of a stream's indices among those of all."""
         start = sum(len(one.indices) for one in self.streams[:stream])
@@ -113,9 +118,13 @@ def start_store(plan: Plan, n: int) -> Store:
 # What the kernels take. They are imported where they run: only a monitor needs the compiler.
 
 
-@lru_cache(maxsize=64)
 def rules_of(plan: Plan) -> Rules:
     """Numbers of a plan."""
+    return plan.rules
+
+
+@lru_cache(maxsize=64)
+def _rules(plan: Plan) -> Rules:
     from geocollateral.change.kernels import Rules
 
     channels, deciding = plan.channels, plan.deciding
@@ -180,6 +189,7 @@ def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
     k = max(1 + 2 * params.harmonics for params in channels)
     start = np.zeros(len(channels) + 1, np.int64)
     values, doubts, days, x, sums = [], [], [], [], []
+    doubtful = any(one.doubt is not None for one in looks.values())
     for first, one in looks.items():
         for i, params in enumerate(channels[first : first + len(one.values)]):
             start[first + i + 1] = len(one.days)
@@ -190,11 +200,11 @@ def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
                 place[:, :own] = design_of_days(one.days + moved, params.harmonics)
             of_day[:, : 2 * own - 1] = waves(regressors[0, :, :own])
             values.append(one.values[i])
-            doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
+            if doubtful:
+                doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
             days.append(one.days)
             x.append(regressors)
             sums.append(of_day)
-    doubtful = any(one.doubt is not None for one in looks.values())
     order = sorted(
         (int(day), leading.index(first), t) for first, one in looks.items() for t, day in enumerate(one.days)
     )

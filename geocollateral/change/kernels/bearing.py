@@ -28,28 +28,30 @@ def bear(block: Block, first: int, rows: Rows, rules: Rules, runs: Runs) -> None
     for lane in range(m):
         peak[lane] = odds[lane]
         busy[lane] = ONE if odds[lane] > rules.settled else busy[lane]
+    ratios, weights, hazards, seen, calm = block.ratio, block.weight, block.hazard, block.seen, block.calm
+    most_odds, active, hit, ok, days = rules.most_odds, rules.active, rules.hit, rules.ok, rows.look_day
     for look in range(n_looks):
-        day, ratio, weight = np.float32(rows.look_day[look]), block.ratio[look], block.weight[look]
-        hazard, seen, calm = block.hazard[look], block.seen[look], block.calm[look]
+        day = np.float32(days[look])
         for lane in range(m):
-            factors[lane] = exp_of(ratio[lane] * weight[lane])
+            factors[lane] = exp_of(ratios[look, lane] * weights[look, lane])
         for lane in range(m):
-            odds[lane] = min((odds[lane] + hazard[lane]) * factors[lane], rules.most_odds)
-            peak[lane] = max(peak[lane], odds[lane])
-            calm[lane] = ONE if (odds[lane] < rules.active) & (ratio[lane] < ONE) else NOUGHT
+            now = min((odds[lane] + hazards[look, lane]) * factors[lane], most_odds)
+            odds[lane] = now
+            peak[lane] = max(peak[lane], now)
+            calm[look, lane] = ONE if (now < active) & (ratios[look, lane] < ONE) else NOUGHT
         for lane in range(m):
             # Where the newest look bears a change out its run is kept, small as the odds may be: it dates the break.
-            hit = ONE if ratio[lane] >= rules.hit else NOUGHT
-            fresh[lane] = hit if seen[lane] > NOUGHT else fresh[lane]
-            fine[lane] = day if ratio[lane] <= rules.ok else fine[lane]
+            ratio = ratios[look, lane]
+            fresh[lane] = (ONE if ratio >= hit else NOUGHT) if seen[look, lane] > NOUGHT else fresh[lane]
+            fine[lane] = day if ratio <= ok else fine[lane]
     detected, recovered = runs.detected[first : first + m], runs.recovered[first : first + m]
     every_odds, last_ok = runs.odds, runs.last_ok[first : first + m]
-    lanes, n_lanes, all_calm = np.empty(m, np.int64), 0, block.calm
+    lanes, n_lanes = np.empty(m, np.int64), 0
     for lane in range(m):
         decided = detected[lane] >= 0
         if decided:  # a series in which a change was found teaches no more
             for look in range(n_looks):
-                all_calm[look, lane] = NOUGHT
+                calm[look, lane] = NOUGHT
         quiet = peak[lane] <= rules.active and odds[lane] <= rules.settled and busy[lane] + fresh[lane] == NOUGHT
         if quiet and not decided:
             last_ok[lane] = max(last_ok[lane], np.int32(fine[lane]))

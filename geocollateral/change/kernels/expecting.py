@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from geocollateral.change.kernels.compiling import (
@@ -37,11 +39,10 @@ def expect(
     a, square = np.empty((n_waves, m), np.float32), np.empty((n_pairs, m), np.float32)
     b, coefficients = np.empty((k, m), np.float32), np.empty((k, m), np.float32)
     v = np.empty(m, np.float32)
-    take(base.variance[c], place, v)
-    for p in range(n_waves):
-        take(base.normal[c, p], place, a[p])
-    for j in range(k):
-        take(base.moment[c, j], place, b[j])
+    for lane in range(m):
+        v[lane] = base.variance[c, place[lane]]
+    take(base.normal[c], 0, n_waves, place, a)
+    take(base.moment[c], 0, k, place, b)
     unfold(a, k, square)
     solve(square, b, v, rules.precision[c], k, coefficients)
     form, inverse = np.empty((n_pairs, m), np.float32), np.empty((n_pairs, m), np.float32)
@@ -53,71 +54,58 @@ def expect(
         add_products(coefficients, rows.x[which, first:last].T, 0, k, into)
     clear(block.doubt[first:last])
     add_products(a, rows.waves[first:last].T, 0, n_waves, block.doubt[first:last])
-    moved, least2 = np.zeros(m, np.float32), rules.least2[c]
-    for r in range(first, last):
-        centre, low, high = block.centre[r], block.low[r], block.high[r]
-        values, per_spread, doubt = block.values[r], block.per_spread[r], block.doubt[r]
-        day = rows.days[r]
-        take(rows.values[r], place, values)
-        if rows.doubt.shape[0]:
-            take(rows.doubt[r], place, moved)
+    doubtful, least2 = rows.doubt.shape[0] > 0, rules.least2[c]
+    moved = np.zeros((last - first if doubtful else 0, m), np.float32)
+    if doubtful:
+        take(rows.doubt, first, last, place, moved)
+    take(rows.values, first, last, place, block.values[first:last])
+    values, centre, doubts = block.values[first:last], block.centre[first:last], block.doubt[first:last]
+    lows, highs, per_spread = block.low[first:last], block.high[first:last], block.per_spread[first:last]
+    for t in range(last - first):
+        day = rows.days[first + t]
         for lane in range(m):
-            there = (day > since[lane]) & (values[lane] - values[lane] == NOUGHT)
-            values[lane] = values[lane] if there else NAN
-            doubt[lane] = (doubt[lane] + ONE) * v[lane]
+            there = (day > since[lane]) & (values[t, lane] - values[t, lane] == NOUGHT)
+            values[t, lane] = values[t, lane] if there else NAN
+            doubt = (doubts[t, lane] + ONE) * v[lane]
             # Where the season is steep, how far it may be moved is doubtful: half the envelope is one spread more.
-            early, late, middle = low[lane], high[lane], centre[lane]
-            per_spread[lane] = doubt[lane] + moved[lane] * moved[lane] + (late - early) * (late - early) * QUARTER
-            low[lane] = min(min(early, late), middle)
-            high[lane] = max(max(early, late), middle)
+            early, late, middle = lows[t, lane], highs[t, lane], centre[t, lane]
+            doubts[t, lane] = doubt
+            per_spread[t, lane] = doubt + (late - early) * (late - early) * QUARTER
+            lows[t, lane] = min(min(early, late), middle)
+            highs[t, lane] = max(max(early, late), middle)
+        if doubtful:
+            for lane in range(m):
+                per_spread[t, lane] += moved[t, lane] * moved[t, lane]
         for lane in range(m):
-            per_spread[lane] = ONE / np.sqrt(max(per_spread[lane], least2))
+            per_spread[t, lane] = ONE / np.sqrt(max(per_spread[t, lane], least2))
 
 
 @inner
-def beyond(values: F32, low: F32, high: F32, per_spread: F32, side: np.float32, out: F32) -> None:
+def beyond(value: Any, low: Any, high: Any, per_spread: Any, side: Any) -> Any:
     """Departure from the envelope to a side, in spreads; negative on the near side, NaN without a look."""
-    if side > NOUGHT:
-        for lane in range(len(out)):
-            out[lane] = (values[lane] - high[lane]) * per_spread[lane]
-    else:
-        for lane in range(len(out)):
-            out[lane] = (low[lane] - values[lane]) * per_spread[lane]
+    return (value - high if side > NOUGHT else low - value) * per_spread
 
 
 @inner
-def gap(low: F32, high: F32, per_spread: F32, side: np.float32, level: np.float32, reach: np.float32, out: F32) -> None:
+def gap(low: Any, high: Any, per_spread: Any, side: Any, level: Any, reach: Any) -> Any:
     """Distance from the envelope to the target, in spreads; nought where a change would not show."""
-    if level != level:
-        for lane in range(len(out)):
-            out[lane] = reach
-    elif side > NOUGHT:
-        for lane in range(len(out)):
-            out[lane] = max((level - high[lane]) * per_spread[lane], NOUGHT)
-    else:
-        for lane in range(len(out)):
-            out[lane] = max((low[lane] - level) * per_spread[lane], NOUGHT)
+    known = max((level - high if side > NOUGHT else low - level) * per_spread, NOUGHT)
+    return known if level == level else reach
 
 
 @inner
-def inform(
-    values: F32,
-    low: F32,
-    high: F32,
-    per_spread: F32,
-    level: np.float32,
-    way: np.float32,
-    least: np.float32,
-    far: F32,
-    told: F32,
-) -> None:
-    """Set to one where a full change would show, or the look itself plainly shows that there was none."""
-    for side in (-ONE, ONE):
-        gap(low, high, per_spread, side, level, MOST, far)
-        for lane in range(len(told)):
-            shows = (way * side >= NOUGHT) & (far[lane] >= least)
-            shows |= (way == side) & ((level - values[lane]) * side * per_spread[lane] >= least)
-            told[lane] = ONE if shows else told[lane]
+def shows(value: Any, low: Any, high: Any, per_spread: Any, side: Any, level: Any, way: Any, least: Any) -> Any:
+    """Whether a full change to a side would show, or the look itself plainly shows that there was none."""
+    far = gap(low, high, per_spread, side, level, MOST)
+    told = (way * side >= NOUGHT) & (far >= least)
+    return told | ((way == side) & ((level - value) * side * per_spread >= least))
+
+
+@inner
+def informs(value: Any, low: Any, high: Any, per_spread: Any, level: Any, way: Any, least: Any) -> Any:
+    """`shows`, to either side."""
+    up = shows(value, low, high, per_spread, ONE, level, way, least)
+    return up | shows(value, low, high, per_spread, -ONE, level, way, least)
 
 
 @compiled
@@ -133,7 +121,9 @@ def find_wild(
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         for side in (-ONE, ONE):
             for r in range(n_rows):
-                beyond(block.values[r], block.low[r], block.high[r], block.per_spread[r], side, out[r])
+                for lane in range(m):
+                    value, low, high = block.values[r, lane], block.low[r, lane], block.high[r, lane]
+                    out[r, lane] = beyond(value, low, high, block.per_spread[r, lane], side)
             for lane in range(m):
                 run = 0
                 for r in range(n_rows):
@@ -152,15 +142,11 @@ def tell_curves(
         place = columns[first : min(first + LANES, len(columns))]
         m, n_rows = len(place), rows.values.shape[0]
         block, since = new_block(0, 0, n_rows, m), np.full(m, -1, np.int32)
-        told, far = np.empty(m, np.float32), np.empty(m, np.float32)
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
+        lows, highs, per_spread = block.low, block.high, block.per_spread
         for r in range(n_rows):
-            centre, doubt, none = block.centre[r], block.doubt[r], block.values[r]
             for lane in range(m):
-                told[lane], none[lane] = NOUGHT, NAN
-            inform(none, block.low[r], block.high[r], block.per_spread[r], level, way, least, far, told)
-            curve_out, spread_out, told_out = expected[r], spread[r], informative[r]
-            for lane in range(m):
-                curve_out[place[lane]] = centre[lane]
-                spread_out[place[lane]] = np.sqrt(doubt[lane])
-                told_out[place[lane]] = told[lane] > NOUGHT
+                expected[r, place[lane]] = block.centre[r, lane]
+                spread[r, place[lane]] = np.sqrt(block.doubt[r, lane])
+                told = informs(NAN, lows[r, lane], highs[r, lane], per_spread[r, lane], level, way, least)
+                informative[r, place[lane]] = told

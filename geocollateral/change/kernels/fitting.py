@@ -50,16 +50,15 @@ def fit_seasons(
         for lane in range(m):
             v[lane], freedom[lane] = TWO * TWO * floor2, -regressors / TWO
         end, place = ends[first:last], columns[first:last]
+        take(values, 0, n_days, place, filled)
         for t in range(n_days):
-            day, f, s, weight, moved = days[t], filled[t], seen[t], w[t], wf[t]
-            take(values[t], place, f)
+            day = days[t]
             for lane in range(m):
-                there = (f[lane] - f[lane] == NOUGHT) & (day <= end[lane])
-                s[lane] = ONE if there else NOUGHT
-                f[lane] = f[lane] if there else NOUGHT
-                freedom[lane] += s[lane]
-                weight[lane] = s[lane]
-                moved[lane] = f[lane]
+                f = filled[t, lane]
+                there = (f - f == NOUGHT) & (day <= end[lane])
+                f, s = f if there else NOUGHT, ONE if there else NOUGHT
+                freedom[lane] += s
+                filled[t, lane], seen[t, lane], w[t, lane], wf[t, lane] = f, s, s, f
         for turn in range(rounds + 2):
             if turn <= rounds:
                 clear(a)
@@ -73,13 +72,12 @@ def fit_seasons(
             clear(left)
             add_products(c, by_row, 0, k, left)
             for t in range(n_days):
-                r, f, s = left[t], filled[t], seen[t]
                 for lane in range(m):
                     # Least squares at first: its plain spread starts the robust one from above.
                     most = bound * bound * v[lane] if turn else MOST
-                    r[lane] = (f[lane] - r[lane]) * s[lane]
-                    square_of = r[lane] * r[lane]
-                    squares[lane] += square_of if square_of < most else most
+                    r = (filled[t, lane] - left[t, lane]) * seen[t, lane]
+                    left[t, lane] = r
+                    squares[lane] += r * r if r * r < most else most
             if turn > rounds:
                 break
             by = share if turn else ONE
@@ -92,12 +90,11 @@ def fit_seasons(
             if turn == rounds:
                 continue
             for t in range(n_days):
-                r, f, s, weight, moved = left[t], filled[t], seen[t], w[t], wf[t]
                 for lane in range(m):
-                    size = abs(r[lane])
+                    size, s = abs(left[t, lane]), seen[t, lane]
                     one = squares[lane] / (size if size > TINY else TINY)
-                    weight[lane] = one if one < s[lane] else s[lane]
-                    moved[lane] = weight[lane] * f[lane]
+                    one = one if one < s else s
+                    w[t, lane], wf[t, lane] = one, one * filled[t, lane]
         put(a, first, normal)
         put(b, first, moment)
         put(c, first, coefficients)

@@ -42,7 +42,10 @@ def tell_histories(
     for start in range(0, len(columns), LANES):
         stop = min(start + LANES, len(columns))
         place, end, m = columns[start:stop], ends[start:stop], stop - start
-        spread, before, seen = np.empty(m, np.float32), np.zeros(m, np.float32), np.empty(m, np.float32)
+        spread, before = np.empty(m, np.float32), np.zeros(m, np.float32)
+        per_spread, off_limit = np.empty(m, np.float32), np.empty(m, np.float32)
+        seen = np.empty((len(days), m), np.float32)
+        take(values, 0, len(days), place, seen)
         together, alone = np.zeros(m, np.float32), np.zeros(m, np.float32)
         weight_of, variance_of, lag_of = total[start:stop], variance[start:stop], lag[start:stop]
         high, low = highest[start:stop], lowest[start:stop]
@@ -54,24 +57,25 @@ def tell_histories(
         )
         for lane in range(m):
             spread[lane] = np.sqrt(variance_of[lane])
+            per_spread[lane] = ONE / spread[lane]
+            off_limit[lane] = nearly_three * max(spread[lane], least)
             oldest[lane] = newest[lane] = plain[lane] = -1
             off[lane], weight_of[lane] = 0, NOUGHT
             high[lane], low[lane] = -MOST, MOST
         for t in range(len(days)):
-            day, left, weight = days[t], residual[t, start:stop], weights[t, start:stop]
-            take(values[t], place, seen)
+            day, residuals, own_weights = days[t], residual[t, start:stop], weights[t, start:stop]
             for lane in range(m):
-                value = seen[lane]
+                value, left, weight = seen[t, lane], residuals[lane], own_weights[lane]
                 there = (value - value == NOUGHT) & (day <= end[lane])
-                weight_of[lane] += weight[lane]
-                z = left[lane] * weight[lane] / spread[lane]
+                weight_of[lane] += weight
+                z = left * weight * per_spread[lane]
                 together[lane] += z * before[lane]  # residuals are nought where there is no look
                 alone[lane] += z * z
                 before[lane] = z if there else before[lane]
                 oldest[lane] = day if there & (oldest[lane] < 0) else oldest[lane]
                 newest[lane] = day if there else newest[lane]
-                off[lane] += 1 if abs(left[lane]) > nearly_three * max(spread[lane], least) else 0
-                curved = value - left[lane]
+                off[lane] += 1 if abs(left) > off_limit[lane] else 0
+                curved = value - left
                 high[lane] = curved if there & (curved > high[lane]) else high[lane]
                 low[lane] = curved if there & (curved < low[lane]) else low[lane]
                 unchanged = (level - value) * way > three * spread[lane] if known else True
@@ -89,14 +93,15 @@ def end_histories(
     for start in range(0, len(columns), LANES):
         stop = min(start + LANES, len(columns))
         place, end, m = columns[start:stop], ends[start:stop], stop - start
-        count, oldest, value = np.zeros(m, np.int32), np.zeros(m, np.int32), np.empty(m, np.float32)
+        count, oldest = np.zeros(m, np.int32), np.zeros(m, np.int32)
+        seen = np.empty((len(days), m), np.float32)
+        take(values, 0, len(days), place, seen)
         for lane in range(m):
             end[lane] = -1
         for t in range(len(days)):
             day = days[t]
-            take(values[t], place, value)
             for lane in range(m):
-                there = value[lane] - value[lane] == NOUGHT
+                there = seen[t, lane] - seen[t, lane] == NOUGHT
                 oldest[lane] = day if there & (count[lane] == 0) else oldest[lane]
                 count[lane] += 1 if there else 0
                 enough = there & (count[lane] >= min_looks) & (day - oldest[lane] >= min_days)

@@ -66,16 +66,22 @@ def exp_of(x: Any) -> Any:
 
 
 @inner
-def take(source: F32, place: Places, into: F32) -> None:
-    """Values of some series; those side by side at once."""
-    m = len(into)
+def take(source: F32, first: int, last: int, place: Places, into: F32) -> None:
+    """The rows ``first`` to ``last`` of some series; those side by side at once.
+
+    Here as elsewhere an element is named by row and lane. A row as an array of its own (``into[i]``) is counted as one
+    more reference to its memory, and that takes as long as the arithmetic on it.
+    """
+    m = len(place)
     if place[m - 1] - place[0] == m - 1:
-        whole = source[place[0] : place[0] + m]
-        for lane in range(m):
-            into[lane] = whole[lane]
+        for i in range(last - first):
+            row = source[first + i][place[0] : place[0] + m]
+            for lane in range(m):
+                into[i, lane] = row[lane]
     else:
-        for lane in range(m):
-            into[lane] = source[place[lane]]
+        for i in range(last - first):
+            for lane in range(m):
+                into[i, lane] = source[first + i, place[lane]]
 
 
 @inner
@@ -84,9 +90,9 @@ def put(lanes: Any, first: int, into: Any) -> None:
     m = lanes.shape[1]
     for i in range(lanes.shape[0]):
         # A slice, not ``into[i, first + lane]``: a place that might be negative is no vector instruction.
-        own, row = into[i][first : first + m], lanes[i]
+        own = into[i][first : first + m]
         for lane in range(m):
-            own[lane] = row[lane]
+            own[lane] = lanes[i, lane]
 
 
 @inner
@@ -102,15 +108,15 @@ def add_products(weights: F32, regressors: F32, first: int, last: int, into: F32
     """Add ``regressors[first:last].T @ weights[first:last]``, one row after the other."""
     m = into.shape[1]
     for p in range(into.shape[0]):
-        out, t = into[p], first
+        t = first
         while t + 4 <= last:
             a, b, c, d = regressors[t, p], regressors[t + 1, p], regressors[t + 2, p], regressors[t + 3, p]
-            wa, wb, wc, wd = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
             for lane in range(m):
-                out[lane] = (((out[lane] + a * wa[lane]) + b * wb[lane]) + c * wc[lane]) + d * wd[lane]
+                sum_ = (into[p, lane] + a * weights[t, lane]) + b * weights[t + 1, lane]
+                into[p, lane] = (sum_ + c * weights[t + 2, lane]) + d * weights[t + 3, lane]
             t += 4
         while t < last:
-            a, wa = regressors[t, p], weights[t]
+            a = regressors[t, p]
             for lane in range(m):
-                out[lane] += a * wa[lane]
+                into[p, lane] += a * weights[t, lane]
             t += 1

@@ -6,7 +6,7 @@ import numpy as np
 
 from geocollateral.change.kernels.bearing import bear
 from geocollateral.change.kernels.compiling import F32, I32, LANES, NEVER, NOUGHT, ONE, TINY, Places, compiled, inner
-from geocollateral.change.kernels.expecting import expect, inform
+from geocollateral.change.kernels.expecting import expect, informs
 from geocollateral.change.kernels.lanes import add_products, clear
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules, Runs, new_block
 from geocollateral.change.kernels.weighing import weigh
@@ -19,23 +19,26 @@ def tell_informative(block: Block, first: int, s: int, rows: Rows, rules: Rules,
     all_known = True
     for c in range(c0, c1):
         all_known &= rules.level[c] == rules.level[c]
-    told, seen, far = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
+    told, seen = np.empty(m, np.float32), np.empty(m, np.float32)
     earliest, latest, count = np.empty(m, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+    start, days, levels, ways, leasts = rows.start, rows.days, rules.level, rules.ways, rules.min_spreads
+    values, lows, highs, per_spread = block.values, block.low, block.high, block.per_spread
     for lane in range(m):
         earliest[lane] = latest[lane] = -1
         count[lane] = 0
-    for t in range(rows.start[c0 + 1] - rows.start[c0]):
-        day = rows.days[rows.start[c0] + t]
+    for t in range(start[c0 + 1] - start[c0]):
+        day = days[start[c0] + t]
         for lane in range(m):
             told[lane], seen[lane] = (NOUGHT if all_known else ONE), NOUGHT
         for c in range(c0, c1):
-            values = block.values[rows.start[c] + t]
+            r, level, way, least = start[c] + t, levels[c], ways[c], leasts[c]
             for lane in range(m):
-                seen[lane] = ONE if values[lane] == values[lane] else seen[lane]
+                seen[lane] = ONE if values[r, lane] == values[r, lane] else seen[lane]
             if all_known:
-                r = rows.start[c] + t
-                per_spread, level, way, least = block.per_spread[r], rules.level[c], rules.ways[c], rules.min_spreads[c]
-                inform(values, block.low[r], block.high[r], per_spread, level, way, least, far, told)
+                for lane in range(m):
+                    value, low, high = values[r, lane], lows[r, lane], highs[r, lane]
+                    yes = informs(value, low, high, per_spread[r, lane], level, way, least)
+                    told[lane] = ONE if yes else told[lane]
         for lane in range(m):
             yes = told[lane] * seen[lane] > NOUGHT
             count[lane] += 1 if yes else 0
@@ -62,6 +65,7 @@ def learn(block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Ru
     squares, count, spread = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
     clear(a)
     clear(b)
+    values, centre, calm = block.values, block.centre, block.calm
     huber, bound, memory, floor2 = rules.huber[c], rules.bound, rules.memory[c], rules.floor2[c]
     variance, total = base.variance[c][first : first + m], base.weight[c][first : first + m]
     for lane in range(m):
@@ -69,14 +73,15 @@ def learn(block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Ru
         spread[lane] = np.sqrt(variance[lane])
     for t in range(n_rows):
         r = rows.start[c] + t
-        values, centre, calm, weight, one = block.values[r], block.centre[r], block.calm[looks[t]], weights[t], moved[t]
+        look = looks[t]
         for lane in range(m):
-            used = calm[lane] if values[lane] == values[lane] else NOUGHT
-            departure = values[lane] - centre[lane] if used > NOUGHT else NOUGHT
+            value, middle = values[r, lane], centre[r, lane]
+            used = calm[look, lane] if value == value else NOUGHT
+            departure = value - middle if used > NOUGHT else NOUGHT
             size = abs(departure)
             most = huber * spread[lane] / (size if size > TINY else TINY)
-            weight[lane] = most if most < used else used
-            one[lane] = (departure + centre[lane]) * weight[lane]
+            one = most if most < used else used
+            weights[t, lane], moved[t, lane] = one, (departure + middle) * one
             near = bound * spread[lane]
             near = size if size < near else near
             squares[lane] += near * near
@@ -144,6 +149,5 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
 def count_looks(values: F32, into: I32) -> None:
     """Add how many looks each series has; ``values`` (time, series)."""
     for t in range(values.shape[0]):
-        row = values[t]
         for i in range(len(into)):
-            into[i] += 1 if row[i] - row[i] == NOUGHT else 0
+            into[i] += 1 if values[t, i] - values[t, i] == NOUGHT else 0
