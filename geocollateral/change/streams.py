@@ -16,7 +16,6 @@ from geocollateral.change.baseline import (
     consistency,
     design_of_days,
     prior_precision,
-    waves,
 )
 from geocollateral.change.evidence import HIT, OK, WAYS, SequentialParams, hypotheses
 from geocollateral.change.runs import ACTIVE, MOST_ODDS, NONE, SETTLED, Store, empty_runs
@@ -198,7 +197,7 @@ def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
             regressors, of_day = np.zeros((3, len(one.days), k), np.float32), np.zeros((len(one.days), 2 * k - 1))
             for moved, place in zip((0, -shift, shift), regressors, strict=True):
                 place[:, :own] = design_of_days(one.days + moved, params.harmonics)
-            of_day[:, : 2 * own - 1] = waves(regressors[0, :, :own])
+            of_day[:, : 2 * own - 1] = design_of_days(one.days, 2 * params.harmonics)
             values.append(one.values[i])
             if doubtful:
                 doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
