@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from geocollateral.change import kernels, monitor, monitor_joint
+from geocollateral.change.kernels.lanes import exp_of, log_of
 
 DATES = (np.datetime64("2017-01-05") + np.arange(0, 1400, 10)).astype("datetime64[ns]")
 ENTRIES = ("count_looks", "end_histories", "find_wild", "fit_seasons", "take_step", "tell_curves", "tell_histories")
@@ -102,3 +103,15 @@ def test_a_changed_kernel_is_compiled_anew_by_those_that_call_it(tmp_path: Path)
     assert "into[i, lane] = row[lane]" in source
     lanes.write_text(source.replace("into[i, lane] = row[lane]", "into[i, lane] = np.float32(np.nan)"))
     assert run() == ["-1", "0"]
+
+
+def test_logarithm_and_exponential_are_right_to_single_precision() -> None:
+    log, exp = log_of.py_func, exp_of.py_func
+    for x in np.linspace(-80, 80, 801).astype(np.float32):
+        y = np.exp(x)
+        assert exp(x) == pytest.approx(np.exp(np.float64(x)), rel=2e-7)
+        assert log(y) == pytest.approx(np.log(np.float64(y)), rel=2e-7, abs=2e-7)
+    assert exp(np.float32(0)) == 1  # a day without a look leaves the odds as they are
+    assert log(np.float32(1)) == 0
+    assert exp(np.float32(-1000)) < 1e-37
+    assert np.isfinite(log(np.float32(np.inf)))
