@@ -184,13 +184,13 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
     area = evidence.area_m2
     whole = float(area.sum())
     sensors = ("sentinel-2", "sentinel-1") if any(witness.sensor[k] for k in failure.looks) else ("sentinel-2",)
-    last, day = int(witness.days[failure.before]), int(witness.days[first])
+    last, gone, day = (int(witness.days[k]) for k in (failure.before, failure.first, first))
     water = _water(view, evidence, last if failure.came_up else day - DROWNED_DAYS, day)
     if not failure.came_up:
         if water is None or _is_paddy(view, water[0] - DROWNED_DAYS):
             return None
-        last = min(last, water[0])
-    before, after = _date(last), _date(witness.days[failure.first])
+        last, gone = min(last, water[0]), max(gone, water[0])
+    before, after = _date(last), _date(gone)
     return Event(
         kind="crop_failure" if water is None else "flood",
         last_clear_before=before,
