@@ -16,7 +16,7 @@ from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.cropping import CroppingParams
-from geocollateral.assets.field_events import FieldView, crop_failures, idle_land, lost_ground
+from geocollateral.assets.field_events import FieldView, crop_failures, idle_land, lost_ground, witness_of
 from geocollateral.assets.field_record import Record, read_record
 from geocollateral.assets.ground_loss import GroundParams
 from geocollateral.assets.neighbours import NeighbourParams
@@ -71,10 +71,11 @@ class Agriculture:
             return _cannot_tell(refusal)
         record = read_record(evidence, params.phenology, params.min_look_fraction)
         view = FieldView.of(evidence, params.neighbours, params.min_look_fraction)
-        idle = idle_land(view, evidence, params.rhythm, params.phenology)
+        witness = witness_of(view, params.cropping)
+        idle = idle_land(view, witness, evidence, params.rhythm, params.phenology, params.cropping)
         ground = lost_ground(view, evidence, params.ground)
         events = (
-            *crop_failures(view, evidence, params.cropping, params.phenology),
+            *crop_failures(view, witness, evidence, params.cropping, params.phenology),
             *_first_to_know(idle, ground),
         )
         events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)

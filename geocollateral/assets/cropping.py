@@ -41,12 +41,19 @@ class CroppingParams(Params):
         45.0, gt=0, description="Without a telling look for so long, counting starts anew [days]."
     )
     min_gap: float = Field(0.12, gt=0, description="Peers with less green to lose than this carry no crop [NDVI].")
-    threshold: float = Field(3.5, gt=0, description="Evidence of a failed crop that is told [log likelihood ratio].")
+    threshold: float = Field(
+        3.2, gt=0, description="Evidence of a failed crop, after the parcel's habit, that is told [log odds]."
+    )
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
     min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
     most_usual: float = Field(0.09, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
-    most_odd: float = Field(0.05, ge=0, lt=1, description="Share of looks that were without a crop before [1].")
+    habit_odd: float = Field(0.5, gt=0, description="Looks without a crop that any parcel is taken to have had [1].")
+    habit_even: float = Field(9.5, gt=0, description="Looks with a crop that any parcel is taken to have had [1].")
+    habit_looks: float = Field(
+        1.5, ge=1, description="Independent looks that a spell without a crop is worth, in reckoning with habit [1]."
+    )
+    min_history: int = Field(4, ge=1, description="Fewest looks in season by which a habit is known.")
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
     mid_share: float = Field(
         0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
@@ -229,7 +236,9 @@ class Failure:
     alarm: int
     """Look on which it was certain enough."""
     score: float
-    """Evidence on that look [log likelihood ratio]."""
+    """Evidence on that look, after the parcel's habit [log odds]."""
+    came_up: bool
+    """Whether looks bear out that there was a crop. Without one it was not sown, or drowned as a seedling."""
     looks: tuple[int, ...]
     """Looks that bear it out."""
 
@@ -307,21 +316,26 @@ class _Watch:
         elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
             run.bearing.append(k)
 
-    def is_failure(self, k: int) -> bool:
-        """Whether what is known on look `k` makes an alarm; see `find_failures`."""
+    def score(self) -> float:
+        """Evidence that is left when the parcel's habit could explain the looks too [log odds]."""
+        habit = self.params.habit_looks * np.log(habit_of(self.witness, self.run.start, self.params))
+        return -float(np.logaddexp(-self.gone, habit))
+
+    def is_loss(self, k: int) -> bool:
+        """Whether what is known on look `k` makes an alarm, if a crop had come up; see `find_failures`."""
         run, params = self.run, self.params
         return (
             not run.told
             and self.gone >= params.threshold
             and len(run.bearing) >= 2
-            and self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days
-            and run.had >= params.min_there
+            and bool(self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days)
             and run.in_season
             and run.first_seen is not None
-            and self.witness.usual[run.first_seen] <= params.most_usual
+            and 0 < float(self.witness.usual[run.first_seen]) <= params.most_usual
             and not _came_up_late(self.witness, run, k, params)
             and _was_in_step(self.witness, run.start, params)
-            and _is_new(self.witness, run.start, params)
+            and _has_history(self.witness, run.start, params)
+            and self.score() >= params.threshold
         )
 
 
@@ -336,19 +350,29 @@ def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ..
     3. the first look without it fell in the peers' season, not at its end (else it was harvested early) nor while
        theirs still came up (else it is late);
     4. two looks bear it out: no single scene decides;
-    5. the parcel has hardly ever looked like this before: where crops come and go out of step with the neighbours', as
-       with vegetables, an early harvest and a failure look alike.
+    5. the evidence outweighs the parcel's habit (`habit_of`): where crops come and go out of step with the neighbours',
+       as with vegetables, an early harvest and a failure look alike.
+
+    Where all but the first is so, the alarm is given with ``came_up`` False: no failure by itself, but if water was
+    seen there just before, the seedlings drowned.
     """
     found: list[Failure] = []
     watch = _Watch(witness=witness, params=params, run=_Run(start=0))
     for k in range(len(witness.days)):
         watch.take(k)
-        if watch.is_failure(k):
+        if watch.is_loss(k):
             run = watch.run
             run.told = True
             before = max(run.start - 1, 0)
             found.append(
-                Failure(before=before, first=run.bearing[0], alarm=k, score=watch.gone, looks=tuple(run.bearing))
+                Failure(
+                    before=before,
+                    first=run.bearing[0],
+                    alarm=k,
+                    score=watch.score(),
+                    came_up=run.had >= params.min_there,
+                    looks=tuple(run.bearing),
+                )
             )
     return tuple(found)
 
@@ -370,11 +394,45 @@ def _still_low(witness: Witness, first: int, k: int) -> bool:
     )
 
 
-def _is_new(witness: Witness, start: int, params: CroppingParams) -> bool:
-    """Whether looks without a crop while the peers had one were rare up to some weeks before."""
-    known = (witness.days < witness.days[start] - 50) & (witness.gap > 0.15) & (witness.sensor == 0)
-    odd = int((witness.value[known] - witness.level[known] < -0.5 * witness.gap[known]).sum())
-    return int(known.sum()) >= 5 and odd <= max(1.0, params.most_odd * int(known.sum()))
+def _before(witness: Witness, day: int) -> NDArray[np.bool_]:
+    """Optical looks up to a day at which the peers had a crop."""
+    known: NDArray[np.bool_] = (witness.days < day) & (witness.gap > 0.15) & (witness.sensor == 0)
+    return known
+
+
+def _without_crop(witness: Witness) -> NDArray[np.bool_]:
+    lost: NDArray[np.bool_] = witness.value - witness.level < -0.5 * witness.gap
+    return lost
+
+
+def habit_of(witness: Witness, start: int, params: CroppingParams, *, lag_days: int = 50) -> float:
+    """Chance that a look shows no crop while the peers have one, though nothing happened [1].
+
+    The mean of a beta distribution: what was seen up to `lag_days` before a look, and a few looks of any parcel.
+    """
+    return _habit(witness, int(witness.days[start]) - lag_days, params)
+
+
+def _habit(witness: Witness, day: int, params: CroppingParams) -> float:
+    known = _before(witness, day)
+    odd = int((known & _without_crop(witness)).sum())
+    return (params.habit_odd + odd) / (params.habit_odd + params.habit_even + int(known.sum()))
+
+
+def _has_history(witness: Witness, start: int, params: CroppingParams) -> bool:
+    return int(_before(witness, int(witness.days[start]) - 50).sum()) >= params.min_history
+
+
+def strangeness(witness: Witness, begin: int, end: int, params: CroppingParams) -> float:
+    """How unlike its peers a parcel was after day `begin` up to `end`, for its habit before [log].
+
+    The mean square of its departures on optical looks in units of their ordinary size, either way: weeds may be greener
+    than a crop. Less half the logarithm of how much more often than any parcel it had been without a crop before.
+    """
+    span = (witness.sensor == 0) & (witness.days > begin) & (witness.days <= end)
+    unlike = float(np.mean(np.square(witness.unlike[span]))) if span.any() else 0.0
+    any_parcel = params.habit_odd / (params.habit_odd + params.habit_even)
+    return float(np.log(unlike + 0.1) - 0.5 * np.log(_habit(witness, begin + 1, params) / any_parcel))
 
 
 def _was_in_step(witness: Witness, start: int, params: CroppingParams) -> bool:

@@ -9,10 +9,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets.cropping import CroppingParams, Failure, Witness, find_failures, radar_green, weigh
+from geocollateral.assets.cropping import (
+    CroppingParams,
+    Failure,
+    Witness,
+    find_failures,
+    radar_green,
+    strangeness,
+    weigh,
+)
 from geocollateral.assets.field_record import BARE
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
-from geocollateral.assets.neighbours import Channel, Choice, NeighbourParams, choose, depart
+from geocollateral.assets.neighbours import YEAR, Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike
 from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle
 from geocollateral.types import Event, ParcelEvidence
@@ -22,8 +30,8 @@ OWN_YEARS = 4
 """Earlier years of a parcel that may stand in for peers."""
 NOISE_NDVI, NOISE_DB = 0.08, 1.2
 """What counts as one unit of difference between two curves."""
-CERTAIN = 2.3
-"""Evidence at which a failure is as likely as not: of 48 found on the simulated world from 3.5 on, 37 were true."""
+CERTAIN = 3.3
+"""Evidence of a failed crop at which it is as likely as not [log odds]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +44,8 @@ class FieldView:
     choice: Choice
     """Peers chosen by the past year."""
     neighbours: NeighbourParams
+    water: Floats
+    """MNDWI of the parcel, then of its peers, shape (look, 1 + peer) on the days of `optical`; NaN = not seen."""
 
     @classmethod
     def of(cls, evidence: ParcelEvidence, params: NeighbourParams, min_look_fraction: float) -> FieldView:
@@ -51,7 +61,14 @@ class FieldView:
         )
         every = [optical, *(channel for orbit in radar for channel in orbit)]
         choice = choose([c for c in every if len(c.days)], OWN_YEARS, params)
-        return cls(optical=optical, radar=radar, choice=choice, neighbours=params)
+        water = _optical(evidence, params, min_look_fraction, WATER)
+        return cls(
+            optical=optical,
+            radar=radar,
+            choice=choice,
+            neighbours=params,
+            water=np.column_stack([water.own, water.peers]),
+        )
 
     @property
     def channels(self) -> list[Channel]:
@@ -59,22 +76,25 @@ class FieldView:
         return [self.optical, *(channel for orbit in self.radar for channel in orbit)]
 
 
-def _optical(evidence: ParcelEvidence, params: NeighbourParams, min_look_fraction: float) -> Channel:
+def _optical(
+    evidence: ParcelEvidence, params: NeighbourParams, min_look_fraction: float, index: str = "ndvi"
+) -> Channel:
     assert evidence.series is not None  # noqa: S101 - the caller has refused parcels without
     days = evidence.look_days.astype(np.int64)
-    own = _clear(evidence.series, GREEN, min_look_fraction)
+    own = _clear(evidence.series, index, min_look_fraction)
     if evidence.peers is None or evidence.peers.sizes["peer"] == 0:
         return Channel(
-            name=GREEN, sensor="sentinel-2", days=days, own=own, peers=np.zeros((len(days), 0)), noise=NOISE_NDVI
+            name=index, sensor="sentinel-2", days=days, own=own, peers=np.zeros((len(days), 0)), noise=NOISE_NDVI
         )
     all_days = evidence.peers["time"].values.astype("datetime64[D]").astype(np.int64)
-    peers = _clear(evidence.peers, GREEN, min_look_fraction, params)
+    peers = _clear(evidence.peers, index, min_look_fraction, params)
     whole = np.full(len(all_days), np.nan)
     whole[np.searchsorted(all_days, days)] = own
-    return Channel(name=GREEN, sensor="sentinel-2", days=all_days, own=whole, peers=peers, noise=NOISE_NDVI)
+    return Channel(name=index, sensor="sentinel-2", days=all_days, own=whole, peers=peers, noise=NOISE_NDVI)
 
 
 GREEN, WATER = "ndvi", "mndwi"
+TABLE = ("mean", "valid_fraction")
 
 
 def _radar(
@@ -98,8 +118,10 @@ def _radar(
 
 def _clear(table: xr.Dataset, index: str, least: float, params: NeighbourParams | None = None) -> Floats:
     """Means of an index where enough of the ground was seen; of peers, the nearest parcels and cells of ground."""
-    at = table["index"].values.tolist().index(index)
-    mean, seen = (_along_time(table[name], at) for name in ("mean", "valid_fraction"))
+    names = table["index"].values.tolist()
+    mean, seen = (_along_time(table[name], names.index(index) if index in names else 0) for name in TABLE)
+    if index not in names:
+        mean = np.full(mean.shape, np.nan)
     if params is not None:
         parcel = table["is_parcel"].values if "is_parcel" in table.coords else np.ones(mean.shape[1], bool)
         taken = np.concatenate([np.flatnonzero(parcel), np.flatnonzero(~parcel)])[: params.candidates]
@@ -117,21 +139,24 @@ def _along_time(values: xr.DataArray, at: int) -> Floats:
 # ---- failed crops
 
 
-def crop_failures(
-    view: FieldView, evidence: ParcelEvidence, params: CroppingParams, phenology: PhenologyParams
-) -> tuple[Event, ...]:
-    """Crops that stood as the peers' did and vanished before theirs."""
+def witness_of(view: FieldView, params: CroppingParams) -> Witness:
+    """What each look of all sensors says of the parcel beside its peers."""
     greens = [view.optical, *(radar_green(view.optical, orbit, view.choice) for orbit in view.radar if orbit)]
-    departures = [depart(green, view.choice, OWN_YEARS, view.neighbours) for green in greens]
-    witness = weigh(departures, params)
+    return weigh([depart(green, view.choice, OWN_YEARS, view.neighbours) for green in greens], params)
+
+
+def crop_failures(
+    view: FieldView, witness: Witness, evidence: ParcelEvidence, params: CroppingParams, phenology: PhenologyParams
+) -> tuple[Event, ...]:
+    """Crops that stood as the peers' did and vanished before theirs, and seedlings that drowned."""
     if not len(witness.days):
         return ()
-    found = [
-        f
+    found = (
+        _failure(witness, f, view, evidence)
         for f in find_failures(witness, params)
         if _was_field(view.optical, int(witness.days[f.first]) - 30, phenology)
-    ]
-    return tuple(_failure(witness, failure, view, evidence) for failure in found)
+    )
+    return tuple(event for event in found if event is not None)
 
 
 def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
@@ -142,7 +167,15 @@ def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
     return len(own) >= 8 and bool(np.quantile(own, 0.05) <= BARE and np.quantile(own, 0.95) >= 0.45)
 
 
-def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence) -> Event:
+DROWNED_DAYS = 60
+"""Water stood at most so long before the first look on which a crop that never came up was missed [days]."""
+
+
+def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence) -> Event | None:
+    """None where the crop had not come up and no water is to blame: it was not sown, or is late.
+
+    On a paddy water over seedlings is husbandry.
+    """
     first = next(k for k in failure.looks if witness.sensor[k] == 0)
     fallen = float(witness.level[first] - witness.value[first])
     limit = float(witness.level[first] - 0.5 * witness.gap[first])
@@ -151,8 +184,13 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
     area = evidence.area_m2
     whole = float(area.sum())
     sensors = ("sentinel-2", "sentinel-1") if any(witness.sensor[k] for k in failure.looks) else ("sentinel-2",)
-    before, after = _date(witness.days[failure.before]), _date(witness.days[failure.first])
-    water = _water(view, evidence, int(witness.days[failure.before]), int(witness.days[first]))
+    last, gone, day = (int(witness.days[k]) for k in (failure.before, failure.first, first))
+    water = _water(view, evidence, last if failure.came_up else day - DROWNED_DAYS, day)
+    if not failure.came_up:
+        if water is None or _is_paddy(view, water[0] - DROWNED_DAYS):
+            return None
+        last, gone = min(last, water[0]), max(gone, water[0])
+    before, after = _date(last), _date(gone)
     return Event(
         kind="crop_failure" if water is None else "flood",
         last_clear_before=before,
@@ -170,13 +208,16 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
         reasons=(
             (
                 f"On {_date(witness.days[first])} NDVI was {witness.value[first]:.2f} where parcels alike around it "
-                f"stood at {witness.level[first]:.2f}; until {before} the crop had come up with theirs."
+                f"stood at {witness.level[first]:.2f}; "
+                + (f"until {before} the crop had come up with theirs." if failure.came_up else "it had not come up.")
             ),
             (
                 f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' "
                 "crops stood, so it was not the weather that all had."
             ),
-            water or "No look in that time showed water; one that came and went between two looks was missed.",
+            water[1]
+            if water
+            else "No look in that time showed water; one that came and went between two looks was missed.",
         ),
     )
 
@@ -185,8 +226,8 @@ WATER_DROP_DB = 2.5
 """Backscatter of both polarisations falls by this much more than the peers' where water lies over a crop [dB]."""
 
 
-def _water(view: FieldView, evidence: ParcelEvidence, before: int, after: int) -> str | None:
-    """What showed water over the crop between the last look with it and the first without; None if nothing did."""
+def _water(view: FieldView, evidence: ParcelEvidence, before: int, after: int) -> tuple[int, str] | None:
+    """When and how water showed over the crop after one day and up to another; None if nothing did."""
     if evidence.indices is not None and WATER in evidence.indices:
         days = evidence.look_days.astype(np.int64)
         values = evidence.indices[WATER].values[(days > before) & (days <= after)]
@@ -194,7 +235,8 @@ def _water(view: FieldView, evidence: ParcelEvidence, before: int, after: int) -
         for day, row in zip(days, values, strict=True):
             seen = np.isfinite(row)
             if seen.sum() >= 0.5 * len(row) and float(np.mean(row[seen] > 0)) >= 0.3:
-                return f"On {_date(day)} water stood on {np.mean(row[seen] > 0):.0%} of the parcel (MNDWI above 0)."
+                wet = float(np.mean(row[seen] > 0))
+                return int(day), f"On {_date(day)} water stood on {wet:.0%} of the parcel (MNDWI above 0)."
     at = int(np.searchsorted(view.choice.steps, after, side="right")) - 1
     if at < 0:
         return None
@@ -204,11 +246,21 @@ def _water(view: FieldView, evidence: ParcelEvidence, before: int, after: int) -
             lately = (days < days[n]) & (days >= days[n] - 60)
             drops = [_drop(channel, int(n), lately, view.choice.member[at]) for channel in orbit]
             if drops and all(drop <= -WATER_DROP_DB for drop in drops):
-                return (
+                return int(days[n]), (
                     f"On {_date(days[n])} its backscatter lay {-max(drops):.1f} dB lower than the neighbours' fell, as "
                     "over open water."
                 )
     return None
+
+
+def _is_paddy(view: FieldView, day: int) -> bool:
+    """Whether water had stood on the parcel or on two of its peers up to a day: open water on a whole field."""
+    at = int(np.searchsorted(view.choice.steps, day, side="right")) - 1
+    if at < 0:
+        return True
+    wet = np.asarray((view.water[view.optical.days <= day] > 0).any(axis=0))
+    alike = view.choice.member[at, : len(wet) - 1]
+    return bool(wet[0] or (wet[1:] & alike).sum() >= 2)
 
 
 def _drop(channel: Channel, n: int, lately: NDArray[np.bool_], member: NDArray[np.bool_]) -> float:
@@ -245,7 +297,12 @@ def _pixels_below(evidence: ParcelEvidence, days: list[int], limit: float) -> tu
 
 
 def idle_land(
-    view: FieldView, evidence: ParcelEvidence, params: RhythmParams, phenology: PhenologyParams
+    view: FieldView,
+    witness: Witness,
+    evidence: ParcelEvidence,
+    params: RhythmParams,
+    phenology: PhenologyParams,
+    cropping: CroppingParams,
 ) -> tuple[Event, ...]:
     """A missed season, and the same season missed twice."""
     usable = [c for c in view.channels if len(c.days)]
@@ -255,13 +312,21 @@ def idle_land(
     often = view.neighbours.model_copy(update={"step_days": params.step_days})
     _, twice = find_idle(usable, choose(usable, 0, often, lag_days=400), firmly)
     found = [
-        _idle(one, "missed_season", view, evidence, params)
+        _idle(
+            one,
+            "missed_season",
+            view,
+            evidence,
+            params,
+            strangeness(witness, one.known_on - params.window_days, one.known_on, cropping),
+        )
         for one in missed
         if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
     ]
     if twice is not None and _was_field(view.optical, twice.known_on - 400, phenology):
         kind = "land_preparation" if _stayed_bare(view.optical, twice.known_on, phenology, params) else "abandonment"
-        found.append(_idle(twice, kind, view, evidence, firmly))
+        strange = strangeness(witness, twice.known_on - YEAR, twice.known_on, cropping)
+        found.append(_idle(twice, kind, view, evidence, firmly, strange))
     return tuple(found)
 
 
@@ -273,7 +338,13 @@ def _stayed_bare(optical: Channel, day: int, phenology: PhenologyParams, params:
     return len(own) >= params.min_looks and bool(np.quantile(own, 0.9) < params.bare_below)
 
 
-def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, params: RhythmParams) -> Event:
+MISSED_ODDS, TWICE_ODDS, ODDS_PER_UNIT = -2.2, 1.5, 1.5
+"""Log odds of a missed season and of two for a parcel of no strangeness, and what a unit of it adds."""
+
+
+def _idle(
+    idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, params: RhythmParams, strange: float
+) -> Event:
     """The interval runs from the last day of a rhythm to the end of the first season without one."""
     end = idle.known_on - (0 if kind == "missed_season" else 365)
     begin = end - params.window_days
@@ -281,6 +352,7 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
     before = int(seen[seen <= begin][-1]) if (seen <= begin).any() else begin
     whole = float(evidence.area_m2.sum())
     share = max(idle.now.value, 0.0)
+    odds = MISSED_ODDS if kind == "missed_season" else TWICE_ODDS
     return Event(
         kind=kind,
         last_clear_before=_date(before),
@@ -291,7 +363,7 @@ def _idle(idle: Idle, kind: str, view: FieldView, evidence: ParcelEvidence, para
         area_low_m2=0.8 * whole,
         area_high_m2=whole,
         magnitude=share - 1.0,
-        probability=0.6 if kind == "missed_season" else 0.85,
+        probability=1 / (1 + float(np.exp(-odds - ODDS_PER_UNIT * strange))),
         indices=(GREEN,),
         pixels=tuple(range(len(evidence.area_m2))),
         sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
@@ -353,4 +425,4 @@ def _date(day: int | np.integer) -> dt.date:
     return found
 
 
-__all__ = ["FieldView", "crop_failures", "idle_land", "lost_ground"]
+__all__ = ["FieldView", "crop_failures", "idle_land", "lost_ground", "witness_of"]

@@ -174,6 +174,45 @@ def test_a_crop_that_withers_after_water_stood_on_it_was_flooded() -> None:
     assert "water stood on 100%" in one(found, "flood").reasons[-1]
 
 
+def drowned(days: np.ndarray) -> np.ndarray:
+    """The crop of the third year does not come up."""
+    return np.where(days // 365 == 2, 0.0, crop(days))
+
+
+def wet(own: ParcelEvidence, *days: int) -> ParcelEvidence:
+    """Water stands on the whole parcel on the looks of some days; its mean is in the series too."""
+    assert own.indices is not None
+    assert own.series is not None
+    plane = np.full((len(DAYS), SIDE**2), -0.4, np.float32)
+    for day in days:
+        plane[int(np.searchsorted(DAYS, day))] = 0.3
+    mean = plane.mean(axis=1)
+    water = own.series.assign_coords(index=["mndwi"]).copy(
+        data={"mean": mean[None], "valid_fraction": np.ones((1, len(DAYS)))}
+    )
+    return replace(
+        own,
+        indices=own.indices.assign(mndwi=(("time", "pixel"), plane)),
+        series=xr.concat([own.series, water], dim="index"),
+    )
+
+
+def test_seedlings_that_water_stood_on_and_that_never_came_up_drowned() -> None:
+    found = judge(wet(evidence(drowned), 2 * 365 + 118))
+    event = one(found, "flood")
+    assert event.last_clear_before <= dt.date(2021, 4, 30) <= event.first_clear_after
+    assert "had not come up" in event.reasons[0]
+    assert "water stood on 100%" in event.reasons[-1]
+
+
+def test_a_crop_that_did_not_come_up_without_water_is_neither_flood_nor_failure() -> None:
+    assert {"flood", "crop_failure"}.isdisjoint(kinds(judge(evidence(drowned))))
+
+
+def test_on_a_paddy_water_over_seedlings_is_husbandry() -> None:
+    assert "flood" not in kinds(judge(wet(evidence(drowned), 118, 365 + 118, 2 * 365 + 118)))
+
+
 def test_what_befalls_everyone_is_weather() -> None:
     assert judge(evidence(failed, everyone=failed)).events == ()
 

@@ -1,11 +1,13 @@
 """A failed crop against its peers, on looks built by hand; rhythm and peers too."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geocollateral.assets.cropping import CroppingParams, Witness, find_failures
+from geocollateral.assets.cropping import CroppingParams, Witness, find_failures, habit_of, strangeness
 from geocollateral.assets.neighbours import Channel, NeighbourParams, choose, depart, middle_of
 from geocollateral.assets.rhythm import RhythmParams, share_of_rhythm
 
@@ -56,8 +58,8 @@ def test_a_usual_year_is_quiet() -> None:
     assert find_failures(witness(year(None)), PARAMS) == ()
 
 
-def test_a_crop_that_never_came_up_has_not_failed() -> None:
-    assert find_failures(witness(year(110)), PARAMS) == ()
+def test_a_crop_that_never_came_up_is_marked() -> None:
+    assert all(not found.came_up for found in find_failures(witness(year(110)), PARAMS))
 
 
 def test_one_odd_look_decides_nothing() -> None:
@@ -71,6 +73,38 @@ def test_where_it_has_always_been_so_it_is_no_news() -> None:
     values = [(d, o if d >= 365 or d % 40 else 0.15, lev) for d, o, lev in year(200)]
     odd = [(d, 0.15 if d < 365 and (d // 10) % 4 == 0 else o, lev) for d, o, lev in values]
     assert find_failures(witness(odd), PARAMS) == ()
+
+
+def test_habit_is_a_beta_mean_of_looks_in_season() -> None:
+    looks = witness(year(None))
+    in_season = int(((looks.level > 0.5) & (looks.days < 365 + 205 - 50)).sum())
+    at = int(np.searchsorted(looks.days, 365 + 205))
+    assert habit_of(looks, at, PARAMS) == pytest.approx(0.5 / (10 + in_season))
+
+
+def oddly(every: int) -> list[tuple[int, float, float]]:
+    """The crop fails in the second year; in the first every so manyth look in season shows none."""
+    return [(d, 0.15 if d < 365 and (d // 10) % every == 0 else o, lev) for d, o, lev in year(200)]
+
+
+def test_one_odd_look_in_many_vetoes_nothing_but_lowers_the_score() -> None:
+    (clean,) = find_failures(witness(year(200)), PARAMS)
+    (once,) = find_failures(witness(oddly(14)), PARAMS)
+    assert PARAMS.threshold <= once.score < clean.score
+
+
+def test_more_looks_outweigh_a_habit_only_up_to_what_the_habit_explains() -> None:
+    looks = witness(oddly(3))
+    assert habit_of(looks, int(np.searchsorted(looks.days, 365 + 205)), PARAMS) > 0.15
+    assert find_failures(looks, PARAMS) == ()
+
+
+def test_strangeness_counts_departures_either_way_and_less_with_a_habit() -> None:
+    regular, irregular = witness(year(None)), witness(oddly(3))
+    greener = replace(regular, unlike=np.where(regular.days > 365, 2.0, 0.0))
+    assert strangeness(greener, 365, 730, PARAMS) > strangeness(regular, 365, 730, PARAMS) + 3
+    odd = replace(irregular, unlike=greener.unlike)
+    assert strangeness(odd, 365, 730, PARAMS) < strangeness(greener, 365, 730, PARAMS) - 0.5
 
 
 @settings(max_examples=25)
