@@ -20,6 +20,7 @@ from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.intake import IntakeParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    intake: IntakeParams = Field(IntakeParams(), description="The check of files of parcels.")
     plan: PlanParams = Field(PlanParams(), description="How parcels are gathered into blocks.")
     masks: MaskParams = Field(MaskParams(), description="The clear mask.")
     change: dict[str, dict[str, Any]] = Field(
@@ -141,6 +143,7 @@ def _faults(error: ValidationError, *above: str) -> str:
 def settings_tables() -> str:
     """Every knob with its default, bounds and meaning, as the Markdown of ``docs/settings.md``."""
     parts = [
+        _section("intake", IntakeParams),
         _section("plan", PlanParams),
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SequentialParams),

@@ -85,7 +85,7 @@ def assess(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     source_options: Mapping[str, Any] | None = None,
     orthos: Sequence[str] = (),
@@ -111,7 +111,7 @@ def assess(
     settings
         Knobs of the stages.
     datum
-        Datum of the file's coordinates.
+        What the file's coordinates are measured in (docs/datums.md). Parcels in China need it stated.
     unit_values
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     source_options
@@ -139,7 +139,7 @@ def assess(
     settings = settings or load_settings()
     if out is not None:
         require_writable(out, overwrite=overwrite)
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
@@ -211,7 +211,7 @@ def estimate(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     source_options: Mapping[str, Any] | None = None,
 ) -> Estimate:
     """What an assessment of the same would take. Catalogues are searched, headers of files may be read, no imagery is.
@@ -227,7 +227,7 @@ def estimate(
         As `assess` would before it reads imagery.
     """
     settings = settings or load_settings()
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info
     name = info.name
@@ -449,6 +449,12 @@ def summary_rows(assessment: Assessment) -> list[dict[str, str]]:
 
 
 # ---- the input
+
+
+def _read(parcels: str | Path | AreaOfInterest, datum: str | None, settings: Settings) -> AreaOfInterest:
+    if isinstance(parcels, AreaOfInterest):
+        return parcels
+    return read_parcels(Path(parcels), datum=datum, params=settings.intake)
 
 
 def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[str, UnitValue]:
@@ -810,6 +816,7 @@ def _identity(
     return {
         "geocollateral": __version__,
         "parcels_sha256": area.source_sha256,
+        "datum": area.datum,
         "source": info.name,
         "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
         "source_sha256": dict(info.sha256),

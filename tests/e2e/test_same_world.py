@@ -70,7 +70,13 @@ def knobs(**access: Any) -> Settings:
 
 def assess(world: Path, source: str, settings: Settings, **asked: Any) -> Assessment:
     return service.assess(
-        world / "parcels.geojson", source=source, settings=settings, as_of=AS_OF, with_pictures=False, **asked
+        world / "parcels.geojson",
+        source=source,
+        settings=settings,
+        as_of=AS_OF,
+        datum="wgs84",
+        with_pictures=False,
+        **asked,
     )
 
 
