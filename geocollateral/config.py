@@ -21,6 +21,7 @@ from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.intake import IntakeParams
+from geocollateral.observe.datum_fit import DatumFitParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
     mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
+    datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -155,6 +157,7 @@ def settings_tables() -> str:
         _section("aquaculture", AquacultureParams),
         _section("mixture", MixtureParams),
         _section("shift", ShiftParams),
+        _section("datum_fit", DatumFitParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

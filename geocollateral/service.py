@@ -23,7 +23,7 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, orthomosaics, pictures, series_mode, what_if
+from geocollateral import __version__, datum_check, exports, ledger, orthomosaics, pictures, series_mode, what_if
 from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, judge_area
 from geocollateral.blind_times import blind_windows
@@ -164,7 +164,9 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
+    placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
     table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction)
+    table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -195,7 +197,14 @@ def assess(
         else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items), *_refusals(refused), *ledger.gaps(scenes), *looked.notes),
+        notes=(
+            *area.notes,
+            *_cautions(items),
+            *_refusals(refused),
+            *ledger.gaps(scenes),
+            *looked.notes,
+            *(placed.notes if placed else ()),
+        ),
         orthos=looked.records,
         run=_run(identity, _name_of(parcels), results, scenes, started),
     )
@@ -744,6 +753,16 @@ def _parcel_table(
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
     table["risk_ltv"] = _loan_to_value(table, given)
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
+
+
+def _join_columns(table: gpd.GeoDataFrame, columns: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The table with further columns before its geometry; missing text is None."""
+    joined = columns.reindex(table.index)
+    for name in joined:
+        if not pd.api.types.is_numeric_dtype(joined[name]):
+            joined[name] = joined[name].astype(object).where(joined[name].notna(), None)
+    frame = table.drop(columns="geometry").join(joined)
+    return gpd.GeoDataFrame(frame, geometry=table.geometry, crs=table.crs)
 
 
 def _value_columns(judgement: Judgement, unit: UnitValue | None) -> dict[str, Any]:
