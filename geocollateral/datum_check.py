@@ -28,7 +28,7 @@ from geocollateral.intake.gcj02 import (
     wgs84_to_bd09,
     wgs84_to_gcj02,
 )
-from geocollateral.observe.datum_fit import DatumJudgement, chances_of, find_edges, judge_datum
+from geocollateral.observe.datum_fit import TITLES, DatumJudgement, chances_of, find_edges, judge_datum
 from geocollateral.observe.plan import Plan, is_radar
 from geocollateral.orthomosaics import clear_reflectance
 from geocollateral.types import AreaOfInterest, Block, IntakeNote, Source
@@ -43,7 +43,6 @@ BEYOND_PIXELS = 12
 """Places compared with reach this much farther than the farthest place in question."""
 PARCELS_A_BLOCK = 60
 """Parcels of a block that are looked at, spread over its list: more add time and no certainty."""
-TITLES = {"wgs84": "WGS 84", "gcj02": "GCJ-02", "bd09": "BD-09"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +98,7 @@ def _moves(area: AreaOfInterest, stated: str, settings: Settings) -> pd.DataFram
     """
     middles = area.parcels.geometry.representative_point()
     lon, lat = middles.x.to_numpy(), middles.y.to_numpy()
-    where = settings.datum_fit.where
-    asked = np.zeros(len(lon), bool) if where == "never" else np.ones(len(lon), bool)
-    if where == "china":
-        asked = in_or_near_china(lon, lat)
+    asked = in_or_near_china(lon, lat) & (settings.datum_fit.where == "china")
     # What the file says, then what it would have meant in each datum.
     written = {"wgs84": (lon, lat), "gcj02": wgs84_to_gcj02(lon, lat), "bd09": wgs84_to_bd09(lon, lat)}[stated]
     meant = {"wgs84": written, "gcj02": gcj02_to_wgs84(*written), "bd09": bd09_to_wgs84(*written)}

@@ -26,6 +26,9 @@ from shapely.geometry.base import BaseGeometry
 
 from geocollateral.types import Params
 
+TITLES: Mapping[str, str] = {"wgs84": "WGS 84", "gcj02": "GCJ-02", "bd09": "BD-09"}
+"""Datums that are told apart, and how a reader knows them."""
+
 Plane = NDArray[np.float32]
 Offset = tuple[int, int]
 """Columns to the right and rows down [pixels]."""
@@ -48,10 +51,8 @@ MAX_INSIDE = 120
 class DatumFitParams(Params):
     """How the datum stated is held against the edges of the imagery."""
 
-    where: Literal["china", "always", "never"] = Field(
-        "china",
-        description="Which parcels are looked at: those in or near China, all (with the shifts of China's web "
-        "maps), or none.",
+    where: Literal["china", "never"] = Field(
+        "china", description="Which parcels are looked at: those in or near China, or none."
     )
     looks: int = Field(8, ge=2, le=60, description="Clear looks read, spread over the seasons of three years.")
     max_blocks: int = Field(4, ge=1, le=1000, description="Blocks looked at, those with most parcels first.")
@@ -183,7 +184,10 @@ def judge_datum(chances: Sequence[Mapping[str, float]], stated: str, params: Dat
     first, second = sorted(names, key=lambda name: -weight[name])[:2]
     # One place is stated, the others are tried: as many chances to fit by chance.
     tries = 1 if first == stated else len(names) - 1
-    share = f"chance {joined[first]:.1g} for {first}, {joined[second]:.1g} for {second}, of {len(told)} parcels"
+    share = (
+        f"as good a fit is had by chance with probability {joined[first]:.1g} for {TITLES[first]} and "
+        f"{joined[second]:.1g} for {TITLES[second]}; parcels compared: {len(told)}"
+    )
     if joined[first] * tries > params.max_chance:
         return DatumJudgement(
             verdict="cannot_tell",
