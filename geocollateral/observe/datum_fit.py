@@ -182,13 +182,11 @@ def judge_datum(chances: Sequence[Mapping[str, float]], stated: str, params: Dat
     weight = {name: sum(-float(np.log(one[name])) if np.isfinite(one[name]) else 1.0 for one in told) for name in names}
     joined = {name: float(chi2.sf(2 * weight[name], 2 * len(told))) for name in names}
     first, second = sorted(names, key=lambda name: -weight[name])[:2]
-    # One place is stated, the others are tried: as many chances to fit by chance.
-    tries = 1 if first == stated else len(names) - 1
     share = (
         f"as good a fit is had by chance with probability {joined[first]:.1g} for {TITLES[first]} and "
         f"{joined[second]:.1g} for {TITLES[second]}; parcels compared: {len(told)}"
     )
-    if joined[first] * tries > params.max_chance:
+    if joined[first] > params.max_chance:
         return DatumJudgement(
             verdict="cannot_tell",
             fits="",

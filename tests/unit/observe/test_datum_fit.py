@@ -149,7 +149,7 @@ def test_places_to_compare_with_keep_apart() -> None:
     [
         ([{"wgs84": 0.001, "gcj02": 0.4, "bd09": 0.7}], "match", "wgs84", ""),
         ([{"wgs84": 0.4, "gcj02": 0.001, "bd09": 0.7}], "mismatch", "gcj02", ""),
-        ([{"wgs84": 0.4, "gcj02": 0.03, "bd09": 0.7}], "cannot_tell", "", "follow no edges"),
+        ([{"wgs84": 0.4, "gcj02": 0.06, "bd09": 0.7}], "cannot_tell", "", "follow no edges"),
         ([{"wgs84": 0.004, "gcj02": 0.001, "bd09": 0.7}], "cannot_tell", "", "fit in two places"),
         ([{"wgs84": 0.1, "gcj02": 0.5, "bd09": 0.7}] * 8, "match", "wgs84", "parcels compared: 8"),
         ([{"wgs84": 0.4, "gcj02": 0.5, "bd09": 0.7}] * 40, "cannot_tell", "", "follow no edges"),
