@@ -69,7 +69,14 @@ def assess(
             help="Judge as on this day, from imagery up to it; default: today, for archives the newest scene.",
         ),
     ] = None,
-    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    datum: Annotated[
+        str | None,
+        typer.Option(
+            "--datum",
+            help="What the coordinates are measured in: wgs84, cgcs2000, cgcs2000:117, gcj02, bd09, beijing54, "
+            "epsg:NNNN; needed for parcels in China (docs/datums.md).",
+        ),
+    ] = None,
     unit_values: Annotated[
         Path | None,
         typer.Option(
@@ -167,7 +174,14 @@ def estimate(
         str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Last day of imagery.")] = None,
-    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    datum: Annotated[
+        str | None,
+        typer.Option(
+            "--datum",
+            help="What the coordinates are measured in: wgs84, cgcs2000, cgcs2000:117, gcj02, bd09, beijing54, "
+            "epsg:NNNN; needed for parcels in China (docs/datums.md).",
+        ),
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,

@@ -23,6 +23,8 @@ from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.intake import IntakeParams
+from geocollateral.observe.datum_fit import DatumFitParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    intake: IntakeParams = Field(IntakeParams(), description="The check of files of parcels.")
     plan: PlanParams = Field(PlanParams(), description="How parcels are gathered into blocks.")
     masks: MaskParams = Field(MaskParams(), description="The clear mask.")
     change: dict[str, dict[str, Any]] = Field(
@@ -62,6 +65,7 @@ class Settings(BaseSettings):
         description="Operating points and probabilities of alerts.",
     )
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
+    datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -184,6 +188,7 @@ def _faults(error: ValidationError, *above: str) -> str:
 def settings_tables() -> str:
     """Every knob with its default, bounds and meaning, as the Markdown of ``docs/settings.md``."""
     parts = [
+        _section("intake", IntakeParams),
         _section("plan", PlanParams),
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SequentialParams),
@@ -197,6 +202,7 @@ def settings_tables() -> str:
         _section("mixture", MixtureParams),
         _section("decision", DecisionParams),
         _section("shift", ShiftParams),
+        _section("datum_fit", DatumFitParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

@@ -24,7 +24,17 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, operating_points, orthomosaics, pictures, series_mode, what_if
+from geocollateral import (
+    __version__,
+    datum_check,
+    exports,
+    ledger,
+    operating_points,
+    orthomosaics,
+    pictures,
+    series_mode,
+    what_if,
+)
 from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, DecisionTable, judge_area
 from geocollateral.blind_times import blind_windows
@@ -87,7 +97,7 @@ def assess(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     source_options: Mapping[str, Any] | None = None,
     orthos: Sequence[str] = (),
@@ -113,7 +123,7 @@ def assess(
     settings
         Knobs of the stages.
     datum
-        Datum of the file's coordinates.
+        What the file's coordinates are measured in (docs/datums.md). Parcels in China need it stated.
     unit_values
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     source_options
@@ -141,7 +151,7 @@ def assess(
     settings = settings or load_settings()
     if out is not None:
         require_writable(out, overwrite=overwrite)
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
@@ -166,7 +176,9 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
+    placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
     table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction)
+    table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -197,7 +209,14 @@ def assess(
         else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items), *_refusals(refused), *ledger.gaps(scenes), *looked.notes),
+        notes=(
+            *area.notes,
+            *_cautions(items),
+            *_refusals(refused),
+            *ledger.gaps(scenes),
+            *looked.notes,
+            *(placed.notes if placed else ()),
+        ),
         orthos=looked.records,
         run=_run(identity, _name_of(parcels), results, scenes, started),
     )
@@ -213,7 +232,7 @@ def estimate(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     source_options: Mapping[str, Any] | None = None,
 ) -> Estimate:
     """What an assessment of the same would take. Catalogues are searched, headers of files may be read, no imagery is.
@@ -229,7 +248,7 @@ def estimate(
         As `assess` would before it reads imagery.
     """
     settings = settings or load_settings()
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info
     name = info.name
@@ -450,6 +469,12 @@ def summary_rows(assessment: Assessment, lang: str = "en") -> list[dict[str, str
 
 
 # ---- the input
+
+
+def _read(parcels: str | Path | AreaOfInterest, datum: str | None, settings: Settings) -> AreaOfInterest:
+    if isinstance(parcels, AreaOfInterest):
+        return parcels
+    return read_parcels(Path(parcels), datum=datum, params=settings.intake)
 
 
 def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[str, UnitValue]:
@@ -741,6 +766,16 @@ def _parcel_table(
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
 
 
+def _join_columns(table: gpd.GeoDataFrame, columns: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The table with further columns before its geometry; missing text is None."""
+    joined = columns.reindex(table.index)
+    for name in joined:
+        if not pd.api.types.is_numeric_dtype(joined[name]):
+            joined[name] = joined[name].astype(object).where(joined[name].notna(), None)
+    frame = table.drop(columns="geometry").join(joined)
+    return gpd.GeoDataFrame(frame, geometry=table.geometry, crs=table.crs)
+
+
 def _value_columns(judgement: Judgement, unit: UnitValue | None) -> dict[str, Any]:
     if judgement.quantity is None or judgement.quantity_unit != "ha" or unit is None:
         return {}
@@ -811,6 +846,7 @@ def _identity(
     return {
         "geocollateral": __version__,
         "parcels_sha256": area.source_sha256,
+        "datum": area.datum,
         "source": info.name,
         "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
         "source_sha256": dict(info.sha256),

@@ -123,6 +123,8 @@ class AreaOfInterest:
     notes: tuple[IntakeNote, ...]
     source_sha256: str
     """SHA-256 of the bytes received."""
+    datum: str = "wgs84"
+    """Datum that the outlines were converted from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -296,7 +296,7 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
 def _rows(assessment: Assessment, table: str, parcel_id: str) -> list[dict[str, Any]]:
     """Rows of a parcel in a table that asset classes give; none where nobody gave it."""
     rows = assessment.tables.get(table)
-    if rows is None:
+    if rows is None or rows.empty:
         return []
     own = rows[rows["parcel_id"] == parcel_id]
     return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,6 @@ from geocollateral.intake.faults import Fault, refuse
 MAX_BYTES = 50_000_000
 MAX_DEPTH = 10
 """Deepest nesting of a property's value."""
-
-WGS84_NAMES = re.compile(
-    r"(?:urn:(?:x-)?ogc:def:crs:)?(?:OGC:(?:1\.3|2)?:?CRS84|EPSG:[\d.]*:?4326|CRS84)", re.IGNORECASE
-)
-CGCS2000_NAMES = re.compile(r"(?:urn:(?:x-)?ogc:def:crs:)?EPSG:[\d.]*:?4490", re.IGNORECASE)
 
 OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive (a zipped shapefile, KMZ or spreadsheet?)"),
@@ -42,8 +36,10 @@ class Feature:
     properties: Mapping[str, object]
 
 
-def parse_features(content: bytes, name: str, datum: str) -> list[Feature]:
-    """Features of a FeatureCollection or Feature.
+def parse_features(content: bytes, name: str) -> tuple[list[Feature], str | None]:
+    """Features of a FeatureCollection or Feature, and the CRS that a ``crs`` member names.
+
+    RFC 7946 knows no such member and no other CRS than WGS 84; many programs write both, after its forerunner.
 
     Parameters
     ----------
@@ -51,18 +47,15 @@ def parse_features(content: bytes, name: str, datum: str) -> list[Feature]:
         The bytes of the file, UTF-8.
     name
         Of the file, for messages.
-    datum
-        ``wgs84`` or ``cgcs2000``; a ``crs`` member must agree with it.
 
     Raises
     ------
     InvalidInput
-        The content is not JSON, not GeoJSON, or holds no features.
+        The content is not JSON, not GeoJSON, holds no features, or names several CRSs.
     """
     document = _parse_json(content, name)
     if not isinstance(document, dict):
         raise InvalidInput(f"{name}: expected a GeoJSON object, got a JSON {_json_type(document)}.")
-    _require_wgs84(document, name, datum)
     kind = document.get("type")
     if kind == "Feature":
         entries: Any = [document]
@@ -77,7 +70,8 @@ def parse_features(content: bytes, name: str, datum: str) -> list[Feature]:
         raise InvalidInput(f"{name}: expected 'features' to be a list, got {_json_type(entries)}.")
     if not entries:
         raise InvalidInput(f"{name} holds no parcels: its list of features is empty.")
-    return _check_features(entries, name, datum)
+    features = _check_features(entries, name)
+    return features, _declared(document, entries, name)
 
 
 def _parse_json(content: bytes, name: str) -> object:
@@ -110,7 +104,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-def _check_features(entries: list[object], name: str, datum: str) -> list[Feature]:
+def _check_features(entries: list[object], name: str) -> list[Feature]:
     features, faults = [], []
     for number, entry in enumerate(entries, start=1):
         if not isinstance(entry, dict) or entry.get("type") != "Feature":
@@ -127,34 +121,46 @@ def _check_features(entries: list[object], name: str, datum: str) -> list[Featur
             message = f"property {deep[0]!r} is nested more than {MAX_DEPTH} levels deep"
             faults.append(Fault(number=number, parcel_id=None, message=message))
             continue
-        geometry = entry.get("geometry")
-        for member in (entry, geometry):
-            if isinstance(member, dict):
-                _require_wgs84(member, f"{name}: feature {number}", datum)
-        features.append(Feature(number=number, identity=entry.get("id"), geometry=geometry, properties=properties))
+        features.append(
+            Feature(number=number, identity=entry.get("id"), geometry=entry.get("geometry"), properties=properties)
+        )
     if faults:
         raise refuse(name, faults)
     return features
 
 
-def _require_wgs84(member: Mapping[str, object], where: str, datum: str) -> None:
-    """A ``crs`` member is no part of RFC 7946; it is tolerated where it names what the datum says anyway."""
-    crs = member.get("crs")
-    if crs is None:
-        return
+def _declared(document: Mapping[str, object], entries: list[object], name: str) -> str | None:
+    """The CRS named by the file, its features or their geometries: one for all of them."""
+    members: list[tuple[str, Mapping[str, object]]] = [(name, document)]
+    for number, entry in enumerate(entries, start=1):
+        if isinstance(entry, dict):
+            members.append((f"{name}: feature {number}", entry))
+            if isinstance(entry.get("geometry"), dict):
+                members.append((f"{name}: feature {number}", entry["geometry"]))
+    declared: str | None = None
+    for where, member in members:
+        if member.get("crs") is None:
+            continue
+        named = _crs_name(member["crs"], where)
+        if declared is not None and named != declared:
+            raise InvalidInput(
+                f"{where}: the file names several coordinate reference systems, {declared[:80]!r} and {named[:80]!r}. "
+                f"Reproject all parcels to one."
+            )
+        declared = named
+    return declared
+
+
+def _crs_name(crs: object, where: str) -> str:
     properties = crs.get("properties") if isinstance(crs, dict) and crs.get("type") == "name" else None
     named = properties.get("name") if isinstance(properties, dict) else None
-    if isinstance(named, str):
-        if WGS84_NAMES.fullmatch(named.strip()):
-            return
-        if CGCS2000_NAMES.fullmatch(named.strip()):
-            if datum == "cgcs2000":
-                return
-            raise InvalidInput(f"{where}: the file says its coordinates are CGCS2000; give datum cgcs2000.")
-    raise InvalidInput(
-        f"{where}: expected longitude and latitude in WGS 84 (RFC 7946), got the 'crs' member "
-        f"{json.dumps(crs, ensure_ascii=False)[:120]}. Reproject the parcels to WGS 84 and leave 'crs' out."
-    )
+    if not isinstance(named, str) or not named.strip():
+        raise InvalidInput(
+            f"{where}: expected a 'crs' member of type 'name', such as EPSG:4490, got "
+            f"{json.dumps(crs, ensure_ascii=False)[:120]}. Nothing is fetched from a link. Leave 'crs' out, and state "
+            f"the datum."
+        )
+    return named.strip()
 
 
 def _is_deep(value: object) -> bool:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from geocollateral.errors import InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.intake.geojson import MAX_BYTES
-from geocollateral.intake.parcels import parse_parcels
+from geocollateral.intake.parcels import IntakeParams, parse_parcels
 from geocollateral.types import AreaOfInterest
 
 
-def read_parcels(path: str | Path, *, datum: str = "wgs84") -> AreaOfInterest:
+def read_parcels(path: str | Path, *, datum: str | None = None, params: IntakeParams | None = None) -> AreaOfInterest:
     """Parcels of a GeoJSON file, checked.
 
     Parameters
@@ -18,7 +18,10 @@ def read_parcels(path: str | Path, *, datum: str = "wgs84") -> AreaOfInterest:
     path
         GeoJSON (RFC 7946), at most 50 MB. See ``aoi/README.md`` for the columns.
     datum
-        What the coordinates are measured in: ``wgs84``, or ``cgcs2000``, which is taken as WGS 84 and noted.
+        What the coordinates are measured in (docs/datums.md); None where it was not asked, which is refused for parcels
+        in China.
+    params
+        Knobs of the intake.
 
     Raises
     ------
@@ -30,7 +33,7 @@ def read_parcels(path: str | Path, *, datum: str = "wgs84") -> AreaOfInterest:
         The file is there but cannot be read.
     """
     path = Path(path)
-    return parse_parcels(_read_bytes(path), name=path.name, datum=datum)
+    return parse_parcels(_read_bytes(path), name=path.name, datum=datum, params=params)
 
 
 def _read_bytes(path: Path) -> bytes:
