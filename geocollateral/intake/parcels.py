@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from geocollateral.errors import InvalidInput
+from geocollateral.intake.attributes import map_attributes
 from geocollateral.intake.contract import COLUMNS, LOAN_FACTS, Column, ContractFault, Row, check_row, parse_id
+from geocollateral.intake.declared import require_datum
 from geocollateral.intake.faults import Fault, refuse
-from geocollateral.intake.geojson import Feature, parse_features
+from geocollateral.intake.features import Feature, Reading
+from geocollateral.intake.formats import FORMATS
 from geocollateral.intake.geometry import GeometryFault, Shape, parse_shape
 from geocollateral.intake.overlaps import find_overlaps
 from geocollateral.types import AreaOfInterest, IntakeNote
@@ -31,16 +35,39 @@ SMALL_M2 = 100.0
 
 
 def parse_parcels(content: bytes, *, name: str = "the file", datum: str = "wgs84") -> AreaOfInterest:
-    """Parcels of the bytes of a GeoJSON file, checked.
+    """Parcels of the bytes of a GeoJSON file that this program wrote, checked in this process.
+
+    Files of users are read in a process of their own, by `geocollateral.intake.read_parcels`.
 
     Parameters
     ----------
     content
         GeoJSON (RFC 7946) in UTF-8.
+    name, datum
+        As for `check_parcels`.
+
+    Raises
+    ------
+    InvalidInput
+        Anything is wrong with any feature; the message lists all faults.
+    """
+    reading = FORMATS["geojson"].parse(content, name)
+    return check_parcels(reading, name=name, datum=datum, sha256=hashlib.sha256(content).hexdigest())
+
+
+def check_parcels(reading: Reading, *, name: str, datum: str, sha256: str) -> AreaOfInterest:
+    """Parcels of a file that was read, checked.
+
+    Parameters
+    ----------
+    reading
+        Features of the file, in its own coordinates.
     name
         Of the file, for messages.
     datum
         ``wgs84`` or ``cgcs2000``.
+    sha256
+        Of the bytes of the file.
 
     Returns
     -------
@@ -52,8 +79,9 @@ def parse_parcels(content: bytes, *, name: str = "the file", datum: str = "wgs84
         Anything is wrong with any feature; the message lists all faults.
     """
     datum = resolve_datum(datum)
-    features = parse_features(content, name, datum)
-    faults: list[Fault] = []
+    require_datum(reading.crs, datum, name)
+    features, understood, headings = map_attributes(reading)
+    faults = [Fault(number=0, parcel_id=None, message=message, place="headings") for message in headings]
     ids, notes = _name_parcels(features, faults)
     rows = [check_row(feature.properties) for feature in features]
     shapes: list[Shape] = []
@@ -66,15 +94,18 @@ def parse_parcels(content: bytes, *, name: str = "the file", datum: str = "wgs84
             faults.append(fault)
     faults.extend(_contradicting_loans(features, ids, rows))
     if faults:
-        raise refuse(name, sorted(faults, key=lambda fault: fault.number))
+        places = {feature.number: feature.place for feature in features}
+        placed = [replace(fault, place=fault.place or places.get(fault.number, "")) for fault in faults]
+        raise refuse(name, sorted(placed, key=lambda fault: fault.number))
     if datum == "cgcs2000":
         message = "coordinates in CGCS2000 were taken as WGS 84; the two differ by about a metre at most"
         notes.insert(0, IntakeNote(kind="warning", parcel_id=None, message=message))
     for parcel_id, row, shape in zip(ids, rows, shapes, strict=True):
         notes.extend(_notes_of(parcel_id, row, shape))
     notes.extend(find_overlaps({parcel_id: shape.polygon for parcel_id, shape in zip(ids, shapes, strict=True)}))
+    said = [IntakeNote(kind=kind, parcel_id=None, message=message) for kind, message in reading.notes]
     return AreaOfInterest(
-        parcels=_tabulate(ids, rows, shapes), notes=tuple(notes), source_sha256=hashlib.sha256(content).hexdigest()
+        parcels=_tabulate(ids, rows, shapes), notes=(*said, *understood, *notes), source_sha256=sha256
     )
 
 
