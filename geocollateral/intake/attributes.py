@@ -26,7 +26,7 @@ Renamed = Mapping[str, Meaning]
 
 
 def map_attributes(reading: Reading) -> tuple[list[Feature], list[IntakeNote], list[str]]:
-    """Features under the names and in the units of the contract, notes on what was understood how, and faults of headings.
+    """Features under the names and in the units of the contract, notes on what was understood how, faults of headings.
 
     Columns that mean nothing to the contract are left as they are.
     """
@@ -80,23 +80,27 @@ def _meaning(heading: str, cut: bool, faults: list[str]) -> Meaning | None:
         found = understand(heading + ")")
         if (found is None or not found.is_clear) and understand(heading.partition("(")[0]) is not None:
             faults.append(
-                f"column {heading!r}: shapefiles cut headings after {DBF_NAME_BYTES} bytes, and its unit is lost. Use a short "
-                f"heading such as area_mu, or a GeoPackage"
+                f"column {heading!r}: shapefiles cut headings after {DBF_NAME_BYTES} bytes, and its unit is lost. Use "
+                f"a short heading such as area_mu, or a GeoPackage"
             )
         return found
-    if not any(DBF_NAME_BYTES - 2 <= len(heading.encode(each, errors="replace")) <= DBF_NAME_BYTES for each in ("utf-8", "gbk")):
+    if not any(
+        DBF_NAME_BYTES - 2 <= len(heading.encode(each, errors="replace")) <= DBF_NAME_BYTES for each in ("utf-8", "gbk")
+    ):
         return None
     names = [*CONTRACT, *(name for entry in HEADINGS for name in entry.names if not name.isascii())]
     whole = [name for name in names if plain(name).startswith(plain(heading))]
     columns = {name if name in CONTRACT else getattr(understand(name), "column", name) for name in whole}
     if len(columns) > 1:
         faults.append(
-            f"column {heading!r}: shapefiles cut headings after {DBF_NAME_BYTES} bytes, and {', '.join(sorted(columns))} begin so. "
-            f"Use a short heading such as area_mu, or a GeoPackage"
+            f"column {heading!r}: shapefiles cut headings after {DBF_NAME_BYTES} bytes, and "
+            f"{', '.join(sorted(columns))} begin so. Use a short heading such as area_mu, or a GeoPackage"
         )
-    return understand(whole[0]) or Meaning(
-        column=columns.pop(), rank=99, unit=None, factor=1.0, is_clear=True
-    ) if len(columns) == 1 else None
+    return (
+        understand(whole[0]) or Meaning(column=columns.pop(), rank=99, unit=None, factor=1.0, is_clear=True)
+        if len(columns) == 1
+        else None
+    )
 
 
 def _group(column: str) -> str:
@@ -120,8 +124,8 @@ def _unclear(headings: Iterable[str], renamed: Renamed) -> list[IntakeNote]:
         units = ", ".join(dict.fromkeys(UNITS[_group(meaning.column)]))
         got = "no unit" if meaning.unit is None else f"the unit {meaning.unit!r:.20}"
         message = (
-            f"column {heading!r:.60} looks like {_group(meaning.column)} but names {got}; it was kept as yours and is not "
-            f"checked. Name its unit in brackets: {units}"
+            f"column {heading!r:.60} looks like {_group(meaning.column)} but names {got}; it was kept as yours and is "
+            f"not checked. Name its unit in brackets: {units}"
         )
         notes.append(IntakeNote(kind="warning", parcel_id=None, message=message))
     return notes

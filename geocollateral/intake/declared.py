@@ -40,8 +40,8 @@ def require_datum(declared: str | None, datum: str, name: str) -> None:
     if found == "cgcs2000":
         raise InvalidInput(f"{name}: the file says its coordinates are CGCS2000; give datum cgcs2000.")
     raise InvalidInput(
-        f"{name}: expected longitude and latitude in WGS 84, got the reference system {declared!r:.80} (the 'crs' member, .prj "
-        f"or layer of the file). Reproject the parcels to WGS 84."
+        f"{name}: expected longitude and latitude in WGS 84, got the reference system {declared!r:.80} (the 'crs' "
+        f"member, .prj or layer of the file). Reproject the parcels to WGS 84."
     )
 
 

@@ -20,7 +20,7 @@ class Fault:
     position: tuple[float, float] | None = None
     """As written in the file, x before y."""
     place: str = ""
-    """Of the feature, where the format has better words than its number: ``line 12``, ``placemark 3 (Loans / Field 7)``."""
+    """Of the feature, where the format has better words than its number, such as ``line 12``."""
 
     def __str__(self) -> str:
         parcel = "" if self.parcel_id is None else f" (parcel {self.parcel_id!r})"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
 from geocollateral.errors import InvalidInput
 
@@ -20,7 +21,9 @@ MAX_DEPTH = 10
 MAX_LISTED = 20
 """Faults shown of one file; the others are counted."""
 
-_CRS_START = re.compile(r"\s*(GEOGCS|GEOGCRS|GEODCRS|PROJCS|PROJCRS|BOUNDCRS|COMPD_?CS|COMPOUNDCRS)\s*[\[(]", re.IGNORECASE)
+_CRS_START = re.compile(
+    r"\s*(GEOGCS|GEOGCRS|GEODCRS|PROJCS|PROJCRS|BOUNDCRS|COMPD_?CS|COMPOUNDCRS)\s*[\[(]", re.IGNORECASE
+)
 _CRS_REACHES_OUT = re.compile(r"grids|EXTENSION|\+init|\+proj|https?:|/vsi|@", re.IGNORECASE)
 
 
@@ -31,12 +34,17 @@ class Feature:
     number: int
     """Counted from 1 over the whole file."""
     identity: object = None
-    """What the file calls it, outside its properties: the member ``id`` of GeoJSON, the name of a placemark; or None."""
+    """What the file calls it outside its properties: the ``id`` of GeoJSON, the name of a placemark; or None."""
     geometry: object
     """GeoJSON geometry in the coordinates of the file, not checked."""
     properties: Mapping[str, object]
     place: str = ""
-    """Where it stands, for messages: ``row 12``, ``placemark 3 (Loans / Field 7)``; empty: ``feature`` and its number."""
+    """Where it stands, for messages: ``line 12``, ``placemark 3 (Loans / Field 7)``; empty: ``feature`` and its
+    number."""
+
+
+Note = tuple[Literal["repair", "warning", "reading"], str]
+"""Kind and message, as of an `IntakeNote`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +59,8 @@ class Reading:
     and the format means longitude and latitude in degrees."""
     textual: bool = False
     """Text may stand for numbers and dates, since people keep them so in this format (all but GeoJSON)."""
-    notes: tuple[tuple[str, str], ...] = field(default=())
-    """Kind (``repair``, ``warning``, ``reading``) and message of what there is to say of the file."""
+    notes: tuple[Note, ...] = ()
+    """What there is to say of the file."""
 
 
 class FaultyFile(InvalidInput):
@@ -80,7 +88,9 @@ def clean_crs(text: str, where: str) -> str:
         The text is no WKT, or could make a library open something.
     """
     text = text.strip("\ufeff\x00 \r\n\t")
-    if len(text) > 20_000 or not text.isprintable() and not text.replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable():
+    if len(text) > 20_000 or (
+        not text.isprintable() and not text.replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable()
+    ):
         raise InvalidInput(f"{where}: expected a coordinate reference system as WKT, got other content.")
     if not _CRS_START.match(text):
         raise InvalidInput(
@@ -88,8 +98,8 @@ def clean_crs(text: str, where: str) -> str:
         )
     if _CRS_REACHES_OUT.search(text):
         raise InvalidInput(
-            f"{where}: the coordinate reference system refers to grids, extensions or addresses outside the file, which "
-            f"are not opened. Export in WGS 84 or CGCS2000."
+            f"{where}: the coordinate reference system refers to grids, extensions or addresses outside the file, "
+            f"which are not opened. Export in WGS 84 or CGCS2000."
         )
     return text
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 AREA = "claim_area"
 """Stands for the three columns of claimed area; the unit in the heading says which."""
+SHARES = ("claim_living_share_frac", "claim_progress_frac", "claim_water_share_frac")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,69 +25,92 @@ class Heading:
     """The heading must name its unit: without one the column is kept as the user's own, with a warning."""
 
 
+def _heading(column: str, names: str, *, needs_unit: bool = False) -> Heading:
+    return Heading(column=column, names=tuple(name.strip() for name in names.split(",")), needs_unit=needs_unit)
+
+
 HEADINGS: tuple[Heading, ...] = (
-    Heading(
-        column="parcel_id",
-        names=("地块编号", "地块编码", "地块代码", "地块号", "宗地编号", "宗地代码", "宗地号", "不动产单元号", "图斑编号", "图斑号", "小班号",
-               "编号", "parcel", "parcel no", "parcel number", "plot id", "plot no", "field id"),
+    _heading(
+        "parcel_id",
+        "地块编号, 地块编码, 地块代码, 地块号, 宗地编号, 宗地代码, 宗地号, 不动产单元号, 图斑编号, 图斑号, 小班号, 编号, "
+        "parcel, parcel no, parcel number, plot id, plot no, field id",
     ),
-    Heading(column="asset_class", names=("资产类别", "资产类型", "押品类型", "抵押物类型", "抵押物类别", "asset type", "collateral type")),
-    Heading(
-        column=AREA,
-        names=("确权面积", "证载面积", "登记面积", "合同面积", "承包面积", "抵押面积", "申报面积", "地块面积", "宗地面积", "面积",
-               "claimed area", "deed area", "area"),
+    _heading("asset_class", "资产类别, 资产类型, 押品类型, 抵押物类型, 抵押物类别, asset type, collateral type"),
+    _heading(
+        AREA,
+        "确权面积, 证载面积, 登记面积, 合同面积, 承包面积, 抵押面积, 申报面积, 地块面积, 宗地面积, 面积, "
+        "claimed area, deed area, area",
         needs_unit=True,
     ),
-    Heading(column="claim_use", names=("作物", "作物名称", "作物类型", "种植作物", "优势树种", "树种", "养殖品种", "品种", "土地用途",
-                                       "crop", "crop type", "species", "land use")),
-    Heading(column="claim_planted_on", names=("种植日期", "播种日期", "造林日期", "栽植日期", "planted on", "planting date", "sowing date")),
-    Heading(column="claim_living_share_frac", names=("成活率", "保存率", "living share", "survival rate")),
-    Heading(column="claim_volume_m3", names=("蓄积量", "活立木蓄积", "林木蓄积", "立木蓄积", "timber volume"), needs_unit=True),
-    Heading(column="claim_capacity_mw", names=("装机容量", "capacity", "installed capacity"), needs_unit=True),
-    Heading(column="claim_turbine_count", names=("风机数量", "风机台数", "turbines", "turbine count")),
-    Heading(column="claim_commissioned_on", names=("并网日期", "投产日期", "投运日期", "commissioned on", "commissioning date")),
-    Heading(column="claim_stage", names=("工程阶段", "建设阶段", "施工阶段", "construction stage")),
-    Heading(column="claim_progress_frac", names=("工程进度", "施工进度", "完工比例", "完成率", "construction progress")),
-    Heading(column="claim_floor_area_m2", names=("总建筑面积", "建筑面积", "floor area"), needs_unit=True),
-    Heading(column="claim_water_share_frac", names=("水面比例", "水面率", "water share")),
-    Heading(column="loan_id", names=("贷款编号", "贷款号", "借据编号", "借据号", "借款合同编号", "贷款合同编号", "loan no", "loan number")),
-    Heading(column="loan_borrower_id", names=("客户编号", "客户号", "借款人编号", "借款人", "借款人名称", "borrower id", "borrower")),
-    Heading(column="loan_outstanding", names=("贷款余额", "未偿余额", "本金余额", "loan balance", "outstanding balance", "outstanding")),
-    Heading(column="loan_currency", names=("币种", "货币", "currency")),
-    Heading(column="loan_maturity", names=("到期日", "到期日期", "贷款到期日", "maturity", "maturity date", "due date")),
-)  # fmt: skip
+    _heading(
+        "claim_use",
+        "作物, 作物名称, 作物类型, 种植作物, 优势树种, 树种, 养殖品种, 品种, 土地用途, "
+        "crop, crop type, species, land use",
+    ),
+    _heading("claim_planted_on", "种植日期, 播种日期, 造林日期, 栽植日期, planted on, planting date, sowing date"),
+    _heading("claim_living_share_frac", "成活率, 保存率, living share, survival rate"),
+    _heading("claim_volume_m3", "蓄积量, 活立木蓄积, 林木蓄积, 立木蓄积, timber volume", needs_unit=True),
+    _heading("claim_capacity_mw", "装机容量, installed capacity, capacity", needs_unit=True),
+    _heading("claim_turbine_count", "风机数量, 风机台数, turbines, turbine count"),
+    _heading("claim_commissioned_on", "并网日期, 投产日期, 投运日期, commissioned on, commissioning date"),
+    _heading("claim_stage", "工程阶段, 建设阶段, 施工阶段, construction stage"),
+    _heading("claim_progress_frac", "工程进度, 施工进度, 完工比例, 完成率, construction progress"),
+    _heading("claim_floor_area_m2", "总建筑面积, 建筑面积, floor area", needs_unit=True),
+    _heading("claim_water_share_frac", "水面比例, 水面率, water share"),
+    _heading("loan_id", "贷款编号, 贷款号, 借据编号, 借据号, 借款合同编号, 贷款合同编号, loan no, loan number"),
+    _heading(
+        "loan_borrower_id", "客户编号, 客户号, 借款人编号, 借款人, 借款人名称, borrower id, borrower no, borrower"
+    ),
+    _heading("loan_outstanding", "贷款余额, 未偿余额, 本金余额, loan balance, outstanding balance, outstanding"),
+    _heading("loan_currency", "币种, 货币, currency"),
+    _heading("loan_maturity", "到期日, 到期日期, 贷款到期日, maturity, maturity date, due date"),
+)
 LONGITUDE = ("经度", "东经", "lon", "lng", "long", "longitude")
 LATITUDE = ("纬度", "北纬", "lat", "latitude")
 OUTLINE = ("wkt", "geometry", "geom", "the geom", "几何", "坐标串", "wkt geometry")
-ORDER = ("点号", "点序", "序号", "顶点", "顶点号", "界址点号", "拐点号", "order", "vertex", "vertex no", "seq", "point", "point no")
+ORDER = (
+    "点号",
+    "点序",
+    "序号",
+    "顶点",
+    "顶点号",
+    "界址点号",
+    "拐点号",
+    "order",
+    "vertex",
+    "vertex no",
+    "seq",
+    "point",
+    "point no",
+)
 
+_UNITS: tuple[tuple[str, str, str, float], ...] = (
+    (AREA, "claim_area_mu", "亩 mu 市亩", 1.0),
+    (AREA, "claim_area_mu", "万亩", 1e4),
+    (AREA, "claim_area_ha", "公顷 ha hectare hectares", 1.0),
+    (AREA, "claim_area_m2", "m2 平方米 平米 sqm", 1.0),
+    (AREA, "claim_area_m2", "平方公里 km2", 1e6),
+    (AREA, "claim_area_m2", "acre acres", 4046.8564224),
+    ("claim_volume_m3", "claim_volume_m3", "m3 立方米", 1.0),
+    ("claim_volume_m3", "claim_volume_m3", "万立方米", 1e4),
+    ("claim_capacity_mw", "claim_capacity_mw", "mw 兆瓦 mwp", 1.0),
+    ("claim_capacity_mw", "claim_capacity_mw", "kw 千瓦 kwp", 1e-3),
+    ("claim_capacity_mw", "claim_capacity_mw", "万千瓦", 10.0),
+    ("claim_floor_area_m2", "claim_floor_area_m2", "m2 平方米 平米", 1.0),
+    ("claim_floor_area_m2", "claim_floor_area_m2", "万平方米", 1e4),
+    ("loan_outstanding", "loan_outstanding", "元 人民币 人民币元 cny", 1.0),
+    ("loan_outstanding", "loan_outstanding", "万元", 1e4),
+    ("loan_outstanding", "loan_outstanding", "亿元", 1e8),
+    *((share, share, "%", 0.01) for share in SHARES),
+    *((share, share, "0-1", 1.0) for share in SHARES),
+)
+"""Heading, column it leads to, units, and the factor from them to the unit of the column."""
 UNITS: Mapping[str, Mapping[str, tuple[str, float]]] = {
-    AREA: {
-        "亩": ("claim_area_mu", 1.0), "mu": ("claim_area_mu", 1.0), "市亩": ("claim_area_mu", 1.0),
-        "万亩": ("claim_area_mu", 1e4), "公顷": ("claim_area_ha", 1.0), "ha": ("claim_area_ha", 1.0),
-        "hectare": ("claim_area_ha", 1.0), "hectares": ("claim_area_ha", 1.0), "m2": ("claim_area_m2", 1.0),
-        "平方米": ("claim_area_m2", 1.0), "平米": ("claim_area_m2", 1.0), "sqm": ("claim_area_m2", 1.0),
-        "km2": ("claim_area_m2", 1e6), "平方公里": ("claim_area_m2", 1e6), "acre": ("claim_area_m2", 4046.8564224),
-        "acres": ("claim_area_m2", 4046.8564224),
-    },
-    "claim_volume_m3": {"m3": ("claim_volume_m3", 1.0), "立方米": ("claim_volume_m3", 1.0), "万立方米": ("claim_volume_m3", 1e4)},
-    "claim_capacity_mw": {
-        "mw": ("claim_capacity_mw", 1.0), "兆瓦": ("claim_capacity_mw", 1.0), "mwp": ("claim_capacity_mw", 1.0),
-        "kw": ("claim_capacity_mw", 1e-3), "千瓦": ("claim_capacity_mw", 1e-3), "kwp": ("claim_capacity_mw", 1e-3),
-        "万千瓦": ("claim_capacity_mw", 10.0),
-    },
-    "claim_floor_area_m2": {
-        "m2": ("claim_floor_area_m2", 1.0), "平方米": ("claim_floor_area_m2", 1.0), "平米": ("claim_floor_area_m2", 1.0),
-        "万平方米": ("claim_floor_area_m2", 1e4),
-    },
-    "loan_outstanding": {
-        "元": ("loan_outstanding", 1.0), "人民币": ("loan_outstanding", 1.0), "人民币元": ("loan_outstanding", 1.0),
-        "万元": ("loan_outstanding", 1e4), "亿元": ("loan_outstanding", 1e8), "cny": ("loan_outstanding", 1.0),
-    },
-    "claim_living_share_frac": {"%": ("claim_living_share_frac", 0.01), "0-1": ("claim_living_share_frac", 1.0)},
-    "claim_progress_frac": {"%": ("claim_progress_frac", 0.01), "0-1": ("claim_progress_frac", 1.0)},
-    "claim_water_share_frac": {"%": ("claim_water_share_frac", 0.01), "0-1": ("claim_water_share_frac", 1.0)},
-}  # fmt: skip
+    heading: {
+        unit: (column, factor) for first, column, units, factor in _UNITS if first == heading for unit in units.split()
+    }
+    for heading in dict.fromkeys(heading for heading, *_ in _UNITS)
+}
 """Units by heading, each with the column it leads to and the factor to that column's unit."""
 IMPLIED_CURRENCY = "CNY"
 """Of amounts in 元, 万元, 亿元."""
@@ -107,7 +131,12 @@ WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "complete": ("竣工", "完工", "已完工"),
         "operating": ("运营", "运行", "已投运", "投产"),
     },
-    "loan_currency": {"CNY": ("人民币", "人民币元", "元", "rmb"), "USD": ("美元",), "EUR": ("欧元",), "HKD": ("港币", "港元")},
+    "loan_currency": {
+        "CNY": ("人民币", "人民币元", "元", "rmb"),
+        "USD": ("美元",),
+        "EUR": ("欧元",),
+        "HKD": ("港币", "港元"),
+    },
 }
 """Values of choices in Chinese."""
 

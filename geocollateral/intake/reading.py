@@ -58,7 +58,8 @@ def read_content(content: bytes, *, name: str, datum: str = "wgs84") -> AreaOfIn
     shown = _shown(name)
     if len(content) > MAX_BYTES:
         raise InvalidInput(
-            f"{shown} is larger than {MAX_BYTES // 1_000_000} MB. Split the pledge into several files, or thin out the vertices."
+            f"{shown} is larger than {MAX_BYTES // 1_000_000} MB. Split the pledge into several files, or thin out the "
+            f"vertices."
         )
     reading = read_in_child(content, shown)
     return check_parcels(reading, name=shown, datum=datum, sha256=hashlib.sha256(content).hexdigest())

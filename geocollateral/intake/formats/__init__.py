@@ -46,10 +46,13 @@ class Format:
     module: str
     """Loaded on first use, so that the child process starts quickly."""
 
-    @property
-    def parse(self) -> Callable[[bytes, str], Reading]:
-        """The reader: bytes and name of a file to its features."""
+    def load(self) -> Callable[[bytes, str], Reading]:
+        """The reader, imported."""
         return cast("Callable[[bytes, str], Reading]", importlib.import_module(self.module).parse)
+
+    def parse(self, content: bytes, name: str) -> Reading:
+        """Features of the bytes of a file, under the name that messages give it."""
+        return self.load()(content, name)
 
 
 FORMATS: Registry[Format] = Registry("format")

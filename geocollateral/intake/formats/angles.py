@@ -1,6 +1,7 @@
 """Angles as people write them: decimal, or degrees, minutes and seconds, with or without a hemisphere.
 
-``116°23'29.5"E, 39°54'20"N`` · ``东经116度23分29.5秒 北纬39度54分20秒`` · ``N39 54 20 E116 23 29`` · ``116.3915 39.9056``
+``116°23'29.5"E, 39°54'20"N``, ``东经116度23分29.5秒 北纬39度54分20秒``, ``N39 54 20 E116 23 29``,
+``116.3915 39.9056``
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Literal
 Axis = Literal["lon", "lat"]
 
 _WORDS = (
-    ("东经", " E "), ("東經", " E "), ("西经", " W "), ("西經", " W "), ("北纬", " N "), ("北緯", " N "), ("南纬", " S "),
+    ("东经", " E "), ("東經", " E "), ("西经", " W "), ("西經", " W "),
+    ("北纬", " N "), ("北緯", " N "), ("南纬", " S "), ("南緯", " S "),
     ("经度", " lon "), ("經度", " lon "), ("纬度", " lat "), ("緯度", " lat "), ("longitude", " lon "),
     ("latitude", " lat "), ("lng", " lon "), ("lon", " lon "), ("lat", " lat "),
 )  # fmt: skip
@@ -26,6 +28,8 @@ _SIGNS = str.maketrans({
 })  # fmt: skip
 _LETTER_SIGNS = ((r"(?<=\d)d(?![A-Za-z])", "°"), (r"(?<=\d)m(?![A-Za-z])", "'"), (r"(?<=\d)s(?=$|[\s,;NSEW])", '"'))
 _COLONS = re.compile(r"(?<!\d)(\d{1,3}):(\d{1,2}):(\d{1,2}(?:\.\d+)?)(?!\d)")
+_PUNCTUATION = frozenset(",;:()[]=")
+_DEGREE = frozenset("°")
 _SCIENTIFIC = re.compile(r"\d[eE][-+]?\d")
 _TOKEN = re.compile(r"""\s*(lon|lat|[NSEWnsew](?![A-Za-z])|[-+]?\d+(?:\.\d+)?|[°'"]|[,;:()\[\]=])""")
 _HEMISPHERES: dict[str, tuple[Axis, int]] = {"N": ("lat", 1), "S": ("lat", -1), "E": ("lon", 1), "W": ("lon", -1)}
@@ -111,7 +115,7 @@ def _tokenise(text: str) -> list[str]:
 
 
 def _bare(tokens: Sequence[str]) -> list[str]:
-    return [token for token in tokens if token not in ",;:()[]="]
+    return [token for token in tokens if token not in _PUNCTUATION]
 
 
 def _split_unlabelled(tokens: Sequence[str], shown: str) -> list[list[str]]:
@@ -125,7 +129,7 @@ def _split_unlabelled(tokens: Sequence[str], shown: str) -> list[list[str]]:
         else:
             parts = [part[::-1] for part in _split_before(tokens[::-1], lambda token: token in _HEMISPHERES)][::-1]
     elif "°" in bare:
-        starts = {n for n, token in enumerate(tokens[1:]) if token == "°"}
+        starts = {n for n, token in enumerate(tokens[1:]) if token in _DEGREE}
         parts = [[]]
         for place, token in enumerate(tokens):
             if place in starts:
@@ -147,9 +151,9 @@ def _split_before(tokens: Sequence[str], is_start: Callable[[str], bool]) -> lis
 
 def _angle(part: Sequence[str], shown: str) -> Angle:
     """Angle of the tokens of one angle."""
-    while part and part[-1] in ",;:()[]=":
+    while part and part[-1] in _PUNCTUATION:
         part = part[:-1]
-    while part and part[0] in ",;:()[]=":
+    while part and part[0] in _PUNCTUATION:
         part = part[1:]
     signs = [token for token in part if token in _HEMISPHERES]
     inner = [token for token in part if token not in _HEMISPHERES]

@@ -62,7 +62,9 @@ class Archive:
         _require_unique([_true_name(entry) for entry in entries], name)
         declared = sum(entry.file_size for entry in entries)
         if declared > MAX_UNPACKED:
-            raise InvalidInput(f"{name}: expected at most {MAX_UNPACKED // 10**6} MB unpacked, got {declared / 1e6:,.0f} MB.")
+            raise InvalidInput(
+                f"{name}: expected at most {MAX_UNPACKED // 10**6} MB unpacked, got {declared / 1e6:,.0f} MB."
+            )
 
     @property
     def names(self) -> list[str]:
@@ -83,7 +85,15 @@ class Archive:
                 while chunk := file.read(_CHUNK):
                     parts.append(chunk)
                     self._count(len(chunk))
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError, struct.error, OSError) as exc:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            EOFError,
+            RuntimeError,
+            struct.error,
+            OSError,
+        ) as exc:
             raise InvalidInput(f"{self.name}: {member!r:.80} in the archive is broken ({exc}). Pack it again.") from exc
         return b"".join(parts)
 
@@ -93,7 +103,8 @@ class Archive:
             raise InvalidInput(f"{self.name}: expected at most {MAX_UNPACKED // 10**6} MB unpacked, got more.")
         if self._unpacked > RATIO_FROM and self._unpacked > MAX_RATIO * self._packed:
             raise InvalidInput(
-                f"{self.name}: expected an archive that unpacks to at most {MAX_RATIO} times its size, got more. Is it a zip bomb?"
+                f"{self.name}: expected an archive that unpacks to at most {MAX_RATIO} times its size, got more. Is it "
+                f"a zip bomb?"
             )
 
 
@@ -117,7 +128,9 @@ def _require_plain(entry: zipfile.ZipInfo, name: str) -> None:
     if "\x00" in entry.orig_filename or not all(c.isprintable() for c in _true_name(entry)):
         raise InvalidInput(f"{name}: expected printable names in the archive, got {shown}.")
     if ".." in parts or entry.orig_filename.startswith(("/", "\\")) or _DRIVE.match(entry.orig_filename):
-        raise InvalidInput(f"{name}: expected names within the archive, got {shown}, which points outside. Pack it again.")
+        raise InvalidInput(
+            f"{name}: expected names within the archive, got {shown}, which points outside. Pack it again."
+        )
     if "\\" in entry.orig_filename or len(entry.orig_filename) > MAX_NAME or len(parts) > 10:
         raise InvalidInput(f"{name}: expected short names with forward slashes in the archive, got {shown}.")
     mode = entry.external_attr >> 16
@@ -149,7 +162,9 @@ def _require_apart(entries: list[zipfile.ZipInfo], content: bytes, directory: in
         start = entry.header_offset
         header = content[start : start + _LOCAL_HEADER.size]
         if start < end or len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
-            raise InvalidInput(f"{name}: entries of the archive overlap or do not lie where they should. Pack it again.")
+            raise InvalidInput(
+                f"{name}: entries of the archive overlap or do not lie where they should. Pack it again."
+            )
         if end == 0 and start != 0:
             raise InvalidInput(f"{name}: expected a ZIP archive, got other content before its first entry.")
         _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
@@ -160,10 +175,15 @@ def _require_apart(entries: list[zipfile.ZipInfo], content: bytes, directory: in
 
 def skip_clutter(names: Iterable[str]) -> tuple[list[str], list[str]]:
     """Names that may mean something, and what operating systems leave behind."""
-    kept, clutter = [], []
+    kept: list[str] = []
+    clutter: list[str] = []
     for name in names:
         base = name.rpartition("/")[2]
-        junk = name.startswith("__MACOSX/") or base.startswith("._") or base.lower() in (".ds_store", "thumbs.db", "desktop.ini")
+        junk = (
+            name.startswith("__MACOSX/")
+            or base.startswith("._")
+            or base.lower() in (".ds_store", "thumbs.db", "desktop.ini")
+        )
         (clutter if junk else kept).append(name)
     return kept, clutter
 

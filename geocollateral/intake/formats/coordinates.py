@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from geocollateral.errors import InvalidInput
 from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
 from geocollateral.intake.formats import table
 from geocollateral.intake.formats.angles import Angle, AngleFault, is_numbers, parse_angles
@@ -36,7 +35,7 @@ class _Block:
 
 
 def parse(content: bytes, name: str) -> Reading:
-    """Features of a text; lines ``name: value`` are attributes, of all parcels where they stand in a block before the first.
+    """Features of a text; lines ``name: value`` are attributes, of every parcel if they stand before the first.
 
     Raises
     ------
@@ -63,7 +62,9 @@ def parse(content: bytes, name: str) -> Reading:
     if common:
         notes.append(("reading", f"{', '.join(common)} at the beginning of the text was taken for every parcel"))
     if swapped and order is None:
-        notes.append(("reading", "coordinates were read latitude first, since the first of each pair cannot be longitude in all"))
+        notes.append(
+            ("reading", "coordinates were read latitude first, since the first of each pair cannot be longitude in all")
+        )
     features = [_feature(number, block, common, swapped) for number, block in enumerate(parcels, start=1)]
     return Reading(
         format="coordinates",
@@ -152,7 +153,7 @@ def _pair(line: str, count: int) -> list[Angle]:
 
 
 def _is_latitude_first(parcels: list[_Block], order: str | None, faults: list[str]) -> bool:
-    """Whether pairs without hemispheres have their latitude first: one order for all, told by the text, never guessed."""
+    """Whether pairs without hemispheres have their latitude first: one order for all, never guessed."""
     plain = [pair for block in parcels for pair in block.pairs if pair[1].axis is None]
     if not plain or order is not None:
         wrong = [n for n, first, second in plain if abs((first if order == "lat" else second).value) > 90]
@@ -167,8 +168,8 @@ def _is_latitude_first(parcels: list[_Block], order: str | None, faults: list[st
             else "both could be either"
         )
         faults.append(
-            f"line {plain[0][0]}: it is not clear which coordinate is the longitude ({which}). Put a line 'lon lat' (or '经度 "
-            f"纬度') first, or write E and N (东经, 北纬)"
+            f"line {plain[0][0]}: it is not clear which coordinate is the longitude ({which}). Put a line 'lon lat' "
+            f"(or '经度 纬度') first, or write E and N (东经, 北纬)"
         )
     return bool(lat_first)
 

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, field
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import MAX_FEATURES
+from geocollateral.intake.features import MAX_FEATURES, Note
 from geocollateral.intake.formats.texts import parse_number
 
 MAX_COLUMNS = 255
@@ -34,7 +34,7 @@ class Table:
     """Records of a table, None where one is marked as deleted."""
 
     records: list[dict[str, object] | None]
-    notes: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def parse(content: bytes, name: str, code_page: str | None) -> Table:
@@ -57,7 +57,9 @@ def parse(content: bytes, name: str, code_page: str | None) -> Table:
     count, start, width = struct.unpack_from("<IHH", content, 4)
     columns = _columns(content, start, name)
     if width != 1 + sum(column.width for column in columns) or start + count * width > len(content):
-        raise InvalidInput(f"{name}: expected a whole .dbf of {count:,} records, got one of another length. Was it cut off?")
+        raise InvalidInput(
+            f"{name}: expected a whole .dbf of {count:,} records, got one of another length. Was it cut off?"
+        )
     if count > MAX_FEATURES:
         raise InvalidInput(f"{name}: expected at most {MAX_FEATURES:,} parcels, got {count:,}. Split the file.")
     rows = [content[start + n * width : start + (n + 1) * width] for n in range(count)]
@@ -66,7 +68,9 @@ def parse(content: bytes, name: str, code_page: str | None) -> Table:
     if len(set(names)) < len(names):
         twice = next(each for each in names if names.count(each) > 1)
         raise InvalidInput(f"{name}: column {twice!r:.40} of the .dbf is there more than once. Rename one.")
-    records = [None if row[:1] == b"*" else _record(row, columns, names, encoding, n, name) for n, row in enumerate(rows, 1)]
+    records = [
+        None if row[:1] == b"*" else _record(row, columns, names, encoding, n, name) for n, row in enumerate(rows, 1)
+    ]
     return Table(records=records, notes=notes)
 
 
@@ -84,7 +88,9 @@ def _columns(content: bytes, end: int, name: str) -> list[_Column]:
             column = _Column(name=column.name, kind="C", start=start, width=entry[16] + 256 * entry[17])
         if column.kind not in "CNFDLIBO":
             what = "a memo, whose text is in another file" if column.kind == "M" else f"of type {column.kind!r:.10}"
-            raise InvalidInput(f"{name}: column {_shown(column.name)} of the .dbf is {what}, which is not read. Remove it.")
+            raise InvalidInput(
+                f"{name}: column {_shown(column.name)} of the .dbf is {what}, which is not read. Remove it."
+            )
         columns.append(column)
         start += column.width
     if not columns:
@@ -94,7 +100,7 @@ def _columns(content: bytes, end: int, name: str) -> list[_Column]:
 
 def _encoding(
     columns: list[_Column], rows: list[bytes], code_page: str | None, driver: int, name: str
-) -> tuple[str, list[tuple[str, str]]]:
+) -> tuple[str, list[Note]]:
     """Encoding by the .cpg, else by the header, else the one that fits."""
     declared = CODE_PAGES.get(re.sub(r"[\s_\-]", "", code_page or "").lower()) or DRIVERS.get(driver)
     texts = [column.name for column in columns]
@@ -105,14 +111,17 @@ def _encoding(
         if all(_decode(text.rstrip(b" \x00"), encoding) is not None for text in texts):
             return encoding, _notes(encoding, declared, texts)
     raise InvalidInput(
-        f"{name}: the text of the .dbf is not in {declared or 'UTF-8 or GBK'}, as expected. Export the shapefile again in UTF-8."
+        f"{name}: the text of the .dbf is not in {declared or 'UTF-8 or GBK'}, as expected. Export the shapefile again "
+        f"in UTF-8."
     )
 
 
-def _notes(encoding: str, declared: str | None, texts: list[bytes]) -> list[tuple[str, str]]:
+def _notes(encoding: str, declared: str | None, texts: list[bytes]) -> list[Note]:
     if not texts or encoding == "utf-8" or declared:
         return []
-    return [("reading", "the text of the .dbf is in GB18030 (GBK); the shapefile does not say so, but UTF-8 does not fit")]
+    return [
+        ("reading", "the text of the .dbf is in GB18030 (GBK); the shapefile does not say so, but UTF-8 does not fit")
+    ]
 
 
 def _decode(text: bytes, encoding: str) -> str | None:
@@ -140,7 +149,8 @@ def _record(
             record[label] = _value(raw, column.kind, encoding)
         except ValueError as exc:
             raise InvalidInput(
-                f"{name}: record {number}: column {label!r:.40} holds {raw.strip()!r:.40}, which is not of its type {column.kind!r}."
+                f"{name}: record {number}: column {label!r:.40} holds {raw.strip()!r:.40}, which is not of its type "
+                f"{column.kind!r}."
             ) from exc
     return record
 

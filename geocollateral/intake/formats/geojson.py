@@ -27,8 +27,8 @@ def parse(content: bytes, name: str) -> Reading:
         entries = document.get("features")
     else:
         raise InvalidInput(
-            f"{name}: expected a GeoJSON object of type 'FeatureCollection' or 'Feature', got type {kind!r:.60}. "
-            f"A bare geometry does not say what it pledges; wrap it in a Feature with properties."
+            f"{name}: expected a GeoJSON object of type 'FeatureCollection' or 'Feature', got type {kind!r:.60}. A "
+            f"bare geometry does not say what it pledges; wrap it in a Feature with properties."
         )
     declared = set(filter(None, [_declared_crs(document, name)]))
     if not isinstance(entries, list):

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import Feature, Reading, clean_crs, refuse_all, require_some
+from geocollateral.intake.features import Feature, Note, Reading, clean_crs, refuse_all, require_some
 from geocollateral.intake.formats.wkb import WkbFault, parse_wkb
 
 APPLICATION_IDS = (b"GPKG", b"GP10", b"GP11")
@@ -47,10 +47,12 @@ def parse(content: bytes, name: str) -> Reading:
         try:
             return _read(database, content, name, notes)
         except sqlite3.Error as exc:
-            raise InvalidInput(f"{name}: expected a GeoPackage, got a damaged one or one that takes too long ({exc}).") from exc
+            raise InvalidInput(
+                f"{name}: expected a GeoPackage, got a damaged one or one that takes too long ({exc})."
+            ) from exc
 
 
-def _check_header(content: bytes, name: str) -> tuple[bytes, list[tuple[str, str]]]:
+def _check_header(content: bytes, name: str) -> tuple[bytes, list[Note]]:
     """Content that can be read from memory: one that was left in write-ahead mode is set back."""
     if len(content) < 100 or content[68:72] not in APPLICATION_IDS:
         got = f"{content[68:72]!r}" if len(content) >= 100 else "no header"
@@ -58,14 +60,16 @@ def _check_header(content: bytes, name: str) -> tuple[bytes, list[tuple[str, str
     _, page, writes, reads = _HEADER.unpack_from(content)
     size = 65536 if page == 1 else page
     if size < 512 or len(content) % size or int.from_bytes(content[28:32], "big") not in (0, len(content) // size):
-        raise InvalidInput(f"{name}: expected a whole GeoPackage, got one of another length than it says. Was it cut off?")
+        raise InvalidInput(
+            f"{name}: expected a whole GeoPackage, got one of another length than it says. Was it cut off?"
+        )
     if (writes, reads) != (2, 2):
         return content, []
     note = "the GeoPackage was left open for writing (WAL); changes not written back by its program are not in it"
     return content[:18] + b"\x01\x01" + content[20:], [("warning", note)]
 
 
-def _read(database: sqlite3.Connection, content: bytes, name: str, notes: list[tuple[str, str]]) -> Reading:
+def _read(database: sqlite3.Connection, content: bytes, name: str, notes: list[Note]) -> Reading:
     database.deserialize(content)
     database.text_factory = bytes
     for pragma in ("trusted_schema=OFF", "query_only=ON", "cell_size_check=ON", "temp_store=MEMORY", "mmap_size=0"):
@@ -82,12 +86,16 @@ def _read(database: sqlite3.Connection, content: bytes, name: str, notes: list[t
     if faults:
         raise refuse_all(name, faults)
     some = require_some(name, features, "its feature tables have no rows")
-    return Reading(format="geopackage", features=some, crs=_crs(database, layers, name), textual=True, notes=tuple(notes))
+    return Reading(
+        format="geopackage", features=some, crs=_crs(database, layers, name), textual=True, notes=tuple(notes)
+    )
 
 
-def _layers(database: sqlite3.Connection, name: str, notes: list[tuple[str, str]]) -> list[_Layer]:
+def _layers(database: sqlite3.Connection, name: str, notes: list[Note]) -> list[_Layer]:
     """Registered feature tables, once it is clear that nothing in the schema runs when they are read."""
-    schema = database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT ?", (MAX_TABLES + 1,)).fetchall()
+    schema = database.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT ?", (MAX_TABLES + 1,)
+    ).fetchall()
     if len(schema) > MAX_TABLES:
         raise InvalidInput(f"{name}: expected at most {MAX_TABLES:,} tables and indices in the GeoPackage, got more.")
     kinds: dict[str, tuple[str, str]] = {}
@@ -95,9 +103,13 @@ def _layers(database: sqlite3.Connection, name: str, notes: list[tuple[str, str]
         label, words = _string(table), _string(sql or b"")
         kinds[label.lower()] = (_string(kind), words)
         if kind == b"view":
-            raise InvalidInput(f"{name}: the GeoPackage holds a view ({label!r:.60}), which would be run. Export tables only.")
+            raise InvalidInput(
+                f"{name}: the GeoPackage holds a view ({label!r:.60}), which would be run. Export tables only."
+            )
         if kind == b"trigger" and not label.lower().startswith(("rtree_", "trigger_", "gpkg_", "feature_count_")):
-            raise InvalidInput(f"{name}: the GeoPackage holds a trigger of its own ({label!r:.60}). Export tables only.")
+            raise InvalidInput(
+                f"{name}: the GeoPackage holds a trigger of its own ({label!r:.60}). Export tables only."
+            )
     if "gpkg_contents" not in kinds or "gpkg_geometry_columns" not in kinds:
         raise InvalidInput(f"{name}: expected a GeoPackage with feature tables, got none.")
     for table in ("gpkg_contents", "gpkg_geometry_columns", "gpkg_spatial_ref_sys"):
@@ -121,8 +133,8 @@ def _require_table(kinds: dict[str, tuple[str, str]], table: str, name: str) -> 
 
 def _layers_found(database: sqlite3.Connection) -> list[_Layer]:
     rows = database.execute(
-        "SELECT c.table_name, g.column_name, g.srs_id FROM gpkg_contents AS c, gpkg_geometry_columns AS g "
-        "WHERE c.table_name = g.table_name AND c.data_type = 'features' ORDER BY c.rowid"
+        "SELECT c.table_name, g.column_name, g.srs_id FROM gpkg_contents AS c, gpkg_geometry_columns AS g WHERE "
+        "c.table_name = g.table_name AND c.data_type = 'features' ORDER BY c.rowid"
     )
     return [_Layer(table=_string(t), geometry=_string(g), srs=int(srs)) for t, g, srs in rows.fetchmany(MAX_TABLES)]
 
@@ -155,7 +167,9 @@ def _features(
             try:
                 properties[column] = value.decode() if isinstance(value, bytes) else value
             except UnicodeDecodeError:
-                faults.append(f"{place}: expected text in UTF-8 in column {column!r:.60}, got other bytes (pictures are not read)")
+                faults.append(
+                    f"{place}: expected text in UTF-8 in column {column!r:.60}, got other bytes (pictures are not read)"
+                )
         yield Feature(number=before + number, geometry=geometry, properties=properties, place=place)
 
 
@@ -182,16 +196,16 @@ def _crs(database: sqlite3.Connection, layers: list[_Layer], name: str) -> str:
     declared = sorted({layer.srs for layer in layers})
     if len(declared) > 1:
         raise InvalidInput(
-            f"{name}: expected one reference system for all layers, got {', '.join(map(str, declared))}. Send each layer as a "
-            f"file of its own."
+            f"{name}: expected one reference system for all layers, got {', '.join(map(str, declared))}. Send each "
+            f"layer as a file of its own."
         )
     rows = database.execute(
         "SELECT organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys WHERE srs_id = ?", declared
     ).fetchall()
     if declared[0] in _UNDEFINED_SRS or len(rows) != 1:
         raise InvalidInput(
-            f"{name}: the GeoPackage does not say in which reference system its coordinates are. Set it (such as EPSG:4326 or "
-            f"EPSG:4490) and export again; it is never guessed."
+            f"{name}: the GeoPackage does not say in which reference system its coordinates are. Set it (such as "
+            f"EPSG:4326 or EPSG:4490) and export again; it is never guessed."
         )
     organization, code, definition = rows[0]
     if isinstance(organization, bytes) and organization.upper() == b"EPSG" and isinstance(code, int):

@@ -13,7 +13,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
+from geocollateral.intake.features import Feature, Note, Reading, refuse_all, require_some
 from geocollateral.intake.formats.texts import parse_number
 from geocollateral.intake.headings import lines_of_values
 
@@ -50,7 +50,7 @@ def parse(content: bytes, name: str) -> Reading:
         raise InvalidInput(f"{name}: expected KML, got XML whose root is {_local(root)!r:.60}.")
     features: list[Feature] = []
     faults: list[str] = []
-    notes: list[tuple[str, str]] = []
+    notes: list[Note] = []
     top = root if _local(root) == "kml" else _wrap(root)
     for element, container in _walk(top, _Container()):
         kind = _local(element)
@@ -58,8 +58,8 @@ def parse(content: bytes, name: str) -> Reading:
             features.append(_placemark(element, container, len(features) + 1, faults))
         elif kind in LINKS:
             faults.append(
-                f"{_where(container, element)}: a link to another file ({_link(element)!r:.80}) is not followed, and what is "
-                f"behind it would be missing. Save the linked places into this file, or delete the link"
+                f"{_where(container, element)}: a link to another file ({_link(element)!r:.80}) is not followed, and "
+                f"what is behind it would be missing. Save the linked places into this file, or delete the link"
             )
         elif kind in OVERLAYS:
             notes.append(("warning", f"{_where(container, element)}: a {kind} holds no parcel and was not read"))
@@ -75,7 +75,8 @@ def parse(content: bytes, name: str) -> Reading:
 
 def _parse_xml(content: bytes, name: str) -> Element:
     content = _in_utf8(content, name)
-    depth, root = 0, None
+    depth = 0
+    root: Element | None = None
     try:
         for event, element in iterparse(io.BytesIO(content), events=("start", "end"), forbid_dtd=True):
             depth += 1 if event == "start" else -1
@@ -84,8 +85,8 @@ def _parse_xml(content: bytes, name: str) -> Element:
                 raise InvalidInput(f"{name}: expected KML, got XML nested more than {MAX_NESTING} levels deep.")
     except DefusedXmlException as exc:
         raise InvalidInput(
-            f"{name}: expected KML without a DTD or entities, got one. They can make a reader open other files; export the "
-            f"KML anew."
+            f"{name}: expected KML without a DTD or entities, got one. They can make a reader open other files; export "
+            f"the KML anew."
         ) from exc
     except ParseError as exc:
         raise InvalidInput(f"{name}: expected KML, got text that is not well-formed XML: {exc}.") from exc
@@ -114,9 +115,7 @@ def _walk(parent: Element, container: _Container) -> Iterator[tuple[Element, _Co
             label = _text(child, "name") or kind
             inner = {**container.attributes, **_attributes(child)}
             yield from _walk(child, _Container(path=(*container.path, label), attributes=inner))
-        elif kind in ("Placemark", *OVERLAYS, *LINKS):
-            yield child, container
-        elif kind in ("Update", "Create", "Delete", "Change"):
+        elif kind in ("Placemark", *OVERLAYS, *LINKS) or kind in ("Update", "Create", "Delete", "Change"):
             yield child, container
 
 
@@ -160,10 +159,11 @@ def _parts(element: Element) -> Iterator[Element]:
 
 
 def _rings(polygon: Element) -> list[Any]:
-    outer, inner = [], []
+    outer: list[Any] = []
+    inner: list[Any] = []
     for boundary in polygon:
         if _local(boundary) in ("outerBoundaryIs", "innerBoundaryIs"):
-            # A boundary should hold one ring; several in one innerBoundaryIs are holes each, as Google Earth draws them.
+            # Several rings in one innerBoundaryIs are holes each: Google Earth draws them so.
             rings = [_coordinates(ring) for ring in boundary if _local(ring) == "LinearRing"]
             (outer if _local(boundary) == "outerBoundaryIs" else inner).extend(rings)
     if len(outer) != 1:

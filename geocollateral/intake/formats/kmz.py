@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import Reading
+from geocollateral.intake.features import Note, Reading
 from geocollateral.intake.formats import kml
 from geocollateral.intake.formats.archive import Archive, by_ending, skip_clutter
 
@@ -23,10 +23,12 @@ def parse(content: bytes, name: str) -> Reading:
     documents = by_ending(kept).get(".kml", [])
     if len(documents) != 1:
         raise InvalidInput(
-            f"{name}: expected one KML in the archive, got {len(documents)}"
-            f"{': ' + ', '.join(documents)[:120] if documents else ''}. Send each as a file of its own."
+            f"{name}: expected one KML in the archive, got "
+            f"{len(documents)}{': ' + ', '.join(documents)[:120] if documents else ''}. Send each as a file of its own."
         )
     reading = kml.parse(archive.read(documents[0]), f"{name} ({documents[0]})")
     others = [each for each in kept if each != documents[0]]
-    notes = [("warning", f"the archive also holds {', '.join(others)[:200]}, which is not read")] if others else []
+    notes: list[Note] = []
+    if others:
+        notes.append(("warning", f"the archive also holds {', '.join(others)[:200]}, which is not read"))
     return replace(reading, format="kmz", notes=(*reading.notes, *notes))

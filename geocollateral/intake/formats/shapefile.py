@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import MAX_FEATURES, Feature, Reading, clean_crs, refuse_all, require_some
+from geocollateral.intake.features import MAX_FEATURES, Feature, Note, Reading, clean_crs, refuse_all, require_some
 from geocollateral.intake.formats import dbf
 from geocollateral.intake.formats.archive import Archive, by_ending, skip_clutter
 from geocollateral.intake.formats.wkb import positions
@@ -16,7 +16,22 @@ from geocollateral.intake.formats.wkb import positions
 REQUIRED = (".shp", ".shx", ".dbf")
 SIDECARS = (".cpg", ".sbn", ".sbx", ".qix", ".qpj", ".qmd", ".xml", ".idx", ".fix", ".cst", ".ain", ".aih", ".atx")
 """Files beside a shapefile that hold nothing of its parcels but, in ``.cpg``, the encoding of their text."""
-OTHER_DATA = (".geojson", ".json", ".kml", ".gpkg", ".csv", ".tsv", ".xlsx", ".xls", ".gml", ".gdbtable", ".dwg", ".dxf", ".tab", ".mif")
+OTHER_DATA = (
+    ".geojson",
+    ".json",
+    ".kml",
+    ".gpkg",
+    ".csv",
+    ".tsv",
+    ".xlsx",
+    ".xls",
+    ".gml",
+    ".gdbtable",
+    ".dwg",
+    ".dxf",
+    ".tab",
+    ".mif",
+)
 
 _POLYGONS = {5: "Polygon", 15: "PolygonZ", 25: "PolygonM"}
 _TYPES = {0: "nothing", 1: "Point", 3: "PolyLine", 8: "MultiPoint", 11: "PointZ", 13: "PolyLineZ", 18: "MultiPointZ",
@@ -43,8 +58,8 @@ def parse(content: bytes, name: str) -> Reading:
     faults: list[str] = []
     geometries = _shapes(shapes, name, faults)
     _require_same_count(len(geometries), len(rows.records), archive.read(members[".shx"]), name)
-    features = []
-    notes = [*rows.notes]
+    features: list[Feature] = []
+    notes: list[Note] = [*rows.notes]
     for number, (geometry, record) in enumerate(zip(geometries, rows.records, strict=True), start=1):
         if record is None:
             notes.append(("warning", f"record {number} is marked as deleted in the .dbf and was left out"))
@@ -75,11 +90,13 @@ def _members(archive: Archive, name: str) -> tuple[dict[str, str], list[str]]:
         raise InvalidInput(f"{name}: expected a shapefile (.shp, .shx, .dbf, .prj) in the archive, got {held}.{hint}")
     if len(found[".shp"]) > 1:
         listed = ", ".join(found[".shp"])[:120]
-        raise InvalidInput(f"{name}: expected one shapefile in the archive, got {listed}. Send each as a file of its own.")
+        raise InvalidInput(
+            f"{name}: expected one shapefile in the archive, got {listed}. Send each as a file of its own."
+        )
     if data:
         raise InvalidInput(
-            f"{name}: expected nothing but one shapefile in the archive, got {', '.join(data)[:120]} too. It is not clear what "
-            f"is pledged; send one file."
+            f"{name}: expected nothing but one shapefile in the archive, got {', '.join(data)[:120]} too. It is not "
+            f"clear what is pledged; send one file."
         )
     stem = found[".shp"][0].rpartition(".")[0]
     members = {ending: each for ending, names in found.items() for each in names if each.rpartition(".")[0] == stem}
@@ -88,11 +105,13 @@ def _members(archive: Archive, name: str) -> tuple[dict[str, str], list[str]]:
         raise InvalidInput(f"{name}: the shapefile lacks its {', '.join(lacking)}. Zip all its files together.")
     if ".prj" not in members:
         raise InvalidInput(
-            f"{name}: the shapefile has no .prj, so it does not say in which reference system its coordinates are. Say the CRS: "
-            f"export it again with its .prj (WGS 84 or CGCS2000); it is never guessed."
+            f"{name}: the shapefile has no .prj, so it does not say in which reference system its coordinates are. Say "
+            f"the CRS: export it again with its .prj (WGS 84 or CGCS2000); it is never guessed."
         )
     known = {*members.values()}
-    return members, [each for each in kept if each not in known and "." + each.rpartition(".")[2].lower() not in SIDECARS]
+    return members, [
+        each for each in kept if each not in known and "." + each.rpartition(".")[2].lower() not in SIDECARS
+    ]
 
 
 def _code_page(archive: Archive, members: dict[str, str]) -> str | None:
@@ -103,7 +122,9 @@ def _ascii(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise InvalidInput(f"{name}: expected a .prj of plain text, got other bytes. Export the shapefile again.") from exc
+        raise InvalidInput(
+            f"{name}: expected a .prj of plain text, got other bytes. Export the shapefile again."
+        ) from exc
 
 
 def _shapes(content: bytes, name: str, faults: list[str]) -> list[dict[str, Any] | None]:
@@ -112,7 +133,9 @@ def _shapes(content: bytes, name: str, faults: list[str]) -> list[dict[str, Any]
         raise InvalidInput(f"{name}: expected a .shp, got other content under that name.")
     size, kind = struct.unpack_from(">i", content, 24)[0] * 2, struct.unpack_from("<i", content, 32)[0]
     if size != len(content):
-        raise InvalidInput(f"{name}: expected a whole .shp of {size:,} bytes as it says, got {len(content):,}. Was it cut off?")
+        raise InvalidInput(
+            f"{name}: expected a whole .shp of {size:,} bytes as it says, got {len(content):,}. Was it cut off?"
+        )
     if kind not in _POLYGONS:
         raise InvalidInput(f"{name}: expected a shapefile of polygons, got one of {_TYPES.get(kind, f'type {kind}')}.")
     geometries: list[dict[str, Any] | None] = []
@@ -121,11 +144,14 @@ def _shapes(content: bytes, name: str, faults: list[str]) -> list[dict[str, Any]
         number = len(geometries) + 1
         if number > MAX_FEATURES:
             raise InvalidInput(f"{name}: expected at most {MAX_FEATURES:,} parcels, got more. Split the file.")
+        length = 0
         try:
             length = struct.unpack_from(">i", content, place + 4)[0] * 2
             if length < 4 or place + 8 + length > size:
-                raise InvalidInput(f"{name}: record {number} of the .shp does not end within the file. Export it again.")
-            geometries.append(_shape(content[place + 8 : place + 8 + length], f"record {number}"))
+                raise InvalidInput(
+                    f"{name}: record {number} of the .shp does not end within the file. Export it again."
+                )
+            geometries.append(_shape(content[place + 8 : place + 8 + length]))
         except (struct.error, ValueError) as exc:
             faults.append(f"record {number}: expected a polygon, got a broken record ({exc})")
             geometries.append(None)
@@ -133,7 +159,7 @@ def _shapes(content: bytes, name: str, faults: list[str]) -> list[dict[str, Any]
     return geometries
 
 
-def _shape(record: bytes, where: str) -> dict[str, Any] | None:
+def _shape(record: bytes) -> dict[str, Any] | None:
     kind = struct.unpack_from("<i", record)[0]
     if kind not in _POLYGONS:
         return None if kind == 0 else {"type": _TYPES.get(kind, f"type {kind}")}
@@ -142,10 +168,10 @@ def _shape(record: bytes, where: str) -> dict[str, Any] | None:
     if count < 1 or points < 0 or first + 16 * points > len(record):
         raise ValueError("it has fewer bytes than corners")
     starts = [*struct.unpack_from(f"<{count}i", record, 44), points]
-    if starts[0] != 0 or any(a >= b for a, b in zip(starts, starts[1:], strict=False)):
+    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         raise ValueError("its rings are not in order")
     corners = positions(record[first : first + 16 * points], 2)
-    polygons = group_rings([corners[a:b] for a, b in zip(starts, starts[1:], strict=False)])
+    polygons = group_rings([corners[a:b] for a, b in pairwise(starts)])
     if len(polygons) == 1:
         return {"type": "Polygon", "coordinates": polygons[0]}
     return {"type": "MultiPolygon", "coordinates": polygons}
@@ -154,7 +180,7 @@ def _shape(record: bytes, where: str) -> dict[str, Any] | None:
 def group_rings(rings: Sequence[Ring]) -> list[list[Ring]]:
     """Polygons of the rings of a record: clockwise ones are outlines, the others holes of the outline around them.
 
-    A hole that lies in no outline was drawn the wrong way round; it becomes an outline of its own, as other readers take it.
+    A hole in no outline was drawn the wrong way round; it becomes an outline of its own, as other readers take it.
     """
     areas = [signed_area(ring) for ring in rings]
     outlines = [n for n, area in enumerate(areas) if area <= 0] or [max(range(len(rings)), key=lambda n: abs(areas[n]))]
@@ -205,6 +231,6 @@ def _require_same_count(shapes: int, rows: int, index: bytes, name: str) -> None
     listed = (len(index) - _HEADER) // 8
     if not shapes == rows == listed:
         raise InvalidInput(
-            f"{name}: the parts of the shapefile do not belong together: the .shp has {shapes:,} records, the .dbf {rows:,}, "
-            f"the .shx {listed:,}. Export it again."
+            f"{name}: the parts of the shapefile do not belong together: the .shp has {shapes:,} records, the .dbf "
+            f"{rows:,}, the .shx {listed:,}. Export it again."
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from geocollateral.errors import InvalidInput
-from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
+from geocollateral.intake.features import Feature, Note, Reading, refuse_all, require_some
 from geocollateral.intake.formats.angles import AngleFault, Axis, parse_angle
 from geocollateral.intake.formats.texts import decode
 from geocollateral.intake.formats.wkt import WktFault, parse_wkt
@@ -148,8 +148,8 @@ def _layout(headings: Sequence[str], name: str) -> _Layout:
         return _Layout(corners=numbered)
     if not lon or not lat:
         raise InvalidInput(
-            f"{name}: expected a column of outlines (wkt), columns lon and lat (经度, 纬度) with one row per corner, or lon1, "
-            f"lat1, lon2, lat2 ... with one row per parcel, got the columns {', '.join(headings)[:160]}."
+            f"{name}: expected a column of outlines (wkt), columns lon and lat (经度, 纬度) with one row per corner, "
+            f"or lon1, lat1, lon2, lat2 ... with one row per parcel, got the columns {', '.join(headings)[:160]}."
         )
     parcel = _parcel_column(headings)
     if parcel is None:
@@ -192,10 +192,8 @@ def _formulas(row: _Row) -> list[str]:
     ]
 
 
-def _one_row_per_parcel(
-    rows: Sequence[_Row], layout: _Layout, faults: list[str], srids: set[int]
-) -> list[Feature]:
-    features = []
+def _one_row_per_parcel(rows: Sequence[_Row], layout: _Layout, faults: list[str], srids: set[int]) -> list[Feature]:
+    features: list[Feature] = []
     for row in rows:
         try:
             if layout.outline is not None:
@@ -219,9 +217,7 @@ def _corners(row: _Row, layout: _Layout) -> list[list[float]]:
     return [_position(lon, lat) for lon, lat in cells]
 
 
-def _one_row_per_corner(
-    rows: Sequence[_Row], layout: _Layout, faults: list[str], notes: list[tuple[str, str]]
-) -> list[Feature]:
+def _one_row_per_corner(rows: Sequence[_Row], layout: _Layout, faults: list[str], notes: list[Note]) -> list[Feature]:
     parcels: dict[str, list[_Row]] = {}
     for row in rows:
         key = row.cells[layout.parcel or ""]
@@ -231,7 +227,7 @@ def _one_row_per_corner(
             faults.append(f"{row.place}: expected {layout.parcel}, which says whose corner this is, got none")
     if layout.order is None:
         notes.append(("reading", "there is no column of the order of corners (点号); the order of the rows was taken"))
-    features = []
+    features: list[Feature] = []
     for members in parcels.values():
         corners = _in_order(members, layout, faults)
         attributes = _shared(members, layout, faults)
@@ -247,7 +243,10 @@ def _in_order(members: Sequence[_Row], layout: _Layout, faults: list[str]) -> li
     for place, row in enumerate(members):
         digits = place if layout.order is None else _order(row.cells[layout.order])
         if digits is None:
-            faults.append(f"{row.place}: expected a number of the corner in {layout.order}, got {row.cells[layout.order or '']!r:.40}")
+            faults.append(
+                f"{row.place}: expected a number of the corner in {layout.order}, got "
+                f"{row.cells[layout.order or '']!r:.40}"
+            )
             continue
         if any(digits == given for given, _ in corners):
             faults.append(f"{row.place}: corner {digits} of this parcel is there twice")
@@ -271,7 +270,9 @@ def _shared(members: Sequence[_Row], layout: _Layout, faults: list[str]) -> dict
             if layout.own(key) or not cell:
                 continue
             if shared.setdefault(key, cell) != cell:
-                faults.append(f"{row.place}: {key} is {cell!r:.40}, but an earlier row of this parcel says {shared[key]!r:.40}")
+                faults.append(
+                    f"{row.place}: {key} is {cell!r:.40}, but an earlier row of this parcel says {shared[key]!r:.40}"
+                )
     return shared
 
 

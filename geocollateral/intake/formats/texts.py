@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 from geocollateral.errors import InvalidInput
+from geocollateral.intake.features import Note
 
 REPLACED = "\ufffd"
 MOJIBAKE = ("锟斤拷", "锘縜", "烫烫烫")
 """What is left where text was once decoded with the wrong encoding and saved again."""
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
-
-Note = tuple[str, str]
 
 
 def parse_number(text: str) -> float:
@@ -60,5 +59,6 @@ def _decode(content: bytes, name: str) -> tuple[str, list[Note]]:
         return content.decode("gb18030"), [("reading", "the text is in GB18030 (GBK), not UTF-8")]
     except UnicodeDecodeError as exc:
         raise InvalidInput(
-            f"{name}: expected text in UTF-8 or GB18030 (GBK), got other bytes at position {exc.start}. Save it as UTF-8."
+            f"{name}: expected text in UTF-8 or GB18030 (GBK), got other bytes at position {exc.start}. Save it as "
+            f"UTF-8."
         ) from exc

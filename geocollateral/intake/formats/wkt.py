@@ -1,4 +1,4 @@
-"""WKT of polygons (OGC 06-103r4), as tables hold it: ``POLYGON ((116 40, 117 40, 117 41, 116 40))``, EWKT's SRID too."""
+"""WKT of polygons (OGC 06-103r4) as tables hold it: ``POLYGON ((116 40, 117 40, 117 41, 116 40))``, or EWKT."""
 
 from __future__ import annotations
 

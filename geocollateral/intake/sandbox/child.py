@@ -1,7 +1,7 @@
 """The program of the process that reads one file: a job on standard input, the answer on standard output.
 
-`runner` starts it by its path in an isolated interpreter. The order matters: (1) bound what the process may use, (2) take
-the job, (3) load the one reader that is needed, (4) give up files and network, (5) look into the file.
+`runner` starts it by its path in an isolated interpreter. The order matters: (1) bound what the process may use,
+(2) take the job, (3) load the one reader that is needed, (4) give up files and network, (5) look into the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,20 @@ from geocollateral.intake.features import Reading
 from geocollateral.intake.formats import Format, choose_format
 from geocollateral.intake.sandbox import limits
 
-ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "gbk", "cp437", "cp1252", "latin-1", "big5", "ascii")
+ENCODINGS = (
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32",
+    "gb18030",
+    "gbk",
+    "cp437",
+    "cp1252",
+    "latin-1",
+    "big5",
+    "ascii",
+)
 """Loaded before files are given up: Python reads them from disk when they are first used."""
 
 
@@ -35,9 +48,10 @@ def main() -> None:
     _load_encodings()
     try:
         form = choose_format(content, header["name"])
-        parse = form.parse
+        form.load()
     except InvalidInput as exc:
         _send({"refused": str(exc)})
+        return
     held += ["files"] if limits.leave_files() else []
     held += ["doors"] if limits.close_doors() else []
     _send(answer(form, content, header["name"]) | {"held": held})
@@ -53,7 +67,7 @@ def answer(form: Format, content: bytes, name: str) -> dict[str, Any]:
         return {"refused": f"{name}: expected {form.title}, got content nested too deeply."}
     except MemoryError:
         return {"memory": True}
-    except Exception as exc:  # noqa: BLE001  the process ends here; the parent makes an error of it
+    except Exception as exc:
         place = exc.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next

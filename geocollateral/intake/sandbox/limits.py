@@ -78,15 +78,14 @@ def leave_files() -> bool:
     if version < 1:
         return False
     files = max(mask for first, mask in _LANDLOCK_FILES.items() if first <= version)
-    attributes = (ctypes.c_uint64 * 2)(files, 3 if version >= 4 else 0)  # noqa: PLR2004
-    size = ctypes.c_size_t(16 if version >= 4 else 8)  # noqa: PLR2004
+    attributes = (ctypes.c_uint64 * 2)(files, 3 if version >= 4 else 0)
+    size = ctypes.c_size_t(16 if version >= 4 else 8)
     ruleset = libc.syscall(_LANDLOCK_CREATE, attributes, size, 0)
     if ruleset < 0:
         return False
-    restricted = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    restricted = restricted and libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0) == 0
+    refused = libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0)
     os.close(ruleset)
-    return restricted
+    return int(refused) == 0
 
 
 def close_doors() -> bool:

@@ -10,16 +10,20 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from geocollateral.errors import BrokenData, InvalidInput, ServiceUnavailable
-from geocollateral.intake.features import Feature, Reading
+from geocollateral.intake.features import Feature, Note, Reading
 from geocollateral.intake.sandbox import limits
 
 CHILD = Path(__file__).with_name("child.py")
 _KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 """Without which some builds of Python do not start."""
-_NOTE_KINDS = ("repair", "warning", "reading")
+_NOTE_KINDS: Mapping[str, Literal["repair", "warning", "reading"]] = {
+    "repair": "repair",
+    "warning": "warning",
+    "reading": "reading",
+}
 
 
 def read_in_child(content: bytes, name: str) -> Reading:
@@ -63,7 +67,8 @@ def _run(job: BinaryIO, answer: BinaryIO, trouble: BinaryIO, name: str) -> int:
         return process.wait(limits.WALL_SECONDS)
     except subprocess.TimeoutExpired:
         raise InvalidInput(
-            f"{name}: took longer than {limits.WALL_SECONDS:g} s to read and was given up. Split it, or thin out the vertices."
+            f"{name}: took longer than {limits.WALL_SECONDS:g} s to read and was given up. Split it, or thin out the "
+            f"vertices."
         ) from None
     finally:
         _end(process)
@@ -83,24 +88,22 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _take(answer: bytes, code: int, name: str) -> Reading:
     if code == -getattr(signal, "SIGXCPU", 0):
         raise InvalidInput(
-            f"{name}: took more than {limits.CPU_SECONDS} s of computing to read and was given up. Split it, or thin out the "
-            f"vertices."
+            f"{name}: took more than {limits.CPU_SECONDS} s of computing to read and was given up. Split it, or thin "
+            f"out the vertices."
         )
     if code == limits.STOPPED:
         raise BrokenData(
-            f"{name}: reading it was stopped, since it would have opened something outside the file. Nothing of it was accepted."
+            f"{name}: reading it was stopped, since it would have opened something outside the file. Nothing of it was "
+            f"accepted."
         )
     if len(answer) >= limits.RESULT_BYTES:
         raise InvalidInput(f"{name}: holds more than can be handled at once. Split it into several files.")
     try:
-        message = json.loads(answer)
-        if not isinstance(message, dict):
-            raise ValueError("no object")
-        return _open(message, name)
+        return _open(dict(json.loads(answer)), name)
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise BrokenData(
-            f"{name}: the process that read it ended without an answer (code {code}). Nothing of it was accepted. Please "
-            f"report the file."
+            f"{name}: the process that read it ended without an answer (code {code}). Nothing of it was accepted. "
+            f"Please report the file."
         ) from exc
 
 
@@ -109,12 +112,13 @@ def _open(message: Mapping[str, Any], name: str) -> Reading:
         raise InvalidInput(str(message["refused"]))
     if "memory" in message:
         raise InvalidInput(
-            f"{name}: takes more than {limits.MEMORY_BYTES >> 30} GB of memory to read. Split it, or thin out the vertices."
+            f"{name}: takes more than {limits.MEMORY_BYTES >> 30} GB of memory to read. Split it, or thin out the "
+            f"vertices."
         )
     if "failed" in message:
         raise BrokenData(
-            f"{name}: reading it failed by a defect of ours ({message['failed']!s:.100}). Nothing of it was accepted. Please "
-            f"report the file."
+            f"{name}: reading it failed by a defect of ours ({message['failed']!s:.100}). Nothing of it was accepted. "
+            f"Please report the file."
         )
     return decode(message["reading"])
 
@@ -135,9 +139,7 @@ def decode(reading: Mapping[str, Any]) -> Reading:
             Feature(number=number, identity=identity, geometry=geometry, properties=properties, place=where)
         )
     crs, form = reading["crs"], reading["format"]
-    notes = tuple((str(kind), str(text)) for kind, text in reading["notes"])
+    notes: list[Note] = [(_NOTE_KINDS[kind], str(text)) for kind, text in reading["notes"]]
     if not (crs is None or isinstance(crs, str)) or not isinstance(form, str):
         raise TypeError("a reading names its format and its reference system as text")
-    if any(kind not in _NOTE_KINDS for kind, _ in notes):
-        raise ValueError("a note of no kind")
-    return Reading(format=form, features=tuple(features), crs=crs, textual=bool(reading["textual"]), notes=notes)
+    return Reading(format=form, features=tuple(features), crs=crs, textual=bool(reading["textual"]), notes=tuple(notes))

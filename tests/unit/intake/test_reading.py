@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from geocollateral.errors import InvalidInput, MissingInput
-from geocollateral.intake import geojson, read_parcels
+from geocollateral.intake import features, read_parcels
 from geocollateral.types import MU_M2, AreaOfInterest, require_parcels
 
 Ring = list[list[float]]
@@ -326,4 +326,4 @@ def test_too_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (tmp_path / "big.geojson").write_bytes(b" " * 2_000_001)
     with pytest.raises(InvalidInput, match="larger than 2 MB"):
         read_parcels(tmp_path / "big.geojson")
-    assert geojson.MAX_BYTES == 50_000_000
+    assert features.MAX_BYTES == 50_000_000
