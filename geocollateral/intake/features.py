@@ -63,17 +63,13 @@ class Reading:
     """What there is to say of the file."""
 
 
-class FaultyFile(InvalidInput):
-    """Faults of a file, each with its place, gathered so that the user can mend all of them at once."""
-
-
-def refuse_all(name: str, faults: list[str]) -> FaultyFile:
+def refuse_all(name: str, faults: list[str]) -> InvalidInput:
     """Error that lists the faults, one line each, and says that nothing was accepted."""
     count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
     lines = [f"  {fault}" for fault in faults[:MAX_LISTED]]
     if len(faults) > MAX_LISTED:
         lines.append(f"  and {len(faults) - MAX_LISTED} more")
-    return FaultyFile(
+    return InvalidInput(
         f"{name} has {count}; nothing of it was accepted, since due diligence over a part of the pledge would be "
         f"wrong. Mend and send again:\n" + "\n".join(lines)
     )

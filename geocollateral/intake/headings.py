@@ -32,8 +32,8 @@ def _heading(column: str, names: str, *, needs_unit: bool = False) -> Heading:
 HEADINGS: tuple[Heading, ...] = (
     _heading(
         "parcel_id",
-        "地块编号, 地块编码, 地块代码, 地块号, 宗地编号, 宗地代码, 宗地号, 不动产单元号, 图斑编号, 图斑号, 小班号, 编号, "
-        "parcel, parcel no, parcel number, plot id, plot no, field id",
+        "地块编号, 地块编码, 地块代码, 地块号, 宗地编号, 宗地代码, 宗地号, 不动产单元号, 图斑编号, 图斑号, 小班号, "
+        "编号, parcel, parcel no, parcel number, plot id, plot no, field id",
     ),
     _heading("asset_class", "资产类别, 资产类型, 押品类型, 抵押物类型, 抵押物类别, asset type, collateral type"),
     _heading(

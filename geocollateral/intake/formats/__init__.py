@@ -64,10 +64,10 @@ def _enter(name: str, title: str, extensions: tuple[str, ...], content: Content)
     )
 
 
-_enter("geojson", "GeoJSON", (".geojson", ".json"), "JSON")
+_enter("geojson", "GeoJSON file", (".geojson", ".json"), "JSON")
 _enter("shapefile", "zipped shapefile", (".zip",), "ZIP")
-_enter("kml", "KML", (".kml",), "XML")
-_enter("kmz", "KMZ", (".kmz",), "ZIP")
+_enter("kml", "KML file", (".kml",), "XML")
+_enter("kmz", "KMZ file", (".kmz",), "ZIP")
 _enter("geopackage", "GeoPackage", (".gpkg",), "SQLite")
 _enter("table", "table (CSV)", (".csv", ".tsv"), "text")
 _enter("coordinates", "text of coordinates", (".txt",), "text")
@@ -90,14 +90,14 @@ def choose_format(content: bytes, name: str) -> Format:
         )
     form = named[0]
     if not content.strip():
-        raise InvalidInput(f"{name} is empty. Expected {form.title}.")
+        raise InvalidInput(f"{name} is empty. Expected a {form.title}.")
     found, words = look_at(content)
     if found == form.content or (found == "text" and form.content == "JSON"):  # the JSON reader says where it ends
         return form
     if found is not None and found != "text" and form.content == "text":
         words = {"JSON": "JSON", "XML": "XML"}.get(found, words)
     hint = _hint(found)
-    raise InvalidInput(f"{name}: expected {form.title}, got {words}.{hint}")
+    raise InvalidInput(f"{name}: expected a {form.title}, got {words}.{hint}")
 
 
 def look_at(content: bytes) -> tuple[Content | None, str]:
@@ -124,4 +124,4 @@ def _hint(found: Content | None) -> str:
     fitting = [entry for entry in FORMATS.values() if entry.content == found]
     if not fitting or found == "text":
         return ""
-    return " If it is " + " or ".join(f"{entry.title}, name it {entry.extensions[0]}" for entry in fitting) + "."
+    return " If it is a " + "; if a ".join(f"{entry.title}, name it {entry.extensions[0]}" for entry in fitting) + "."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from geocollateral.errors import InvalidInput
 from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
 from geocollateral.intake.formats import table
 from geocollateral.intake.formats.angles import Angle, AngleFault, is_numbers, parse_angles
@@ -12,6 +13,7 @@ from geocollateral.intake.formats.texts import decode
 from geocollateral.intake.headings import LATITUDE, LONGITUDE, is_known, is_one_of
 
 MAX_LINE = 2_000
+MAX_LINES = 100_000
 
 _VALUE = re.compile(r"^\s*([^:：=<>{}\d][^:：=<>{}]{0,39}?)\s*[:：=]\s*(\S.*)$")
 _LABEL = re.compile(
@@ -46,7 +48,7 @@ def parse(content: bytes, name: str) -> Reading:
     if table.has_headings(text):
         return table.parse(content, name)
     faults: list[str] = []
-    order, blocks = _blocks(text, faults)
+    order, blocks = _blocks(text, name, faults)
     common: dict[str, object] = {}
     parcels = []
     for block in blocks:
@@ -74,12 +76,15 @@ def parse(content: bytes, name: str) -> Reading:
     )
 
 
-def _blocks(text: str, faults: list[str]) -> tuple[str | None, list[_Block]]:
+def _blocks(text: str, name: str, faults: list[str]) -> tuple[str | None, list[_Block]]:
     """Order that a line of headings gives (``lon`` or ``lat`` first, or None), and the blocks."""
     order: str | None = None
     blocks: list[_Block] = []
     block: _Block | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        raise InvalidInput(f"{name}: expected at most {MAX_LINES:,} lines of coordinates, got {len(lines):,}.")
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             block = None
             continue

@@ -9,6 +9,10 @@ from geocollateral.errors import InvalidInput
 from geocollateral.intake.features import MAX_DEPTH, Feature, Reading, is_deep, refuse_all, require_some
 
 
+class _NoObject(ValueError):
+    """Why an object of JSON is refused."""
+
+
 def parse(content: bytes, name: str) -> Reading:
     """Features of a FeatureCollection or Feature, in UTF-8.
 
@@ -53,8 +57,12 @@ def _parse_json(content: bytes, name: str) -> object:
         return json.loads(text, object_pairs_hook=_unique_members)
     except RecursionError as exc:
         raise InvalidInput(f"{name}: expected GeoJSON, got JSON nested too deeply to be GeoJSON.") from exc
-    except ValueError as exc:
+    except json.JSONDecodeError as exc:
         raise InvalidInput(f"{name}: expected GeoJSON, got text that is not JSON: {exc}.") from exc
+    except _NoObject as exc:
+        raise InvalidInput(f"{name}: expected GeoJSON, got text that is not JSON: {exc}.") from exc
+    except ValueError as exc:  # Python does not read whole numbers of more than 4300 digits
+        raise InvalidInput(f"{name}: expected GeoJSON, got a number of thousands of digits.") from exc
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -62,7 +70,7 @@ def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         names = [key for key, _ in pairs]
         twice = sorted({key for key in names if names.count(key) > 1})
-        raise ValueError(f"member {', '.join(map(repr, twice))} is given twice in one object")
+        raise _NoObject(f"member {', '.join(map(repr, twice))} is given twice in one object")
     return members
 
 

@@ -77,7 +77,7 @@ def _read(database: sqlite3.Connection, content: bytes, name: str, notes: list[N
     budget = iter(range(MAX_STEPS // _STEPS_AT_ONCE))
     database.set_progress_handler(lambda: next(budget, None) is None, _STEPS_AT_ONCE)
     layers = _layers(database, name, notes)
-    columns = {layer.table: _columns(database, layer) for layer in layers}
+    columns = {layer.table: _columns(database, layer, name) for layer in layers}
     database.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
     features: list[Feature] = []
     faults: list[str] = []
@@ -139,8 +139,14 @@ def _layers_found(database: sqlite3.Connection) -> list[_Layer]:
     return [_Layer(table=_string(t), geometry=_string(g), srs=int(srs)) for t, g, srs in rows.fetchmany(MAX_TABLES)]
 
 
-def _columns(database: sqlite3.Connection, layer: _Layer) -> list[str]:
-    columns = [_string(row[1]) for row in database.execute(f"PRAGMA table_info({_quoted(layer.table)})")]
+def _columns(database: sqlite3.Connection, layer: _Layer, name: str) -> list[str]:
+    rows = database.execute(f"PRAGMA table_xinfo({_quoted(layer.table)})").fetchall()
+    columns = [_string(row[1]) for row in rows]
+    computed = [_string(row[1]) for row in rows if row[6]]
+    if computed:
+        raise InvalidInput(
+            f"{name}: column {computed[0]!r:.60} of the GeoPackage is computed. Export plain tables only."
+        )
     if layer.geometry not in columns or len(columns) > MAX_COLUMNS:
         raise sqlite3.DatabaseError(f"table {layer.table!r:.60} has no column {layer.geometry!r:.60}")
     return columns

@@ -25,6 +25,7 @@ LINKS = ("NetworkLink", "NetworkLinkControl")
 GEOMETRIES = ("Polygon", "MultiGeometry", "Point", "LineString", "LinearRing", "Model", "Track", "MultiTrack")
 
 _DECLARATION = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_KNOWN_TO_EXPAT = ("utf-8", "utf8", "utf-16", "us-ascii", "iso-8859-1")
 _CHINESE = ("gbk", "gb2312", "gb18030", "cp936")
 
 
@@ -90,8 +91,6 @@ def _parse_xml(content: bytes, name: str) -> Element:
         ) from exc
     except ParseError as exc:
         raise InvalidInput(f"{name}: expected KML, got text that is not well-formed XML: {exc}.") from exc
-    except (ValueError, LookupError) as exc:  # an encoding that expat does not know
-        raise InvalidInput(f"{name}: expected XML in UTF-8, UTF-16 or GBK, got another encoding.") from exc
     if root is None:
         raise InvalidInput(f"{name}: expected KML, got no element.")
     return root
@@ -100,8 +99,11 @@ def _parse_xml(content: bytes, name: str) -> Element:
 def _in_utf8(content: bytes, name: str) -> bytes:
     """Expat does not know multi-byte encodings; a Chinese one that is declared is decoded here."""
     declared = _DECLARATION.match(content[:200])
-    if declared is None or declared[2].decode().lower() not in _CHINESE:
+    encoding = "utf-8" if declared is None else declared[2].decode().lower()
+    if encoding in _KNOWN_TO_EXPAT:
         return content
+    if declared is None or encoding not in _CHINESE:
+        raise InvalidInput(f"{name}: expected XML in UTF-8, UTF-16 or GBK, got the encoding {encoding!r:.40}.")
     try:
         return (declared[1] + content[declared.end() :]).decode("gb18030").encode()
     except UnicodeDecodeError as exc:

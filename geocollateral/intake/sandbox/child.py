@@ -64,7 +64,7 @@ def answer(form: Format, content: bytes, name: str) -> dict[str, Any]:
     except InvalidInput as exc:
         return {"refused": str(exc)}
     except RecursionError:
-        return {"refused": f"{name}: expected {form.title}, got content nested too deeply."}
+        return {"refused": f"{name}: expected a {form.title}, got content nested too deeply."}
     except MemoryError:
         return {"memory": True}
     except Exception as exc:

@@ -16,7 +16,7 @@ except ImportError:  # Windows has no such limits; the wall clock and the audit 
     resource = None  # type: ignore[assignment]
 
 CPU_SECONDS = 10
-WALL_SECONDS = 20.0
+WALL_SECONDS = 18.0
 MEMORY_BYTES = 1 << 30
 RESULT_BYTES = 250_000_000
 STOPPED = 71
