@@ -177,11 +177,12 @@ def geopackage(
         " srs_id INTEGER, z INTEGER, m INTEGER)")  # fmt: skip
     layers = {"fields": [(1, blob(square()), "p0", "solar")]} if layers is None else layers
     for table, rows in layers.items():
-        run(f'CREATE TABLE "{table}" ({columns})')
+        quoted = '"' + table.replace('"', '""') + '"'
+        run(f"CREATE TABLE {quoted} ({columns})")
         run("INSERT INTO gpkg_contents VALUES (?, 'features', ?, '', '', 0, 0, 0, 0, ?)", (table, table, srs))
         run("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POLYGON', ?, 0, 0)", (table, srs))
         for row in rows:
-            run(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(row))})', row)  # noqa: S608
+            run(f"INSERT INTO {quoted} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
     for statement in statements:
         run(statement)
     content = database.serialize()

@@ -46,7 +46,7 @@ def map_attributes(reading: Reading) -> tuple[list[Feature], list[IntakeNote], l
 
 def _choose(headings: Sequence[str], *, cut: bool) -> tuple[dict[str, Meaning], list[str], list[str]]:
     """The heading that each column of the contract is taken from; the contract's own names go first."""
-    given = {_group(heading) for heading in headings if heading in CONTRACT}
+    given = {_group(heading): heading for heading in headings if heading in CONTRACT}
     candidates: dict[str, list[tuple[int, str, Meaning]]] = {}
     faults: list[str] = []
     for heading in headings:
@@ -63,7 +63,7 @@ def _choose(headings: Sequence[str], *, cut: bool) -> tuple[dict[str, Meaning], 
             _, heading, meaning = found[0]
             renamed[heading] = meaning
             notes.append(f"column {heading!r} was read as {meaning.column}{_conversion(meaning)}")
-        chosen = group if group in given else found[0][1]
+        chosen = given.get(group, found[0][1])
         others = [heading for _, heading, _ in found if heading not in renamed]
         notes.extend(f"column {other!r} was kept as yours, since {chosen!r} says the same" for other in others)
     return renamed, notes, faults

@@ -48,14 +48,6 @@ class Angle:
     axis: Axis | None = None
 
 
-def is_numbers(text: str) -> bool:
-    """Whether a text is made of nothing but what angles are written with."""
-    try:
-        return bool(_tokenise(text))
-    except AngleFault:
-        return False
-
-
 def parse_angle(text: str) -> Angle:
     """One angle.
 
@@ -100,7 +92,7 @@ def _tokenise(text: str) -> list[str]:
     plain = unicodedata.normalize("NFKC", plain.translate(_SIGNS)).replace("''", '"').strip()
     for letter, sign in _LETTER_SIGNS:
         plain = re.sub(letter, sign, plain)
-    plain = _COLONS.sub(r"""\1°\2'\3\"""", plain)
+    plain = _COLONS.sub("\\1°\\2'\\3\"", plain)
     tokens: list[str] = []
     place = len(plain) if _SCIENTIFIC.search(plain) else 0
     while place < len(plain):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from geocollateral.errors import InvalidInput
 from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
 from geocollateral.intake.formats import table
-from geocollateral.intake.formats.angles import Angle, AngleFault, is_numbers, parse_angles
+from geocollateral.intake.formats.angles import Angle, AngleFault, parse_angles
 from geocollateral.intake.formats.texts import decode
 from geocollateral.intake.headings import LATITUDE, LONGITUDE, is_known, is_one_of
 
@@ -96,7 +96,7 @@ def _blocks(text: str, name: str, faults: list[str]) -> tuple[str | None, list[_
             order = heading
             continue
         value = _VALUE.match(line)
-        is_value = value is not None and (is_known(value[1]) or not is_numbers(line))
+        is_value = value is not None and (is_known(value[1]) or not _is_pair(line))
         if block is None or (block.pairs and is_value):
             block = _Block(first=number)
             blocks.append(block)
@@ -128,7 +128,14 @@ def _is_name(line: str) -> bool:
     try:
         return len(_pair(line, 1)) != 2
     except AngleFault:
-        return not re.search(r"\d\s*[°º度.,，]\s*\d", line)
+        return not re.search(r"\d\s*[°º度.,，\s]\s*\d", line)
+
+
+def _is_pair(line: str) -> bool:
+    try:
+        return len(_pair(line, 0)) > 1
+    except AngleFault:
+        return False
 
 
 def _take_pair(line: str, number: int, block: _Block, faults: list[str]) -> None:

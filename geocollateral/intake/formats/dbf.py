@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import struct
 from dataclasses import dataclass, field
@@ -126,13 +127,10 @@ def _notes(encoding: str, declared: str | None, texts: list[bytes]) -> list[Note
 
 def _decode(text: bytes, encoding: str) -> str | None:
     """Text, without half a character at its end; None where it is in another encoding."""
-    for cut in range(4):
-        try:
-            return text[: len(text) - cut].decode(encoding)
-        except UnicodeDecodeError as exc:
-            if exc.end < len(text) - cut and exc.start < len(text) - 4:
-                return None
-    return None
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(text, final=False)
+    except UnicodeDecodeError:
+        return None
 
 
 def _label(name: bytes, encoding: str) -> str:

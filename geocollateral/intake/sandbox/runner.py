@@ -99,7 +99,7 @@ def _take(answer: bytes, code: int, name: str) -> Reading:
     if len(answer) >= limits.RESULT_BYTES:
         raise InvalidInput(f"{name}: holds more than can be handled at once. Split it into several files.")
     try:
-        return _open(dict(json.loads(answer)), name)
+        return open_answer(dict(json.loads(answer)), name)
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
         raise BrokenData(
             f"{name}: the process that read it ended without an answer (code {code}). Nothing of it was accepted. "
@@ -107,7 +107,16 @@ def _take(answer: bytes, code: int, name: str) -> Reading:
         ) from exc
 
 
-def _open(message: Mapping[str, Any], name: str) -> Reading:
+def open_answer(message: Mapping[str, Any], name: str) -> Reading:
+    """The reading in an answer of the child.
+
+    Raises
+    ------
+    InvalidInput, BrokenData
+        It holds none, for a reason that it gives.
+    ValueError, TypeError, KeyError
+        It is no answer of the child.
+    """
     if "refused" in message:
         raise InvalidInput(str(message["refused"]))
     if "memory" in message:
