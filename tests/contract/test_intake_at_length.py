@@ -15,6 +15,7 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 
 from geocollateral.intake import read_parcels
+from geocollateral.intake.geometry import geodesic_area
 
 
 def laws() -> ModuleType:
@@ -42,7 +43,7 @@ def stars(count: int, seed: int) -> list[list[list[float]]]:
         corners = rng.integers(3, 40)
         turn = np.sort(rng.uniform(0, 2 * np.pi, corners))
         turn += np.linspace(0, 1e-3, corners)
-        reach = 10 ** rng.uniform(-4, -1.3) * rng.uniform(0.3, 1, corners)
+        reach = 10 ** rng.uniform(-3.5, -1.3) * rng.uniform(0.3, 1, corners)
         x, y = lon + reach * np.cos(turn) / np.cos(np.radians(lat)), lat + reach * np.sin(turn)
         ring = np.round(np.column_stack([x, y]), 9).tolist()
         rings.append([*ring, ring[0]])
@@ -60,7 +61,9 @@ def test_s6_ten_thousand_polygons(tmp_path: Path) -> None:
         }
         for n, ring in enumerate(rings)
     ]
-    good = [n for n, ring in enumerate(rings) if shapely.Polygon(ring).is_valid]
+    good = [
+        n for n, ring in enumerate(rings) if shapely.Polygon(ring).is_valid and geodesic_area(shapely.Polygon(ring)) > 2
+    ]
     document: dict[str, Any] = {"type": "FeatureCollection", "features": [features[n] for n in good]}
     path = tmp_path / "parcels.geojson"
     path.write_text(json.dumps(document), encoding="utf-8")
@@ -73,10 +76,17 @@ def test_s6_ten_thousand_polygons(tmp_path: Path) -> None:
     assert np.abs(parcels["obs_area_m2"].to_numpy() / truth - 1).max() < 1e-3
 
 
-@LONG
+@settings(max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])
 @given(LAWS.documents)
 def test_s2_any_json_is_read_or_refused(document: Any) -> None:
     LAWS.require_read_or_refused(document)
+
+
+@LONG
+@given(LAWS.damaged(("a.geojson",)))
+def test_s2_damaged_geojson_is_read_or_refused(file: tuple[str, bytes]) -> None:
+    LAWS.require_answer(*file)
+    LAWS.read_or_none(file[1])
 
 
 @LONG

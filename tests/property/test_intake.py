@@ -157,6 +157,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 # ------------------------------------------------------------------------------------------------------- other formats
 
 GOOD: dict[str, bytes] = {
+    "a.geojson": geojson(square(), square(117)),
     "a.zip": zipped(shapefile([[square()], [square(117), square(117.0005, 40.0005, 0.0005)[::-1]]]), 0),
     "a.kml": kml(placemark("东", loan_id="L1") + f"<Folder>{placemark('b')}</Folder>"),
     "a.kmz": zipped({"doc.kml": kml(placemark())}, 0),
@@ -177,9 +178,9 @@ def answer_of(content: bytes, name: str) -> dict[str, Any]:
 
 
 @st.composite
-def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
+def damaged(draw: st.DrawFn, among: tuple[str, ...] = ()) -> tuple[str, bytes]:
     """A good file of any format with bytes changed, cut out or put in."""
-    name = draw(st.sampled_from(sorted(GOOD)))
+    name = draw(st.sampled_from(among or sorted(GOOD)))
     content = bytearray(GOOD[name])
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(len(content) - 1, 0)))
