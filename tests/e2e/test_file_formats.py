@@ -47,7 +47,9 @@ def content_of(table: gpd.GeoDataFrame, name: str, folder: Path) -> bytes:
             table.to_file(shapes / "fields.shp")
         path.write_bytes(zipped({part.name: part.read_bytes() for part in shapes.iterdir()}))
     elif name == "wkt.csv":
-        pd.DataFrame(table.drop(columns="geometry")).assign(wkt=table.geometry.to_wkt(15)).to_csv(path, index=False)
+        pd.DataFrame(table.drop(columns="geometry")).assign(
+            wkt=shapely.to_wkt(table.geometry.to_numpy(), rounding_precision=15)
+        ).to_csv(path, index=False)
     elif name == "corners.csv":
         frame = pd.DataFrame(corners(table), columns=["parcel_id", "asset_class", "order", "lon", "lat"])
         frame.sample(frac=1, random_state=1).sort_values("parcel_id", kind="stable").to_csv(path, index=False)

@@ -50,7 +50,7 @@ class Archive:
         self._unpacked = 0
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OSError) as exc:
+        except (zipfile.BadZipFile, RuntimeError, ValueError, struct.error, OSError) as exc:
             raise InvalidInput(f"{name}: expected a ZIP archive, got a broken one ({exc}). Pack it again.") from exc
         entries = self._zip.infolist()
         if len(entries) > MAX_ENTRIES:
@@ -88,7 +88,6 @@ class Archive:
         except (
             zipfile.BadZipFile,
             zlib.error,
-            NotImplementedError,
             EOFError,
             RuntimeError,
             struct.error,
