@@ -65,8 +65,8 @@ HEADINGS: tuple[Heading, ...] = (
     _heading("loan_currency", "币种, 货币, currency"),
     _heading("loan_maturity", "到期日, 到期日期, 贷款到期日, maturity, maturity date, due date"),
 )
-LONGITUDE = ("经度", "东经", "lon", "lng", "long", "longitude")
-LATITUDE = ("纬度", "北纬", "lat", "latitude")
+LONGITUDE = ("经度", "东经", "lon", "lng", "long", "longitude", "东坐标", "横坐标", "easting")
+LATITUDE = ("纬度", "北纬", "lat", "latitude", "北坐标", "纵坐标", "northing")
 OUTLINE = ("wkt", "geometry", "geom", "the geom", "几何", "坐标串", "wkt geometry")
 ORDER = (
     "点号",

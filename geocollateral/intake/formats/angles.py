@@ -163,7 +163,9 @@ def _angle(part: Sequence[str], shown: str) -> Angle:
         raise AngleFault(f"expected minutes and seconds from 0 to below 60, got {shown}")
     size = sum(abs(value) / 60**power for power, value in enumerate(values))
     axis, sign = _HEMISPHERES[signs[0]] if signs else (None, -1 if numbers[0].startswith("-") else 1)
-    return _in_range(Angle(value=sign * size, axis=axis), shown)
+    angle = Angle(value=sign * size, axis=axis)
+    # A bare number may be metres of a grid: what it is measured in is not for the reader to say.
+    return angle if axis is None and len(inner) == 1 else _in_range(angle, shown)
 
 
 def _has_right_units(tokens: Sequence[str]) -> bool:

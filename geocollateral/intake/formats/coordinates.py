@@ -13,6 +13,8 @@ from geocollateral.intake.formats.texts import decode
 from geocollateral.intake.headings import LATITUDE, LONGITUDE, is_known, is_one_of
 
 MAX_LINE = 2_000
+LARGEST_ANGLE = 360.0
+"""Larger numbers are metres."""
 MAX_LINES = 100_000
 
 _VALUE = re.compile(r"^\s*([^:：=<>{}\d][^:：=<>{}]{0,39}?)\s*[:：=]\s*(\S.*)$")
@@ -168,7 +170,8 @@ def _is_latitude_first(parcels: list[_Block], order: str | None, faults: list[st
     """Whether pairs without hemispheres have their latitude first: one order for all, never guessed."""
     plain = [pair for block in parcels for pair in block.pairs if pair[1].axis is None]
     if not plain or order is not None:
-        wrong = [n for n, first, second in plain if abs((first if order == "lat" else second).value) > 90]
+        latitudes = [(number, (first if order == "lat" else second).value) for number, first, second in plain]
+        wrong = [number for number, value in latitudes if 90 < abs(value) <= LARGEST_ANGLE]
         faults.extend(f"line {n}: expected a latitude -90..90, by the headings {order} first" for n in wrong)
         return order == "lat"
     lon_first = [number for number, first, _ in plain if abs(first.value) > 90]

@@ -53,7 +53,7 @@ def main() -> None:
         _send({"refused": str(exc)})
         return
     held += ["files"] if limits.leave_files() else []
-    held += ["doors"] if limits.close_doors() else []
+    limits.close_doors()
     _send(answer(form, content, header["name"]) | {"held": held})
 
 

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 from collections.abc import Callable
-
-try:
-    import resource
-except ImportError:  # Windows has no such limits; the wall clock and the audit hook are left
-    resource = None  # type: ignore[assignment]
 
 CPU_SECONDS = 10
 WALL_SECONDS = 18.0
@@ -42,8 +38,6 @@ _LANDLOCK_FILES = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 <
 
 def bound_resources() -> list[str]:
     """Bound time, memory, output and child processes of this process; names of what could be bounded."""
-    if resource is None:
-        return []
     wanted = {
         "cpu": (resource.RLIMIT_CPU, CPU_SECONDS),
         "memory": (resource.RLIMIT_AS, MEMORY_BYTES),
@@ -88,17 +82,10 @@ def leave_files() -> bool:
     return int(refused) == 0
 
 
-def close_doors() -> bool:
-    """Let no file and no socket be opened from now on, by whatever library; False where only Python can be held."""
-    bounded = False
-    if resource is not None:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
-            bounded = True
-        except (ValueError, OSError):
-            bounded = False
+def close_doors() -> None:
+    """Let no file and no socket be opened from now on, by whatever library, and end the process where Python tries."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     sys.addaudithook(_watch(os._exit))
-    return bounded
 
 
 def _watch(stop: Callable[[int], object]) -> Callable[[str, tuple[object, ...]], None]:

@@ -17,7 +17,7 @@ from geocollateral.intake.features import Feature, Note, Reading
 from geocollateral.intake.sandbox import limits
 
 CHILD = Path(__file__).with_name("child.py")
-_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+_KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """Without which some builds of Python do not start."""
 _NOTE_KINDS: Mapping[str, Literal["repair", "warning", "reading"]] = {
     "repair": "repair",
@@ -86,7 +86,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _take(answer: bytes, code: int, name: str) -> Reading:
-    if code == -getattr(signal, "SIGXCPU", 0):
+    if code == -signal.SIGXCPU:
         raise InvalidInput(
             f"{name}: took more than {limits.CPU_SECONDS} s of computing to read and was given up. Split it, or thin "
             f"out the vertices."

@@ -44,6 +44,7 @@ def test_degrees_minutes_and_seconds(text: str) -> None:
         ("116°23'30\" 39°54'", [116 + 23.5 / 60, 39.9]),
         ("116°23.5' 39°54'", [116 + 23.5 / 60, 39.9]),
         ("116° 39°", [116.0, 39.0]),
+        ("39448000.5 4400000.25", [39448000.5, 4400000.25]),
     ],
 )
 def test_pairs_that_name_no_hemisphere(text: str, values: list[float]) -> None:
@@ -71,7 +72,8 @@ def test_one_angle_with_its_axis() -> None:
         ("116.5°23'E", "decimal point"),
         ("-39°54'N", "one sign or one hemisphere"),
         ("91N", "-90..90"),
-        ("181 0", "-180..180"),
+        ("181°", "-180..180"),
+        ("181E", "-180..180"),
         ("1e2 3", "expected coordinates"),
         ("here", "expected coordinates"),
         ("", "expected coordinates"),

@@ -36,6 +36,13 @@ def test_corners_of_one_parcel(text: str) -> None:
     assert rings(text) == [TRIANGLE]
 
 
+def test_metres_are_handed_on_where_the_order_is_said() -> None:
+    """What they are measured in is for the datum to say."""
+    assert rings("东坐标 北坐标\n39448000.5 4400000\n") == [[[39448000.5, 4400000.0]]]
+    with pytest.raises(InvalidInput, match="not clear which"):
+        rings("39448000.5 4400000\n")
+
+
 def test_blocks_names_and_attributes() -> None:
     text = (
         "asset_class: forestry\n贷款编号：L-1\n\n地块 3\n116.5 39.5\n116.75 39.5\n116.75 39.75\n\n"

@@ -43,6 +43,11 @@ def test_multipolygons_holes_heights_and_srid() -> None:
     }
 
 
+def test_metres_are_handed_on() -> None:
+    text = "parcel_id,东坐标,北坐标\na,39448000.5,4400000\n"
+    assert parse(text.encode(), "a.csv").features[0].geometry["coordinates"] == [[[39448000.5, 4400000.0]]]  # type: ignore[index]
+
+
 def test_parcels_by_corner_share_their_attributes() -> None:
     text = "地块编号,经度,纬度,作物\nb,1,2,\na,1,2,小麦\nb,3,4,玉米\na,3,4,小麦\n"
     reading = parse(text.encode(), "a.csv")
