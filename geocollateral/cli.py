@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
 """Exit code of each kind of error; 2 is a wrong command line, 0 success."""
 
+PARCELS_HELP = "Parcels: GeoJSON, zipped shapefile, KML, KMZ, GeoPackage, CSV or pasted coordinates (docs/intake.md)."
+
 app = typer.Typer(
     name="geocollateral",
     help="Satellite due diligence and monitoring of loan collateral.",
@@ -51,7 +53,7 @@ def _top(
 
 @app.command()
 def assess(
-    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    parcels: Annotated[Path, typer.Argument(help=PARCELS_HELP)],
     source: Annotated[
         str,
         typer.Option(
@@ -168,7 +170,7 @@ def assess(
 
 @app.command()
 def estimate(
-    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    parcels: Annotated[Path, typer.Argument(help=PARCELS_HELP)],
     source: Annotated[str, typer.Option("--source", metavar="S", help="Imagery, see `geocollateral sources`.")],
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")

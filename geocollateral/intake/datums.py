@@ -55,7 +55,8 @@ _CRS84 = re.compile(
     re.IGNORECASE,
 )
 _WKT = re.compile(
-    r"\s*(?:PROJCS|GEOGCS|PROJCRS|GEOGCRS|GEODCRS|PROJECTEDCRS|GEOGRAPHICCRS|BOUNDCRS)\s*\[", re.IGNORECASE
+    r"\s*(?:PROJCS|GEOGCS|PROJCRS|GEOGCRS|GEODCRS|PROJECTEDCRS|GEOGRAPHICCRS|BOUNDCRS|COMPD_?CS|COMPOUNDCRS)\s*[\[(]",
+    re.IGNORECASE,
 )
 _FILES = re.compile(r"nadgrids|geoidgrids|parameterfile|extension|\+init|\.gsb|\.tif", re.IGNORECASE)
 """What in a WKT would make PROJ open a file."""

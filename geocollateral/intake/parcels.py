@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -12,10 +13,12 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from geocollateral.errors import InvalidInput
+from geocollateral.intake.attributes import map_attributes
 from geocollateral.intake.china import NEAR_DEG, STRIPS
 from geocollateral.intake.contract import COLUMNS, LOAN_FACTS, Column, ContractFault, Row, check_row, parse_id
 from geocollateral.intake.faults import Fault, refuse
-from geocollateral.intake.geojson import Feature, parse_features
+from geocollateral.intake.features import Feature, Reading
+from geocollateral.intake.formats import FORMATS
 from geocollateral.intake.geometry import Shape, shape_of
 from geocollateral.intake.outlines import GeometryFault, Outline, Position, outline_of_geojson
 from geocollateral.intake.overlaps import find_overlaps
@@ -50,16 +53,42 @@ class IntakeParams(Params):
 def parse_parcels(
     content: bytes, *, name: str = "the file", datum: str | None = None, params: IntakeParams | None = None
 ) -> AreaOfInterest:
-    """Parcels of the bytes of a GeoJSON file, checked.
+    """Parcels of the bytes of a GeoJSON file that this program wrote, checked in this process.
+
+    Files of users are read in a process of their own, by `geocollateral.intake.read_parcels`.
 
     Parameters
     ----------
     content
         GeoJSON (RFC 7946) in UTF-8.
+    name, datum, params
+        As for `check_parcels`.
+
+    Raises
+    ------
+    InvalidInput
+        As for `check_parcels`.
+    """
+    reading = FORMATS["geojson"].parse(content, name)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return check_parcels(reading, name=name, datum=datum, sha256=sha256, params=params)
+
+
+def check_parcels(
+    reading: Reading, *, name: str, datum: str | None, sha256: str, params: IntakeParams | None = None
+) -> AreaOfInterest:
+    """Parcels of a file that was read, checked.
+
+    Parameters
+    ----------
+    reading
+        Features of the file, in its own coordinates.
     name
         Of the file, for messages.
     datum
         What the coordinates are measured in, see `geocollateral.intake.datums`; None where nothing was stated.
+    sha256
+        Of the bytes of the file.
     params
         Knobs of the intake.
 
@@ -72,15 +101,15 @@ def parse_parcels(
     InvalidInput
         Anything is wrong with any feature, the message lists all faults; or the datum has to be stated.
     """
-    features, declared = parse_features(content, name)
-    faults: list[Fault] = []
+    features, understood, headings = map_attributes(reading)
+    faults = [Fault(number=0, parcel_id=None, message=message, place="headings") for message in headings]
     ids, notes = _name_parcels(features, faults)
     rows = [check_row(feature.properties) for feature in features]
     outlines: dict[int, Outline] = {}
 
-    def blame(position: int, message: str, place: Position | None = None) -> None:
+    def blame(position: int, message: str, at: Position | None = None) -> None:
         number = features[position].number
-        faults.append(Fault(number=number, parcel_id=ids[position], message=message, position=place))
+        faults.append(Fault(number=number, parcel_id=ids[position], message=message, position=at))
 
     for position, (feature, row) in enumerate(zip(features, rows, strict=True)):
         for message in row.faults:
@@ -89,7 +118,7 @@ def parse_parcels(
             outlines[position] = outline_of_geojson(feature.geometry)
         except GeometryFault as exc:
             blame(position, str(exc), exc.position)
-    placed = _place(name, outlines, declared, datum, rows, params or IntakeParams())
+    placed = _place(name, outlines, reading.crs, datum, rows, params or IntakeParams())
     for position, fault in placed.faults:
         blame(position, str(fault), fault.position)
     shapes: dict[int, Shape] = {}
@@ -100,9 +129,13 @@ def parse_parcels(
             blame(position, str(exc), exc.position)
     faults.extend(_contradicting_loans(features, ids, rows))
     if faults:
-        raise refuse(name, sorted(faults, key=lambda fault: fault.number))
+        places = {feature.number: feature.place for feature in features}
+        told = [replace(fault, place=fault.place or places.get(fault.number, "")) for fault in faults]
+        raise refuse(name, sorted(told, key=lambda fault: fault.number))
     ordered = [shapes[position] for position in range(len(features))]
-    whole = [IntakeNote(kind="warning", parcel_id=None, message=message) for message in placed.notes]
+    whole = [IntakeNote(kind=kind, parcel_id=None, message=message) for kind, message in reading.notes]
+    whole += understood
+    whole += [IntakeNote(kind="warning", parcel_id=None, message=message) for message in placed.notes]
     notes = [*whole, *notes]
     notes += [IntakeNote(kind="warning", parcel_id=ids[p], message=message) for p, message in placed.warnings]
     for parcel_id, row, shape in zip(ids, rows, ordered, strict=True):
@@ -111,7 +144,7 @@ def parse_parcels(
     return AreaOfInterest(
         parcels=_tabulate(ids, rows, ordered),
         notes=tuple(notes),
-        source_sha256=hashlib.sha256(content).hexdigest(),
+        source_sha256=sha256,
         datum=placed.datum,
     )
 

@@ -109,7 +109,7 @@ CASES: dict[str, tuple[int, Callable[[Any], list[object]], tuple[str, ...]]] = {
         lambda w: [w.folder / "none.geojson", "--source", w.write_cube()],
         ("no file", "none.geojson"),
     ),
-    "a folder": (INVALID, lambda w: [w.folder, "--source", w.write_cube()], ("Expected a GeoJSON file",)),
+    "a folder": (INVALID, lambda w: [w.folder, "--source", w.write_cube()], ("Expected a file of parcels",)),
     "not JSON": (
         INVALID,
         lambda w: [text_file(w, "a.geojson", "parcel,1"), "--source", w.write_cube()],
