@@ -20,11 +20,13 @@ from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.intake.shared_ground import PledgeParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
 from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
+from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
 
 PREFIX = "GEOCOLLATERAL_"
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
     aquaculture: AquacultureParams = Field(AquacultureParams(), description="The judgement of ponds.")
     mixture: MixtureParams = Field(MixtureParams(), description="Whether a polygon holds one use.")
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
+    pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
+    store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -152,6 +156,8 @@ def settings_tables() -> str:
         _section("aquaculture", AquacultureParams),
         _section("mixture", MixtureParams),
         _section("shift", ShiftParams),
+        _section("pledges", PledgeParams),
+        _section("store", StoreParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

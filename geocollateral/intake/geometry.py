@@ -53,8 +53,15 @@ class Shape:
     warnings: tuple[str, ...]
 
 
-def parse_shape(geometry: object) -> Shape:
+def parse_shape(geometry: object, *, max_area_m2: float = MAX_AREA_M2, max_extent_deg: float = MAX_EXTENT_DEG) -> Shape:
     """Shape of a GeoJSON geometry.
+
+    Parameters
+    ----------
+    geometry
+        Polygon or MultiPolygon.
+    max_area_m2, max_extent_deg
+        Beyond them it is refused [m2, degrees].
 
     Raises
     ------
@@ -64,15 +71,15 @@ def parse_shape(geometry: object) -> Shape:
     repairs: list[tuple[str, Position | None]] = []
     warnings: list[str] = []
     polygon = _build(_parse_polygons(geometry, repairs))
-    _require_extent(polygon)
+    _require_extent(polygon, max_extent_deg)
     if not polygon.is_valid:
         polygon = _repair(polygon, repairs)
     polygon = _orient(polygon)
     area_m2 = geodesic_area(polygon)
     if area_m2 < MIN_AREA_M2:
         raise GeometryFault(f"expected an area of at least {MIN_AREA_M2:g} m2, got {area_m2:.3g} m2")
-    if area_m2 > MAX_AREA_M2:
-        raise GeometryFault(f"expected a parcel of at most {MAX_AREA_M2 / 1e4:,.0f} ha, got {area_m2 / 1e4:,.0f} ha")
+    if area_m2 > max_area_m2:
+        raise GeometryFault(f"expected a parcel of at most {max_area_m2 / 1e4:,.0f} ha, got {area_m2 / 1e4:,.0f} ha")
     if _looks_swapped_into_china(polygon):
         warnings.append(
             "lies outside China, but inside it if latitude and longitude were swapped; expected longitude first"
@@ -179,7 +186,7 @@ def _build(polygons: list[list[Ring]]) -> Polygon | MultiPolygon:
     return shapes[0] if len(shapes) == 1 else MultiPolygon(shapes)
 
 
-def _require_extent(polygon: Polygon | MultiPolygon) -> None:
+def _require_extent(polygon: Polygon | MultiPolygon, max_extent_deg: float) -> None:
     west, south, east, north = polygon.bounds
     parts = [part.bounds for part in shapely.get_parts(polygon)]
     if any(right - left > 180 for left, _, right, _ in parts):
@@ -190,9 +197,9 @@ def _require_extent(polygon: Polygon | MultiPolygon) -> None:
         )
     if east - west > 180:  # parts on both sides of the 180th meridian
         west, east = min(left % 360 for left, *_ in parts), max((right - 1e-12) % 360 for _, _, right, _ in parts)
-    if max(east - west, north - south) > MAX_EXTENT_DEG:
+    if max(east - west, north - south) > max_extent_deg:
         raise GeometryFault(
-            f"expected a parcel of at most {MAX_EXTENT_DEG:g} degrees, got {east - west:.2f} by {north - south:.2f} "
+            f"expected a parcel of at most {max_extent_deg:g} degrees, got {east - west:.2f} by {north - south:.2f} "
             f"degrees. Is a vertex misplaced? Give parts that lie far apart as parcels of their own",
             (west, south),
         )

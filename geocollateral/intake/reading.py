@@ -30,10 +30,17 @@ def read_parcels(path: str | Path, *, datum: str = "wgs84") -> AreaOfInterest:
         The file is there but cannot be read.
     """
     path = Path(path)
-    return parse_parcels(_read_bytes(path), name=path.name, datum=datum)
+    return parse_parcels(read_bytes(path), name=path.name, datum=datum)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Content of a file that is not too large.
+
+    Raises
+    ------
+    MissingInput, InvalidInput, ServiceUnavailable
+        As `read_parcels`.
+    """
     try:
         if path.exists() and not path.is_file():
             raise InvalidInput(f"Expected a GeoJSON file, got {path}, which is not a file.")
