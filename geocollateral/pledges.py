@@ -1,7 +1,7 @@
 """Pledges of a file against the registry: is the same land pledged twice, and what does law or planning say of it.
 
-Of a pledge of another branch only the project's id, the branch and the ground in common are told: no name, loan, borrower
-or outline crosses from one branch to another.
+Of a pledge of another branch only the project's id, the branch and the ground in common are told: no name, loan,
+borrower or outline crosses from one branch to another.
 """
 
 from __future__ import annotations
@@ -135,14 +135,12 @@ class RegistryCheck:
         notes = []
         if self.known_projects:
             names = ", ".join(self.known_projects)
-            message = (
-                f"Parcels of this file are registered as project {names}; these pledges are not counted against it."
-            )
+            message = f"Parcels of this file are registered as project {names}; that does not count against them."
             notes.append(IntakeNote(kind="warning", parcel_id=None, message=message))
         for share in self.overlays:
             message = (
-                f"{share.area_mu:,.2f} mu ({share.share_frac:.1%}) lie in {share.layer} ({share.source}, {share.month}); "
-                f"{share.caveat}."
+                f"{share.area_mu:,.2f} mu ({share.share_frac:.1%}) lie in {share.layer} ({share.source}, "
+                f"{share.month}); {share.caveat}."
             )
             notes.append(IntakeNote(kind="warning", parcel_id=share.parcel_id, message=message))
         if self.layers:
@@ -192,8 +190,8 @@ def _say(finding: Finding) -> str:
 def _say_moved(finding: Finding) -> str:
     east, north = finding.moved_east_m or 0.0, finding.moved_north_m or 0.0
     why = f", as {finding.datum} taken for WGS 84 does" if finding.datum else ""
-    sides = f"{abs(east):,.0f} m {'east' if east >= 0 else 'west'}, {abs(north):,.0f} m {'north' if north >= 0 else 'south'}"
-    return f"the same outline, moved {sides}{why}, is"
+    across, along = "east" if east >= 0 else "west", "north" if north >= 0 else "south"
+    return f"the same outline, moved {abs(east):,.0f} m {across}, {abs(north):,.0f} m {along}{why}, is"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -198,8 +198,8 @@ def _bring_up_to_date(engine: Engine) -> None:
 
 def _newer(engine: Engine) -> str:
     return (
-        f"The registry {engine.url.render_as_string(hide_password=True)} is of revision {_revision(engine)}, which this "
-        f"version does not know (it knows up to {HEAD}): use a newer geocollateral."
+        f"The registry {engine.url.render_as_string(hide_password=True)} is of revision {_revision(engine)}, which "
+        f"this version does not know (it knows up to {HEAD}): use a newer geocollateral."
     )
 
 

@@ -1,4 +1,4 @@
-"""Layers of law and planning that the user supplies: farmland that may not be built on, red lines, reserves, permits."""
+"""Layers of law and planning that the user supplies: protected farmland, red lines, reserves, permits."""
 
 from __future__ import annotations
 
