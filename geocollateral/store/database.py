@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from pydantic import Field
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, StatementError
 
-from geocollateral.errors import BrokenData, InvalidInput, MissingInput, ServiceUnavailable
+from geocollateral.errors import BrokenData, GeocollateralError, InvalidInput, MissingInput, ServiceUnavailable
 from geocollateral.store.migrations import HEAD
 from geocollateral.types import Params
 
@@ -117,12 +117,18 @@ def translated(engine: Engine) -> Iterator[None]:
     where = engine.url.render_as_string(hide_password=True)
     try:
         yield
-    except IntegrityError as exc:
-        raise BrokenData(f"The registry {where} refused a row: {exc.orig}.") from exc
-    except OperationalError as exc:
-        raise ServiceUnavailable(f"The registry {where} did not answer: {_first_line(exc)}.") from exc
-    except DBAPIError as exc:
-        raise BrokenData(f"The registry {where} is not as expected: {_first_line(exc)}.") from exc
+    except StatementError as exc:
+        raise _translate(exc, where) from exc
+
+
+def _translate(exc: StatementError, where: str) -> GeocollateralError:
+    if isinstance(exc.orig, GeocollateralError):  # a value refused on its way into a column
+        return exc.orig
+    if isinstance(exc, IntegrityError):
+        return BrokenData(f"The registry {where} refused a row: {_first_line(exc)}.")
+    if isinstance(exc, OperationalError):
+        return ServiceUnavailable(f"The registry {where} did not answer: {_first_line(exc)}.")
+    return BrokenData(f"The registry {where} is not as expected: {_first_line(exc)}.")
 
 
 @contextlib.contextmanager
@@ -139,7 +145,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _first_line(exc: DBAPIError) -> str:
+def _first_line(exc: StatementError) -> str:
     return str(exc.orig).strip().splitlines()[0].rstrip(".") if str(exc.orig).strip() else type(exc.orig).__name__
 
 

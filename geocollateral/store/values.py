@@ -68,7 +68,7 @@ class UtcTime(TypeDecorator[dt.datetime]):
         return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
 
 
-class _PostGis(UserDefinedType[str]):
+class PostGis(UserDefinedType[str]):
     """``geometry(Geometry,4326)``; psycopg passes the hexadecimal form both ways."""
 
     cache_ok = True
@@ -86,7 +86,7 @@ class Geometry(TypeDecorator[shapely.Geometry]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The column of each database."""
-        return dialect.type_descriptor(_PostGis() if dialect.name == "postgresql" else LargeBinary())
+        return dialect.type_descriptor(PostGis() if dialect.name == "postgresql" else LargeBinary())
 
     def process_bind_param(self, value: shapely.Geometry | None, dialect: Dialect) -> Any:
         """WKB, or EWKB in hexadecimal digits."""
