@@ -20,6 +20,7 @@ from geocollateral.intake import (
     DatumShift,
     PledgeParams,
     SharedGround,
+    alike_areas,
     common_area,
     find_moved,
     find_shared,
@@ -316,10 +317,9 @@ def _partners(
         around = registry.pledges(LiveQuery(day=asked.day, known_at=asked.known_at, boxes=box))
         return [(rows[pair.first], around[pair.second], pair) for pair in _compare(outlines, around, asked)]
     out = []
-    low, high = asked.params.moved_iou, 1 / asked.params.moved_iou
     for n, row in enumerate(rows):
         boxes = reach_boxes(row.geometry, asked.shifts, asked.params)
-        area = (0.99 * low * row.area_m2, 1.01 * high * row.area_m2)
+        area = alike_areas(row.area_m2, asked.params)
         query = LiveQuery(
             day=asked.day, known_at=asked.known_at, boxes=boxes[:1], like_boxes=boxes[1:], like_area_m2=area
         )

@@ -33,6 +33,14 @@ SIDE_TOLERANCE_M = 2.0
 """Largest difference of the sides (root of the area, perimeter, width, height) of one outline in two datums [m]."""
 COMMON_SHAPE = 3
 """From so many other parcels of one shape around it on, a shape says nothing about which parcel it is."""
+CORNER_M = 1.0
+"""A vertex that lies nearer to the line between its neighbours is no corner [m]."""
+MANY_CORNERS = 6
+"""From so many corners on, two outlines are not alike by chance."""
+TELLING_M, COPY_M = 1.5, 0.2
+"""How well outlines of many, and of few corners must agree to be one drawing [m]; a datum bends 100 m by some 0.3 m."""
+NEIGHBOURS = 12
+"""Parcels of one shape looked at around each."""
 _RADIUS_M = 6_371_000.0
 
 
@@ -120,8 +128,8 @@ def find_moved(
     """Pairs that would be one outline if one of them were displaced: maybe the same land in two datums.
 
     A displacement that a datum of ``shifts`` explains is told whatever the shape. Any other one of the length in
-    ``params`` is told where the outlines are alike to the metre and no third parcel around has that shape, which in a
-    field of equal lots all have.
+    ``params`` is told where the outlines themselves say so: those of many corners if they agree to a metre or two, those
+    of few, such as the lots of a cadastre, only if they are one drawing; and never if more parcels around are like them.
 
     Parameters
     ----------
@@ -170,6 +178,13 @@ def reach_boxes(
         for x, y in _places(np.array([center.x]), np.array([center.y]), shift):
             boxes.append([float(x[0]), float(y[0])] * 2)
     return np.array(boxes)
+
+
+def alike_areas(area_m2: float, params: PledgeParams) -> tuple[float, float]:
+    """Least and largest area of a partner that `find_moved` would find or weigh [m2]."""
+    side = area_m2**0.5
+    low, high = max(side - SIDE_TOLERANCE_M, 0.0) ** 2, (side + SIDE_TOLERANCE_M) ** 2
+    return 0.99 * min(low, area_m2 * params.moved_iou), 1.01 * max(high, area_m2 / params.moved_iou)
 
 
 def union_area(outlines: Outlines) -> float:
@@ -308,20 +323,37 @@ def _pairs_of_one_shape(first: Outlines, second: Outlines, *, itself: bool, para
     """Pairs of one shape that no third one around shares."""
     signs, other_signs = _signs(first, params), _signs(second, params)
     tree = cKDTree(other_signs)
-    # Of itself there is one more, at no distance.
-    wanted = min(COMMON_SHAPE + itself, len(second))
-    distance, j = tree.query(signs, k=list(range(1, wanted + 1)), p=np.inf, distance_upper_bound=1.0)
-    rare = ~np.isfinite(distance).all(axis=1) if wanted == COMMON_SHAPE + itself else np.ones(len(first), bool)
-    i, column = np.nonzero(np.isfinite(distance) & rare[:, None])
-    pairs = [(int(a), int(j[a, c])) for a, c in zip(i, column, strict=True) if not (itself and j[a, c] == a)]
+    near, j = tree.query(signs, k=list(range(1, NEIGHBOURS + 1)), p=np.inf, distance_upper_bound=1.0)
+    i, column = np.nonzero(np.isfinite(near))
+    j = j[i, column]
+    close = np.linalg.norm(signs[i, :3] - other_signs[j, :3], axis=1) <= 1.0
+    i, j = i[close], j[close]
+    n_alike = np.bincount(i, minlength=len(first))
+    # So many are near by each of the axes and too few by distance: look at all of them.
+    for a in np.flatnonzero(np.isfinite(near).all(axis=1) & (n_alike < COMMON_SHAPE + itself)).tolist():
+        around = np.array(tree.query_ball_point(signs[a], 1.0, p=np.inf))
+        n_alike[a] = (np.linalg.norm(signs[a, :3] - other_signs[around, :3], axis=1) <= 1.0).sum()
+    rare = n_alike < COMMON_SHAPE + itself
+    pairs = [(a, b) for a, b in zip(i.tolist(), j.tolist(), strict=True) if rare[a] and not (itself and a == b)]
     found = []
     for a, b in pairs:
         one, other = shapely.centroid(first[a]), shapely.centroid(second[b])
         offset = (other.x - one.x, other.y - one.y)
         pair = _matched(a, b, first[a], second[b], offset, params)
-        if pair is not None and params.moved_from_m <= np.hypot(*(pair.moved_m or (0, 0))) <= params.moved_to_m:
+        if pair is None or not _is_one_drawing(first[a], second[b]):
+            continue
+        if params.moved_from_m <= np.hypot(*(pair.moved_m or (0, 0))) <= params.moved_to_m:
             found.append(pair)
     return found
+
+
+def _is_one_drawing(one: shapely.Geometry, other: shapely.Geometry) -> bool:
+    """Whether two outlines, laid on each other, agree as well as chance would not have it."""
+    shapes = _flat(np.array([one, other], dtype=object))
+    corners = shapely.get_num_coordinates(shapely.simplify(shapes, CORNER_M)).min() - 1
+    centers = shapely.get_coordinates(shapely.centroid(shapes))
+    there = shapely.transform(shapes[0], lambda xy: xy + centers[1] - centers[0])
+    return bool(shapely.hausdorff_distance(there, shapes[1]) <= (TELLING_M if corners >= MANY_CORNERS else COPY_M))
 
 
 def _signs(outlines: Outlines, params: PledgeParams) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import itertools
 import os
 import random
 import signal
@@ -12,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -52,36 +50,6 @@ ALL = LiveQuery(day=dt.date.min)
 
 # What SQLAlchemy makes of a column's type when it looks at a database: it knows none of PostGIS.
 ischema_names["geometry"] = lambda *_, **__: PostGis()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    with Postgres(tmp_path_factory.mktemp("postgres")) as running:
-        with psycopg.connect(running.dsn(), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE made")
-        upgrade(running.dsn("made"))
-        yield running
-
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgis)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Address of a new registry without a row."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'registry.sqlite'}"
-    running: Postgres = request.getfixturevalue("server")
-    name = f"registry_{next(NUMBERS)}"
-    with psycopg.connect(running.dsn(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE made")
-    return running.dsn(name)
-
-
-@pytest.fixture
-def registry(url: str) -> Iterator[LoanRegistry]:
-    with open_registry(url, create=True) as opened:
-        yield opened
 
 
 def count(registry: LoanRegistry, *tables: str) -> list[int]:
