@@ -128,8 +128,8 @@ def find_moved(
     """Pairs that would be one outline if one of them were displaced: maybe the same land in two datums.
 
     A displacement that a datum of ``shifts`` explains is told whatever the shape. Any other one of the length in
-    ``params`` is told where the outlines themselves say so: those of many corners if they agree to a metre or two, those
-    of few, such as the lots of a cadastre, only if they are one drawing; and never if more parcels around are like them.
+    ``params`` is told where the outlines themselves say so: those of many corners if they agree to a metre or two,
+    those of few, such as the lots of a cadastre, only if they are one drawing; and never if more around are like them.
 
     Parameters
     ----------
