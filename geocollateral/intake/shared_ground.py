@@ -39,6 +39,8 @@ MANY_CORNERS = 6
 """From so many corners on, two outlines are not alike by chance."""
 TELLING_M, COPY_M = 1.5, 0.2
 """How well outlines of many, and of few corners must agree to be one drawing [m]; a datum bends 100 m by some 0.3 m."""
+LEAST_SHIFT_M = 20.0
+"""Shorter vectors of a datum explain nothing: outlines so near to each other overlap as drawn [m]."""
 NEIGHBOURS = 12
 """Parcels of one shape looked at around each."""
 _RADIUS_M = 6_371_000.0
@@ -309,7 +311,10 @@ def _pairs_by_datum(
 ) -> list[SharedGround]:
     centers = shapely.get_coordinates(shapely.centroid(first))
     tree, found = shapely.STRtree(second), []
+    kx, ky = metres_per_degree(centers[:, 1])
     for lon, lat in _places(centers[:, 0], centers[:, 1], shift):
+        far = np.hypot((lon - centers[:, 0]) * kx, (lat - centers[:, 1]) * ky) >= LEAST_SHIFT_M
+        lon = np.where(far, lon, np.nan)  # where a datum is WGS 84, outlines that overlap are only that
         i, j = tree.query(shapely.points(lon, lat), predicate="intersects")
         for a, b in zip(i.tolist(), j.tolist(), strict=True):
             offset = (lon[a] - centers[a, 0], lat[a] - centers[a, 1])

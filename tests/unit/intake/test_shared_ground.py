@@ -164,6 +164,13 @@ def test_a_datum_is_told_among_equal_lots_too() -> None:
     assert [(pair.first, pair.second) for pair in found] == [(3, 8)]
 
 
+def test_where_a_datum_moves_nothing_it_explains_nothing() -> None:
+    def still(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return 0 * lon, 0 * lat
+
+    assert find_moved(shapes(LAND), shapes(LAND), {"GCJ-02": still}, PARAMS) == []
+
+
 def test_what_find_moved_can_find_lies_in_the_boxes() -> None:
     boxes = reach_boxes(LAND, {"GCJ-02": vector}, PARAMS)
     assert len(boxes) == 4
