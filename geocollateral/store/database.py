@@ -133,9 +133,17 @@ def _translate(exc: StatementError, where: str) -> GeocollateralError:
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One view of the database."""
-    with translated(engine), engine.connect() as connection, connection.begin():
-        yield connection
+    """A connection to ask with.
+
+    On SQLite all questions see one state. On PostgreSQL each one does, as by its default; it is spared BEGIN and COMMIT,
+    which take as long as the question itself.
+    """
+    with translated(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+            return
+        with connection.begin():
+            yield connection
 
 
 @contextlib.contextmanager

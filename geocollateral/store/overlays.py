@@ -107,6 +107,8 @@ def features_near(
     boxes
         Shape (box, 4): west, south, east, north [degrees].
     """
+    if not layer_ids:
+        return {}
     feature = s.OVERLAY_FEATURE.c
     asked = (
         select(feature.overlay_layer_id, feature.geometry)

@@ -42,7 +42,7 @@ class LoanRegistry:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """One view of the database over several questions."""
+        """A connection for several questions; see `database.reading`."""
         with reading(self._engine) as connection:
             yield connection
 
