@@ -206,6 +206,8 @@ class Asked:
     """What was recorded later is not known; None for all."""
     params: PledgeParams
     shifts: Mapping[str, DatumShift]
+    pledged_from: dt.date | None = None
+    """First day of the pledges for which the file gives none; None: ``day``."""
 
 
 def check(registry: LoanRegistry, parcels: gpd.GeoDataFrame, asked: Asked) -> RegistryCheck:
@@ -216,7 +218,8 @@ def check(registry: LoanRegistry, parcels: gpd.GeoDataFrame, asked: Asked) -> Re
     parcels
         As of an area of interest.
     """
-    rows = [_Own.of(parcel_id, row, asked.day) for parcel_id, row in parcels.to_dict("index").items()]
+    start = asked.pledged_from or asked.day
+    rows = [_Own.of(parcel_id, row, start) for parcel_id, row in parcels.to_dict("index").items()]
     outlines = _outlines([row.geometry for row in rows])
     findings, known, pieces = [], set(), _Pieces()
     for row, pledge, pair in _partners(registry, rows, outlines, asked):

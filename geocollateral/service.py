@@ -527,7 +527,7 @@ def add_project(
         done = loan_projects.added_record(registry, given, now)
         if names:
             done["borrowers_named"] = registry.name_borrowers(names, now)
-        found = check(registry, area.parcels, _asked(settings, day))
+        found = check(registry, area.parcels, replace(_asked(settings, None), pledged_from=day))
     return done | {
         "check": loan_projects.check_record(found, area.parcels),
         "notes": [vars(note) for note in area.notes],

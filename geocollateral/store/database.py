@@ -135,8 +135,8 @@ def _translate(exc: StatementError, where: str) -> GeocollateralError:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection to ask with.
 
-    On SQLite all questions see one state. On PostgreSQL each one does, as by its default; it is spared BEGIN and COMMIT,
-    which take as long as the question itself.
+    On SQLite all questions see one state. On PostgreSQL each one does, as by its default; it is spared BEGIN and
+    COMMIT, which take as long as the question itself.
     """
     with translated(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":

@@ -107,6 +107,13 @@ def test_pledges_that_never_meet_in_time_are_no_overlap(world: Any, run: Run) ->
     assert project(run, "overlaps") == []
 
 
+def test_a_pledge_entered_late_meets_what_is_known_today(world: Any, run: Run) -> None:
+    project(run, "add", world.write_parcels("a.geojson", loan_id="L-1"), "--on", "2023-01-01")
+    late = project(run, "add", world.write_parcels("b.geojson", loan_id="L-2"), "--on", "2022-06-01")
+    assert {row["claim_pledge_verdict"] for row in late["check"]["parcels"].values()} == {"mismatch"}
+    assert {row["shared_from"] for row in late["check"]["overlaps"]} == {"2023-01-01"}
+
+
 def test_portfolio_counts_ground_once(world: Any, run: Run) -> None:
     for loan in ("L-1", "L-2"):
         project(run, "add", world.write_parcels(f"{loan}.geojson", loan_id=loan, loan_borrower_id=f"B-{loan}"))
