@@ -98,6 +98,7 @@ def list_projects(
 @project.command("show")
 def show(
     project_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P12; see `project list`.")],
+    names: Annotated[bool, typer.Option("--names", help="Names of borrowers too.")] = False,
     branch: BranchOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
@@ -105,7 +106,7 @@ def show(
     """One project: loans, pledges and runs."""
     from geocollateral import service
 
-    shown = service.show_project(project_id, settings=_settings(settings, branch))
+    shown = service.show_project(project_id, with_names=names, settings=_settings(settings, branch))
     if as_json:
         _print_json(shown)
         return
@@ -140,6 +141,24 @@ def release(
         _print_json(done)
     else:
         typer.echo(f"Parcel {parcel} of project {done['project']} is free from {done['released_on']} on.")
+
+
+@project.command("link")
+def link(
+    project_id: Annotated[str, typer.Argument(metavar="ID", help="Such as P12; see `project list`.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Result folder of an assessment.")],
+    branch: BranchOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Note that a result folder is of a project, with the digest of its record."""
+    from geocollateral import service
+
+    done = service.link_run(project_id, folder, settings=_settings(settings, branch))
+    if as_json:
+        _print_json(done)
+    else:
+        typer.echo(f"Run {done['run_id']} of {done['as_of']} belongs to project {done['project']}.")
 
 
 @project.command("overlaps")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,9 +28,12 @@ from geocollateral.store import (
     ParcelEntry,
     PledgedParcel,
     ProjectRow,
+    RunRow,
     Submission,
     exact_money,
+    read_run,
 )
+from geocollateral.store.artifacts import RUN_FILE
 from geocollateral.types import MU_M2, AreaOfInterest
 
 CLAIMS = tuple(column.name for column in COLUMNS if column.name.startswith("claim_"))
@@ -83,14 +87,15 @@ def check_record(found: RegistryCheck, parcels: gpd.GeoDataFrame) -> dict[str, A
     }
 
 
-def list_record(registry: LoanRegistry, day: dt.date, branch: str | None) -> list[dict[str, Any]]:
-    """Projects with the ground they cover, one row each."""
+def list_record(registry: LoanRegistry, day: dt.date, own: str, *, all_branches: bool) -> list[dict[str, Any]]:
+    """Projects with the ground they cover, one row each; of other branches than the own one without their names."""
+    branch = None if all_branches else own
     covered = {row["project"]: row for row in area_record(registry, day, "project", branch)}
     nothing = {"sum_mu": 0.0, "union_mu": 0.0}
     return [
         {
             "project": f"P{row.project_id}",
-            "name": row.name,
+            "name": row.name if row.branch == own else None,
             "branch": row.branch,
             "recorded_at": row.recorded_at.isoformat(),
             "parcels": row.n_parcels,
@@ -101,8 +106,10 @@ def list_record(registry: LoanRegistry, day: dt.date, branch: str | None) -> lis
     ]
 
 
-def show_record(registry: LoanRegistry, project_id: int, day: dt.date, branch: str) -> dict[str, Any]:
-    """One project of a branch: its loans, parcels, pledges and runs.
+def show_record(
+    registry: LoanRegistry, project_id: int, day: dt.date, branch: str, *, with_names: bool
+) -> dict[str, Any]:
+    """One project of a branch: its loans, parcels, pledges and runs; names of borrowers only where asked for.
 
     Raises
     ------
@@ -112,6 +119,8 @@ def show_record(registry: LoanRegistry, project_id: int, day: dt.date, branch: s
     row = require_own(registry, project_id, branch)
     pledges = registry.pledges(LiveQuery(day=dt.date.min, project_id=project_id))
     live = [pledge for pledge in pledges if _is_live(pledge, day)]
+    loans = registry.loans_of(project_id)
+    names = registry.borrower_names([loan.borrower for loan in loans if loan.borrower]) if with_names else {}
     return {
         "project": f"P{project_id}",
         "name": row.name,
@@ -123,6 +132,7 @@ def show_record(registry: LoanRegistry, project_id: int, day: dt.date, branch: s
             {
                 "loan": loan.key,
                 "borrower": loan.borrower,
+                **({"borrower_name": names.get(loan.borrower or "")} if with_names else {}),
                 "amount": _money(loan.amount),
                 "balance": _money(loan.balance),
                 "currency": loan.currency,
@@ -130,7 +140,7 @@ def show_record(registry: LoanRegistry, project_id: int, day: dt.date, branch: s
                 "falls_due": _iso(loan.falls_due_on),
                 "revision": loan.revision,
             }
-            for loan in registry.loans_of(project_id)
+            for loan in loans
         ],
         "pledges": [
             {
@@ -180,7 +190,7 @@ def area_record(registry: LoanRegistry, day: dt.date, by: str, branch: str | Non
     Raises
     ------
     InvalidInput
-        ``by`` is another word.
+        ``by`` is another word, or borrowers of all branches are asked for: who borrows where stays in each of them.
     """
     keys: Mapping[str, Callable[[PledgedParcel], str]] = {
         "project": lambda pledge: f"P{pledge.project_id}",
@@ -190,6 +200,8 @@ def area_record(registry: LoanRegistry, day: dt.date, by: str, branch: str | Non
     }
     if by not in keys:
         raise InvalidInput(f"Expected areas by {', '.join(keys)}, got {by!r}.")
+    if by == "borrower" and branch is None:
+        raise InvalidInput("Borrowers are told within their branch only: ask for one branch, or by branch or project.")
     groups: dict[str, list[PledgedParcel]] = {}
     for pledge in registry.pledges(LiveQuery(day=day, branch=branch)):
         if _is_live(pledge, day):
@@ -232,6 +244,26 @@ def double_pledges(registry: LoanRegistry, asked: Asked) -> list[dict[str, Any]]
             }
         )
     return sorted(found, key=lambda row: -float(row["area_m2"]))
+
+
+def link_record(registry: LoanRegistry, project_id: int, folder: Path, at: dt.datetime) -> dict[str, Any]:
+    """Note that a result folder is of a project, with the SHA-256 of its ``run.json``.
+
+    Raises
+    ------
+    MissingInput
+        It is no result folder.
+    """
+    run = read_run(folder)
+    digest = hashlib.sha256((folder / RUN_FILE).read_bytes()).hexdigest()
+    row = RunRow(
+        run_id=str(run["run_id"]),
+        as_of=dt.date.fromisoformat(run["as_of"]),
+        folder=str(folder.resolve()),
+        record_sha256=digest,
+    )
+    registry.link_run(project_id, row, at)
+    return {"project": f"P{project_id}", "run_id": row.run_id, "as_of": run["as_of"], "sha256": digest}
 
 
 def layer_record(registry: LoanRegistry, layer: Layer, at: dt.datetime, **named: str) -> dict[str, Any]:

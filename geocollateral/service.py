@@ -537,13 +537,12 @@ def add_project(
 def list_projects(*, settings: Settings | None = None, all_branches: bool = False) -> list[dict[str, Any]]:
     """Projects with the land they pledge today: JSON values, one row each."""
     settings = settings or load_settings()
-    branch = None if all_branches else settings.store.branch
     with _registry(settings) as registry:
-        return loan_projects.list_record(registry, _today(), branch)
+        return loan_projects.list_record(registry, _today(), settings.store.branch, all_branches=all_branches)
 
 
-def show_project(project: str, *, settings: Settings | None = None) -> dict[str, Any]:
-    """One project of the branch: JSON values.
+def show_project(project: str, *, with_names: bool = False, settings: Settings | None = None) -> dict[str, Any]:
+    """One project of the branch: JSON values; names of borrowers only where asked for.
 
     Raises
     ------
@@ -553,7 +552,22 @@ def show_project(project: str, *, settings: Settings | None = None) -> dict[str,
     settings = settings or load_settings()
     number = loan_projects.parse_project_id(project)
     with _registry(settings) as registry:
-        return loan_projects.show_record(registry, number, _today(), settings.store.branch)
+        return loan_projects.show_record(registry, number, _today(), settings.store.branch, with_names=with_names)
+
+
+def link_run(project: str, folder: str | Path, *, settings: Settings | None = None) -> dict[str, Any]:
+    """Note that a result folder is of a project of the branch; once, however often it is said.
+
+    Raises
+    ------
+    MissingInput
+        The branch has no such project, or the folder holds no result.
+    """
+    settings = settings or load_settings()
+    number = loan_projects.parse_project_id(project)
+    with _registry(settings) as registry:
+        loan_projects.require_own(registry, number, settings.store.branch)
+        return loan_projects.link_record(registry, number, Path(folder), dt.datetime.now(dt.UTC))
 
 
 def release_pledge(

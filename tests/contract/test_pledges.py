@@ -12,6 +12,7 @@ import shapely
 from registry_cases import DAY, KX, KY, LATER, NOW, pairs_of, parcel, plant, rectangle, submission
 
 from geocollateral import loan_projects, pledges
+from geocollateral.errors import InvalidInput
 from geocollateral.intake import PledgeParams, find_shared
 from geocollateral.intake.geometry import geodesic_area
 from geocollateral.pledges import Asked, RegistryCheck, check
@@ -177,13 +178,22 @@ class TestCheck:
         one, other = rectangle(0, 0, 100, 100), rectangle(50, 0, 100, 100)
         registry.add_project(submission(parcel("a", one), branch="n"), NOW)
         registry.add_project(submission(parcel("a", other), branch="s"), NOW)
-        (row,) = loan_projects.area_record(registry, DAY, "borrower", None)
-        assert (row["borrower"], row["live_parcels"]) == ("B-1", 2)
+        (row,) = loan_projects.area_record(registry, DAY, "all", None)
+        assert (row["all"], row["live_parcels"]) == ("all", 2)
         assert row["sum_m2"] == pytest.approx(20_000, rel=1e-4)
         assert row["union_m2"] == pytest.approx(15_000, rel=1e-4)
         assert [r["union_m2"] for r in loan_projects.area_record(registry, DAY, "branch", "n")] == [
             pytest.approx(10_000, rel=1e-4)
         ]
+
+    def test_borrowers_and_names_are_told_within_their_branch_only(self, registry: LoanRegistry) -> None:
+        for branch in ("n", "s"):
+            registry.add_project(submission(parcel("a", LAND), branch=branch, project=f"of {branch}"), NOW)
+        with pytest.raises(InvalidInput, match="within their branch"):
+            loan_projects.area_record(registry, DAY, "borrower", None)
+        assert [row["borrower"] for row in loan_projects.area_record(registry, DAY, "borrower", "n")] == ["B-1"]
+        rows = loan_projects.list_record(registry, DAY, "n", all_branches=True)
+        assert [(row["project"], row["name"]) for row in rows] == [("P1", "of n"), ("P2", None)]
 
     def test_the_whole_registry_is_joined_across_branches_and_time(self, registry: LoanRegistry) -> None:
         registry.add_project(submission(parcel("a", LAND), parcel("b", LAND), branch="n"), NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -196,6 +197,8 @@ def test_names_of_borrowers_come_from_a_table_of_their_own(world: Any, run: Run,
     names.write_text("borrower_id,name\nB-1,李伟\n", encoding="utf-8")
     parcels = world.write_parcels(loan_id="L-1", loan_borrower_id="B-1", borrower="also here")
     assert project(run, "add", parcels, "--borrowers", names)["borrowers_named"] == 1
+    assert project(run, "show", "P1", "--names")["loans"][0]["borrower_name"] == "李伟"
+    assert "李伟" not in json.dumps(project(run, "show", "P1"), ensure_ascii=False)
     assert "also here" not in own_data.read_bytes().decode("utf-8", "ignore"), "columns of the user are not kept"
     names.write_text("id,name\nB-1,x\n", encoding="utf-8")
     code, _, err = run("project", "add", parcels, "--borrowers", names)
@@ -236,6 +239,18 @@ def test_a_registry_that_is_named_must_be_there(world: Any, run: Run, monkeypatc
     assert "no registry" in err
     assert run("registry", "upgrade")[0] == 0
     assert (world.folder / "bank.sqlite").is_file()
+
+
+def test_a_result_folder_is_linked_to_its_project(world: Any, run: Run) -> None:
+    parcels = world.write_parcels(loan_id="L-1")
+    project(run, "add", parcels)
+    _, _, folder = assessed(run, world, parcels)
+    linked = project(run, "link", "P1", folder)
+    assert linked == project(run, "link", "P1", folder)
+    (row,) = project(run, "show", "P1")["runs"]
+    assert row["sha256"] == linked["sha256"] == hashlib.sha256((folder / "run.json").read_bytes()).hexdigest()
+    code, _, err = run("project", "link", "P1", world.folder)
+    assert (code, "not a geocollateral result folder" in err) == (4, True)
 
 
 def test_the_record_of_a_run_holds_no_address_of_the_registry(world: Any, run: Run) -> None:
