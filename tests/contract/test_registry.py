@@ -378,7 +378,11 @@ def test_the_index_of_postgis_is_used(server: Postgres) -> None:
         (kind,) = connection.execute(
             "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_parcel_revision_geometry'"
         ).fetchone()
+        connection.execute("SET enable_seqscan = off")  # an empty table is read whole else
+        box = "geometry && ST_MakeEnvelope(118, 26, 118.001, 26.001, 4326)"
+        plan = connection.execute(f"EXPLAIN SELECT id FROM parcel_revision WHERE {box}").fetchall()  # noqa: S608
     assert "USING gist (geometry)" in kind
+    assert "ix_parcel_revision_geometry" in str(plan)
 
 
 class TestPlaces:
