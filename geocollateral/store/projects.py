@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, Table, and_, func, or_, select, text
+from sqlalchemy import Connection, Select, Subquery, Table, and_, func, or_, select, text
 
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.store import schema as s
@@ -422,8 +422,6 @@ def _pledges(connection: Connection, asked: LiveQuery) -> Select[Any]:
         .outerjoin(s.LOAN_REVISION, in_force)
         .outerjoin(s.BORROWER, s.BORROWER.c.id == terms.borrower_id)
         .where(
-            outline.revision == _newest(s.PARCEL_REVISION, at, "parcel_id"),
-            pledge.revision == _newest(s.PLEDGE, at, "parcel_id", "number"),
             or_(pledge.pledged_to.is_(None), pledge.pledged_to > asked.day),
             or_(free.released_on.is_(None), free.released_on > asked.day),
         )
@@ -433,7 +431,17 @@ def _pledges(connection: Connection, asked: LiveQuery) -> Select[Any]:
         query = query.where(s.PROJECT.c.id == asked.project_id)
     if asked.branch is not None:
         query = query.where(s.BRANCH.c.key == asked.branch)
-    if asked.boxes is not None:
+    if asked.boxes is None:
+        # All at once: PostgreSQL takes a sub-query per row to leave one row in 200, and would join row by row.
+        for table, keys in ((s.PARCEL_REVISION, ("parcel_id",)), (s.PLEDGE, ("parcel_id", "number"))):
+            last = _newest_of_all(table, at, *keys)
+            same = (last.c[name] == table.c[name] for name in (*keys, "revision"))
+            query = query.join(last, and_(*same))
+    else:
+        query = query.where(
+            outline.revision == _newest(s.PARCEL_REVISION, at, "parcel_id"),
+            pledge.revision == _newest(s.PLEDGE, at, "parcel_id", "number"),
+        )
         near = meets(s.PARCEL_REVISION, asked.boxes, connection.dialect)
         if asked.like_boxes is not None:
             low, high = asked.like_area_m2
@@ -452,6 +460,14 @@ def _newest(table: Table, known_at: dt.datetime | None, *keys: str) -> Any:
     if known_at is not None:
         query = query.where(other.c.recorded_at <= known_at)
     return query.correlate(table).scalar_subquery()
+
+
+def _newest_of_all(table: Table, known_at: dt.datetime | None, *keys: str) -> Subquery:
+    """Keys and number of the newest revision of everything in a table."""
+    query = select(*(table.c[key] for key in keys), func.max(table.c.revision).label("revision"))
+    if known_at is not None:
+        query = query.where(table.c.recorded_at <= known_at)
+    return query.group_by(*(table.c[key] for key in keys)).subquery()
 
 
 # ------------------------------------------------------------------------------------------------------ parts of adding
