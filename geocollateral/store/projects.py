@@ -393,8 +393,8 @@ def borrower_names(connection: Connection, keys: Sequence[str]) -> dict[str, str
 def _joining_in_bulk(connection: Connection, *, wanted: bool) -> Iterator[None]:
     """Keep PostgreSQL from joining whole tables row by row.
 
-    It believes the newest revisions to be one row in 200, and tables it has not analysed yet to be nearly empty: minutes
-    in place of a second.
+    It believes the newest revisions to be one row in 200, and tables it has not analysed yet to be nearly empty: the
+    join took minutes in place of a second.
     """
     if not wanted or connection.dialect.name != "postgresql":
         yield
