@@ -39,7 +39,14 @@ from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
-from geocollateral.store import LoanRegistry, open_registry, require_writable, upgrade, write_result_folder
+from geocollateral.store import (
+    LoanRegistry,
+    StoreParams,
+    open_registry,
+    require_writable,
+    upgrade,
+    write_result_folder,
+)
 from geocollateral.types import (
     MU_M2,
     OPTICAL_BANDS,
@@ -844,6 +851,8 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
     """One task per group of parcels: their optical block, if they have one, and the radar blocks around them."""
     attributes = area.parcels.drop(columns="geometry").to_dict("index")
     offered, classes = plan.offered, frozenset(area.parcels["asset_class"])
+    # Blocks may run on other machines: where the registry is, and a password that may stand there, is not their affair.
+    settings = settings.model_copy(update={"store": StoreParams()})
     useful = {radar for radar, bands in offered.items() if wanted_indices(classes, bands)}
     members: dict[str, list[Part]] = {}
     for block in plan.blocks:

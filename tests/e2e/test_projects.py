@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +240,36 @@ def test_a_registry_that_is_named_must_be_there(world: Any, run: Run, monkeypatc
     assert "no registry" in err
     assert run("registry", "upgrade")[0] == 0
     assert (world.folder / "bank.sqlite").is_file()
+
+
+def test_two_loans_of_one_file_are_shown(world: Any, run: Run) -> None:
+    document = json.loads(world.write_parcels(loan_id="L-1").read_text())
+    twin = json.loads(json.dumps(document["features"][0]))
+    twin["properties"] |= {"parcel_id": "twin", "loan_id": "L-2"}
+    path = world.folder / "two.geojson"
+    path.write_text(json.dumps({**document, "features": [*document["features"], twin]}))
+    project(run, "add", world.write_parcels("other.geojson", order=["small"], loan_id="L-9"))
+    found, report, _ = assessed(run, world, path)
+    assert found["twin"]["meta_pledged_with"] == ["same file"]
+    assert "another loan of this file, parcel stable" in report
+
+
+def test_where_the_registry_is_does_not_go_to_the_workers(
+    world: Any, run: Run, own_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels = world.write_parcels(loan_id="L-1")
+    project(run, "add", parcels)
+    sent: list[bytes] = []
+    real = service.run_blocks
+
+    def spy(function: Any, tasks: Any, *rest: Any) -> Any:
+        sent.append(pickle.dumps(list(tasks)))
+        return real(function, tasks, *rest)
+
+    monkeypatch.setattr(service, "run_blocks", spy)
+    assessed(run, world, parcels)
+    assert sent
+    assert own_data.name.encode() not in sent[0]
 
 
 def test_a_result_folder_is_linked_to_its_project(world: Any, run: Run) -> None:
