@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
 import typer
 
-from geocollateral import __version__
+from geocollateral import __version__, cli_projects
 from geocollateral.errors import GeocollateralError, InvalidInput
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+for group in (cli_projects.project, cli_projects.overlay, cli_projects.registry):
+    app.add_typer(group)
 
 
 def main() -> None:
@@ -128,11 +130,15 @@ def assess(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep what services gave, so that it is not fetched twice.")
     ] = True,
+    registry: Annotated[
+        bool,
+        typer.Option("--registry/--no-registry", help="Look whether the land is pledged already (docs/registry.md)."),
+    ] = True,
 ) -> None:
     """Due diligence of the parcels of one file: series, dated changes, value and alerts per parcel, with a report."""
     from geocollateral import service
 
-    knobs = _load_settings(settings, cache=cache)
+    knobs = _with_registry(_load_settings(settings, cache=cache), asked=registry)
     asked = {name: value for name, value in (("workers", workers), ("scheduler", scheduler)) if value is not None}
     if asked:
         knobs = service.with_compute(knobs, asked)
@@ -295,6 +301,15 @@ def _load_settings(path: Path | None, *, cache: bool) -> Settings:
 
     own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geocollateral"
     return with_cache(load_settings(path), own if cache else None)
+
+
+def _with_registry(settings: Settings, *, asked: bool) -> Settings:
+    """Settings with the registry that is to be asked: the one they name, else that of the user, if there is one."""
+    from geocollateral.service import with_registry
+
+    own = cli_projects.data_folder()
+    there = settings.store.url is not None or (own / "registry.sqlite").is_file()
+    return with_registry(settings, own if asked and there else None)
 
 
 class _Progress:

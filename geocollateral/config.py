@@ -23,13 +23,14 @@ from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
-from geocollateral.intake import IntakeParams
+from geocollateral.intake import IntakeParams, PledgeParams
 from geocollateral.observe.datum_fit import DatumFitParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
 from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
+from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
 
 PREFIX = "GEOCOLLATERAL_"
@@ -66,6 +67,8 @@ class Settings(BaseSettings):
     )
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
+    pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
+    store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -203,6 +206,8 @@ def settings_tables() -> str:
         _section("decision", DecisionParams),
         _section("shift", ShiftParams),
         _section("datum_fit", DatumFitParams),
+        _section("pledges", PledgeParams),
+        _section("store", StoreParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

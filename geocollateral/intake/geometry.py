@@ -49,8 +49,15 @@ class Shape:
     """What is worth knowing, and where."""
 
 
-def shape_of(outline: Outline) -> Shape:
+def shape_of(outline: Outline, *, max_area_m2: float = MAX_AREA_M2, max_extent_deg: float = MAX_EXTENT_DEG) -> Shape:
     """Shape of an outline in longitude and latitude, WGS 84.
+
+    Parameters
+    ----------
+    outline
+        Polygons of rings.
+    max_area_m2, max_extent_deg
+        Beyond them it is refused [m2, degrees].
 
     Raises
     ------
@@ -59,8 +66,8 @@ def shape_of(outline: Outline) -> Shape:
     """
     repairs: Repairs = []
     rings = tuple(tuple(_close(_clean(ring, repairs), repairs) for ring in polygon) for polygon in outline)
-    polygon, n_drawn = _build(rings, repairs)
-    _require_extent(polygon)
+    polygon, n_drawn = _build(rings, repairs, max_extent_deg)
+    _require_extent(polygon, max_extent_deg)
     if not polygon.is_valid:
         polygon = _repair(polygon, repairs)
     polygon = _orient(polygon)
@@ -71,9 +78,9 @@ def shape_of(outline: Outline) -> Shape:
             f"m2. Join it to a neighbouring parcel, or leave it out",
             _corner(polygon),
         )
-    if area_m2 > MAX_AREA_M2:
+    if area_m2 > max_area_m2:
         raise GeometryFault(
-            f"expected a parcel of at most {MAX_AREA_M2 / 1e4:,.0f} ha, got {area_m2 / 1e4:,.0f} ha", _corner(polygon)
+            f"expected a parcel of at most {max_area_m2 / 1e4:,.0f} ha, got {area_m2 / 1e4:,.0f} ha", _corner(polygon)
         )
     return Shape(
         polygon=polygon,
@@ -138,14 +145,14 @@ def _close(ring: Ring, repairs: Repairs) -> Ring:
     return ring
 
 
-def _build(rings: Outline, repairs: Repairs) -> tuple[Polygon | MultiPolygon, int]:
+def _build(rings: Outline, repairs: Repairs, max_extent_deg: float) -> tuple[Polygon | MultiPolygon, int]:
     """Polygons of closed rings, cut at 180 degrees, and how many were drawn."""
     across = any(np.abs(np.diff(ring[:, 0])).max() > 180 or ring[:, 0].max() > 180 for part in rings for ring in part)
     shapes = [Polygon(part[0], part[1:]) for part in (_unroll(rings) if across else rings)]
     drawn = shapes[0] if len(shapes) == 1 else MultiPolygon(shapes)
     if not across:
         return drawn, len(shapes)
-    _require_extent(drawn)
+    _require_extent(drawn, max_extent_deg)
     if not drawn.is_valid:
         drawn = _repair(drawn, repairs)
     halves = [
@@ -174,14 +181,14 @@ def _unroll(rings: Outline) -> Outline:
     return tuple(whole)
 
 
-def _require_extent(polygon: Polygon | MultiPolygon) -> None:
+def _require_extent(polygon: Polygon | MultiPolygon, max_extent_deg: float) -> None:
     west, south, east, north = polygon.bounds
     if east - west > 180:  # parts on both sides of the 180th meridian
         parts = [part.bounds for part in shapely.get_parts(polygon)]
         west, east = min(left % 360 for left, *_ in parts), max((right - 1e-12) % 360 for _, _, right, _ in parts)
-    if max(east - west, north - south) > MAX_EXTENT_DEG:
+    if max(east - west, north - south) > max_extent_deg:
         raise GeometryFault(
-            f"expected a parcel of at most {MAX_EXTENT_DEG:g} degrees, got {east - west:.2f} by {north - south:.2f} "
+            f"expected a parcel of at most {max_extent_deg:g} degrees, got {east - west:.2f} by {north - south:.2f} "
             f"degrees. Is a vertex misplaced? Give parts that lie far apart as parcels of their own",
             (west, south),
         )

@@ -173,7 +173,8 @@ def _merge(own: Datum, stated: Datum) -> _Reference:
             f"declares the central meridian {own.meridian:g}. In the wrong zone parcels lie "
             f"{abs(own.meridian - stated.meridian):g} degrees off: ask which of the two holds."
         )
-    if own.crs is not None and (stated.meridian is not None or (stated.crs is not None and stated.crs != own.crs)):
+    apart = own.crs is not None and (stated.meridian is not None or (stated.crs is not None and stated.crs != own.crs))
+    if apart or (own.meridian is not None and stated.crs is not None):
         raise InvalidInput(
             f"The datum is stated as {stated.text!r}, but the file declares {own.text[:200]!r}, another projection. "
             f"State the datum alone, such as {stated.name!r}, or correct the file."
@@ -428,9 +429,10 @@ def _convert(ring: Ring, convert: Callable[..., LonLat]) -> Ring:
     start, end = ring[:-1], ring[1:]
     middle = np.column_stack(convert(*((start + end) / 2).T))
     there = np.column_stack(convert(*ring.T))
-    off = (middle - (there[:-1] + there[1:]) / 2) * np.column_stack(
-        [111_320 * np.cos(np.radians(middle[:, 1])), np.full(len(middle), 110_574.0)]
-    )
+    with np.errstate(invalid="ignore"):  # what the projection cannot hold is infinite, and is refused after this
+        off = (middle - (there[:-1] + there[1:]) / 2) * np.column_stack(
+            [111_320 * np.cos(np.radians(middle[:, 1])), np.full(len(middle), 110_574.0)]
+        )
     off = np.nan_to_num(np.hypot(*off.T), posinf=0.0)
     # The distance falls with the square of the number of parts.
     parts = np.clip(np.ceil(np.sqrt(off / EDGE_TOLERANCE_M)), 1, 1000).astype(np.int64)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from geocollateral.errors import InvalidInput, MissingInput, ServiceUnavailable
-from geocollateral.intake.features import MAX_BYTES
+from geocollateral.intake.features import MAX_BYTES, Reading
 from geocollateral.intake.parcels import IntakeParams, check_parcels
 from geocollateral.intake.sandbox.runner import read_in_child
 from geocollateral.types import AreaOfInterest
@@ -38,7 +38,7 @@ def read_parcels(path: str | Path, *, datum: str | None = None, params: IntakePa
         Reading it failed by a defect of ours, or was stopped.
     """
     path = Path(path)
-    return read_content(_read_bytes(path), name=path.name, datum=datum, params=params)
+    return read_content(read_bytes(path), name=path.name, datum=datum, params=params)
 
 
 def read_content(
@@ -60,24 +60,41 @@ def read_content(
     InvalidInput, ServiceUnavailable, BrokenData
         As for `read_parcels`.
     """
-    shown = _shown(name)
+    reading, sha256 = read_features(content, name)
+    return check_parcels(reading, name=shown_name(name), datum=datum, sha256=sha256, params=params)
+
+
+def read_features(content: bytes, name: str) -> tuple[Reading, str]:
+    """Features of the bytes of a file as they stand in it, read by a process of its own; and the digest of the bytes.
+
+    Raises
+    ------
+    InvalidInput, ServiceUnavailable, BrokenData
+        As for `read_parcels`.
+    """
+    shown = shown_name(name)
     if len(content) > MAX_BYTES:
         raise InvalidInput(
             f"{shown} is larger than {MAX_BYTES // 1_000_000} MB. Split the pledge into several files, or thin out the "
             f"vertices."
         )
-    reading = read_in_child(content, shown)
-    sha256 = hashlib.sha256(content).hexdigest()
-    return check_parcels(reading, name=shown, datum=datum, sha256=sha256, params=params)
+    return read_in_child(content, shown), hashlib.sha256(content).hexdigest()
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """The last part of a name, as it may stand in a message."""
     last = name.replace("\\", "/").rpartition("/")[2]
     return "".join(c if c.isprintable() else "\ufffd" for c in last)[-120:] or "the file"
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Content of a file, up to one byte more than is read of any.
+
+    Raises
+    ------
+    MissingInput, InvalidInput, ServiceUnavailable
+        As `read_parcels`.
+    """
     try:
         if path.exists() and not path.is_file():
             raise InvalidInput(f"Expected a file of parcels, got {path}, which is not a file.")
