@@ -250,7 +250,9 @@ def _radar_change(evidence: ParcelEvidence, inside: NDArray[np.bool_], before: i
         days = numbers_of(looks.power["time"].values)
         power = looks.power[name].values[:, inside]
         with np.errstate(all="ignore"):
-            own = 10 * np.log10(np.nanmean(np.where(power > 0, power, np.nan), axis=1)) if power.size else power[:, 0]
+            seen = power > 0
+            # NaN where nothing is told.
+            own: NDArray[np.float64] = 10 * np.log10(np.where(seen, power, 0.0).sum(axis=1) / seen.sum(axis=1))
         change = _radar_step(own[:, None], days, before, after)[0]
         known = name in looks.peers["index"].values
         peers = parcels_among(looks.peers)["mean"].sel(index=name) if known else None
