@@ -264,6 +264,18 @@ def lying_kmz(_: Canary) -> bytes:
 
 
 payload("lying.kmz", "bomb with headers that say too much")(lying_kmz)
+
+
+def nameless(archive: bytes) -> bytes:
+    """An archive whose last entry, of a name of one letter, has lost it in the directory."""
+    at = archive.rindex(b"PK\x01\x02")
+    entry = archive[at:]
+    cut = entry[:28] + b"\x00\x00" + entry[30:46] + entry[47:]
+    end = cut.rindex(b"PK\x05\x06")
+    size = int.from_bytes(cut[end + 12 : end + 16], "little") - 1
+    return archive[:at] + cut[: end + 12] + size.to_bytes(4, "little") + cut[end + 16 :]
+
+
 payload("bomb.zip", "bomb in the shp")(lambda _: zipped(shapefile(shp=b"\x00" * 250_000_000)))
 payload("bomb.kmz", "bomb in the kml")(lambda _: zipped({"doc.kml": b" " * 250_000_000}))
 payload("bomb.zip", "bomb in the dbf")(lambda _: zipped(shapefile(dbf=dbf(((b"n", "C", 60_000),), [[b""]] * 4_000))))
@@ -281,6 +293,7 @@ for name in (
     "\\\\host\\x.shp",
 ):
     payload("path.zip", f"entry named {name}")(lambda _, name=name: zipped({**shapefile(), name: b"x"}))  # type: ignore[misc]
+payload("path.zip", "entry without a name")(lambda _: nameless(zipped({**shapefile(), "q": b"x"}, 0)))
 payload("path.zip", "entry with a name of nul")(lambda _: zipped(shapefile()).replace(b"fields.prj", b"field\x00.prj"))
 payload("many.zip", "sixty-one entries")(lambda _: zipped({**shapefile(), **{f"n{n}.sbn": b"" for n in range(57)}}))
 payload("folders.zip", "ten thousand folders")(lambda _: zipped({f"d{n}/": b"" for n in range(10_000)}))

@@ -109,7 +109,9 @@ def assess(parcels: Path, source: str, registry_url: str, cache: Path, **access:
         store={"url": registry_url},  # type: ignore[arg-type]
     )
     with Keys() as keys:
-        result = service.assess(parcels, source=source, settings=settings, as_of=AS_OF, period=("2021-11-01", None))
+        result = service.assess(
+            parcels, source=source, settings=settings, as_of=AS_OF, period=("2021-11-01", None), datum="wgs84"
+        )
     assert (result.parcels["claim_pledge_verdict"] == "mismatch").all(), "the registry was asked"
     assert len(result.series) > 0, "imagery was read"
     return keys
@@ -213,7 +215,7 @@ def test_sentinel_hub_learns_places_and_days_only(
         with Keys() as keys:
             service.assess(
                 parcels, source=f"sentinelhub:{hub.base_url}", settings=settings, as_of=AS_OF,
-                period=("2021-11-01", None), source_options=options,
+                period=("2021-11-01", None), source_options=options, datum="wgs84",
             )  # fmt: skip
         log = list(hub.log)
     wanted = "process" if mode == "process" else "statistics"

@@ -124,6 +124,8 @@ def _require_plain(entry: zipfile.ZipInfo, name: str) -> None:
     """An entry is a plain file or folder under a harmless relative name."""
     shown = f"{_true_name(entry)!r:.80}"
     parts = entry.orig_filename.replace("\\", "/").split("/")
+    if not entry.filename:  # Python 3.11 and 3.12 stumble over it themselves
+        raise InvalidInput(f"{name}: expected names in the archive, got an entry without one. Pack it again.")
     if "\x00" in entry.orig_filename or not all(c.isprintable() for c in _true_name(entry)):
         raise InvalidInput(f"{name}: expected printable names in the archive, got {shown}.")
     if ".." in parts or entry.orig_filename.startswith(("/", "\\")) or _DRIVE.match(entry.orig_filename):
