@@ -66,11 +66,18 @@ def design_of_days(days: NDArray[np.integer[Any]], harmonics: int) -> F32:
     return found
 
 
-def products(regressors: F32) -> F32:
-    """Products of each pair of regressors, the lower triangle row by row: shape (time, k) to (time, k (k + 1) / 2)."""
-    row, col = np.tril_indices(regressors.shape[1])
-    found: F32 = np.ascontiguousarray(regressors[:, row] * regressors[:, col])
-    return found
+def waves(regressors: F32) -> F32:
+    """The seasons' cosines and sines up to twice their harmonics: shape (time, k) to (time, 2 k - 1).
+
+    All products of two regressors are sums of these; they are fewer.
+    """
+    x = regressors.astype(np.float64)
+    top = x.shape[1] // 2
+    found = [x]
+    for extra in range(1, top + 1):  # angles added to that of the highest harmonic
+        a, b, c, d = x[:, 2 * top - 1], x[:, 2 * top], x[:, 2 * extra - 1], x[:, 2 * extra]
+        found.append(np.stack([a * c - b * d, b * c + a * d], axis=1))
+    return np.ascontiguousarray(np.concatenate(found, axis=1), np.float32)
 
 
 def prior_precision(harmonics: int, amplitude_sd: float) -> Floats:
@@ -85,7 +92,7 @@ class Fit:
     """Robust fit of many series."""
 
     normal: F32
-    """Shape (k (k + 1) / 2, series): weighted normal matrix, lower triangle, without the prior [1]."""
+    """Shape (2 k - 1, series): weighted sums of `waves`, which make the normal matrix without the prior [1]."""
     moment: F32
     """Shape (k, series): weighted moments [unit of the series]."""
     coefficients: F32
@@ -138,9 +145,9 @@ def fit_seasons(
     from geocollateral.change import kernels
 
     n_days, n = len(days), len(columns)
-    k, pairs = regressors.shape[1], products(regressors)
+    k, sums = regressors.shape[1], waves(regressors)
     fit = Fit(
-        normal=np.empty((pairs.shape[1], n), np.float32),
+        normal=np.empty((sums.shape[1], n), np.float32),
         moment=np.empty((k, n), np.float32),
         coefficients=np.empty((k, n), np.float32),
         variance=np.empty(n, np.float32),
@@ -154,7 +161,7 @@ def fit_seasons(
         columns,
         ends,
         regressors,
-        pairs,
+        sums,
         precision.astype(np.float32),
         tuple(np.float32(number) for number in numbers),
         rounds,

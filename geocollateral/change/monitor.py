@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.state import Outcome, Watch, outcome, start, update
+from geocollateral.change.state import Outcome, Watch, outcome_of
 from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
@@ -23,6 +23,12 @@ from geocollateral.types import CHANGE_STATUSES, Params
 Day = str | dt.date | np.datetime64 | pd.Timestamp | None
 SERIES_AT_ONCE = 8192
 """Bounds what the monitor takes beside its input and result: fewer cost more calls, more do not fit the cache."""
+
+
+FEW = 64
+"""Series that most often show whether there is a look at all."""
+NS_PER_DAY = np.int64(86_400_000_000_000)
+NAT = np.datetime64("NaT", "ns").astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ METHODS: Registry[Method] = Registry("change method")
 
 def monitor_sequential(plan: Plan, looks: Sequence[Looks], watch: Watch | None = None) -> Outcome:
     """All looks of some series at once: the same as one after the other with `update`."""
-    return outcome(update(start(plan, looks[0].values.shape[2]), looks, watch), watch)
+    return outcome_of(plan, looks, watch)
 
 
 METHODS.register("sequential")(Method(monitor_sequential, SequentialParams))
@@ -224,11 +230,19 @@ def _looks(
     if taken is not None:
         own -= np.nan_to_num(taken[:, part][order])
     sd = None if doubt is None else np.nan_to_num(doubt[:, part][order])[None].astype(np.float32)
-    there = np.array([any(np.isfinite(one[t]).any() for one in own) for t in range(own.shape[1])], bool)
+    there = _seen(own)
     when = days[order]
     if there.all():
         return Looks(days=when, values=own, doubt=sd)
     return Looks(days=when, values=own, doubt=sd).rows(np.flatnonzero(there))
+
+
+def _seen(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether there is any look: shape (index, time, series) to (time,)."""
+    seen: NDArray[np.bool_] = np.array(np.isfinite(values[..., :FEW]).any(axis=(0, 2)), bool)
+    for t in np.flatnonzero(~seen):
+        seen[t] = np.isfinite(values[:, t]).any()
+    return seen
 
 
 def _day_number(day: Day) -> int | None:
@@ -261,8 +275,8 @@ def _dataset(
 
     def date(name: str) -> tuple[tuple[Any, ...], NDArray[Any]]:
         days = joined(name)
-        dates = np.where(days >= 0, days, 0).astype("datetime64[D]").astype("datetime64[ns]")
-        return plain(np.where(days >= 0, dates, np.datetime64("NaT", "ns")))
+        # By hand: numpy's conversion from days takes many times as long.
+        return plain(np.where(days >= 0, days * NS_PER_DAY, NAT).view("datetime64[ns]"))
 
     magnitudes, shares, highest, lowest = (
         joined(name).astype(np.float64) for name in ("magnitude", "shares", "season_max", "season_min")

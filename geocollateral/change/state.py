@@ -34,7 +34,7 @@ from geocollateral.change.streams import (
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 3
+FORMAT = 4
 """Of a saved state."""
 
 
@@ -73,13 +73,13 @@ def update(state: State, looks: Sequence[Looks], watch: Watch | None = None) -> 
     InvalidInput
         A look of a day that a stream already has, or of a step that is over.
     """
-    merged = tuple(_merge(old, new) for old, new in zip(state.looks, looks, strict=True))
+    merged = _merged(state.looks, looks)
     if state.step >= 0:
         for new in looks:
             if len(new.days) and new.days.min() < state.step * STEP_DAYS:
                 day = np.datetime64(int(new.days.min()), "D")
                 raise InvalidInput(f"a look of {day} comes after the half-year it lies in was closed: start anew")
-    steps = sorted({int(day) // STEP_DAYS for one in merged for day in one.days} | (watch.steps if watch else set()))
+    steps = _steps(merged, watch)
     if not steps or steps[-1] <= state.step:
         return replace(state, looks=merged)
     store = {name: array.copy() for name, array in state.store.items()}
@@ -106,6 +106,14 @@ def _close(
 def _of_step(looks: Looks, step: int) -> Looks:
     first, last = np.searchsorted(looks.days, [step * STEP_DAYS, (step + 1) * STEP_DAYS])
     return looks.rows(slice(int(first), int(last)))
+
+
+def _steps(looks: Sequence[Looks], watch: Watch | None) -> list[int]:
+    return sorted({int(day) // STEP_DAYS for one in looks for day in one.days} | (watch.steps if watch else set()))
+
+
+def _merged(old: Sequence[Looks], new: Sequence[Looks]) -> tuple[Looks, ...]:
+    return tuple(_merge(*pair) for pair in zip(old, new, strict=True))
 
 
 def _merge(old: Looks, new: Looks) -> Looks:
@@ -175,13 +183,30 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     store = {name: array.copy() for name, array in state.store.items()}
     if state.step >= 0:
         _close(store, state.plan, state.looks, state.step, watch, learn=False)
-    params, n = state.plan.deciding, len(store["detected"])
-    column = np.arange(n)
+    return _said(store, state.plan)
+
+
+def outcome_of(plan: Plan, looks: Sequence[Looks], watch: Watch | None = None) -> Outcome:
+    """What all looks at once say: `update` of a new state and its `outcome`, without a state between and its copies."""
+    n = looks[0].values.shape[2]
+    store, merged = start_store(plan, n), _merged(start(plan, 0).looks, looks)
+    steps = _steps(merged, watch)
+    for step in steps:
+        _close(store, plan, merged, step, watch, learn=step != steps[-1])
+    return _said(store, plan)
+
+
+def _said(store: Store, plan: Plan) -> Outcome:
+    params, n = plan.deciding, len(store["detected"])
     detected = store["detected"]
     odds, hits = store["odds"], store["hits"]
-    side = np.where(detected >= 0, store["side"], np.argmax(np.where(hits > 0, odds, -1), axis=0))
-    chosen = odds[side, column].astype(np.float64)
-    running = hits[side, column] > 0
+    # Of few series more is to be said than of all: only these are looked up one by one.
+    side = store["side"].copy()
+    busy = np.flatnonzero((hits > 0).any(axis=0) & (detected < 0))
+    side[busy] = np.argmax(np.where(hits[:, busy] > 0, odds[:, busy], -1), axis=0)
+    chosen, running = odds[0].astype(np.float64), hits[0] > 0
+    other = np.flatnonzero(side)
+    chosen[other], running[other] = odds[side[other], other], hits[side[other], other] > 0
     suspect = running & (chosen > params.suspect_probability / (1 - params.suspect_probability)) & (detected < 0)
     adequate = (store["history_end"] >= 0).any(axis=0)
     status = np.full(n, STABLE, np.int8)
@@ -190,30 +215,28 @@ def outcome(state: State, watch: Watch | None = None) -> Outcome:
     status[(store["n_informative"] == 0) & (detected < 0)] = CANNOT_TELL
     status[store["unstable"]] = UNSTABLE_HISTORY
     status[~adequate] = CANNOT_TELL
-    silent = np.isin(status, (UNSTABLE_HISTORY, CANNOT_TELL))
+    silent = (status == UNSTABLE_HISTORY) | (status == CANNOT_TELL)
     broken, before = store["broken"].copy(), store["last_before"].copy()
     some = np.flatnonzero(suspect)
-    broken[some], before[some] = _dated(store, state.plan, side[some], some)
+    broken[some], before[some] = _dated(store, plan, side[some], some)
     told = ((detected >= 0) | suspect) & ~silent
-    total, count, said = (
-        store["total"][side, :, column],
-        store["tally"][side, :, column],
-        store["said"][side, :, column],
-    )
+    some = np.flatnonzero(told)
+    total, count, said = (store[name][side[some], :, some] for name in ("total", "tally", "said"))
+    magnitude, shares = np.full((total.shape[1], n), np.nan), np.full((said.shape[1], n), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        magnitude = np.where(told[:, None], total / count, np.nan).T
-        shares = np.where(told[:, None], said / said.sum(axis=1, keepdims=True), np.nan).T
+        magnitude[:, some] = (total / count).T
+        shares[:, some] = (said / said.sum(axis=1, keepdims=True)).T
     # Odds run on after a change was confirmed; what was known then stands.
     probability = chosen / (1 + chosen)
     probability = np.where(detected >= 0, np.maximum(probability, params.confirm_probability), probability)
 
     def day(name: str) -> NDArray[np.int32]:
-        return np.where(silent, NONE, store[name]).astype(np.int32)
+        return np.where(silent, np.int32(NONE), store[name])
 
     return Outcome(
         status=status,
-        broken=np.where(told, broken, NONE).astype(np.int32),
-        last_before=np.where(told, before, NONE).astype(np.int32),
+        broken=np.where(told, broken, np.int32(NONE)),
+        last_before=np.where(told, before, np.int32(NONE)),
         detected=day("detected"),
         recovered=day("recovered"),
         magnitude=magnitude,
@@ -332,4 +355,4 @@ def load(saved: xr.Dataset) -> State:
     )
 
 
-__all__ = ["Outcome", "State", "Watch", "load", "outcome", "save", "start", "update"]
+__all__ = ["Outcome", "State", "Watch", "load", "outcome", "outcome_of", "save", "start", "update"]

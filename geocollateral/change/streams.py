@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from geocollateral.change.baseline import (
     consistency,
     design_of_days,
     prior_precision,
-    products,
 )
 from geocollateral.change.evidence import HIT, OK, WAYS, SequentialParams, hypotheses
 from geocollateral.change.runs import ACTIVE, MOST_ODDS, NONE, SETTLED, Store, empty_runs
@@ -80,6 +79,11 @@ class Plan:
         """By hypothesis, where each index of each stream goes: 1 up, -1 down."""
         return hypotheses(tuple(params.direction for params in self.channels))
 
+    @cached_property
+    def rules(self) -> Rules:
+        """What kernels take of it."""
+        return _rules(self)
+
     def places(self, stream: int) -> slice:
         """Places of a stream's indices among those of all."""
         start = sum(len(one.indices) for one in self.streams[:stream])
@@ -103,7 +107,7 @@ def start_store(plan: Plan, n: int) -> Store:
         "last_look": np.full((n_streams, n), NONE, np.int32),
         "lag": np.zeros((n_streams, n), np.float32),
         "inverse": inverse,
-        "normal": np.zeros((len(channels), k * (k + 1) // 2, n), np.float32),
+        "normal": np.zeros((len(channels), 2 * k - 1, n), np.float32),
         "moment": np.zeros((len(channels), k, n), np.float32),
         "variance": np.ones((len(channels), n), np.float32),
         "weight": np.zeros((len(channels), n), np.float32),
@@ -113,9 +117,13 @@ def start_store(plan: Plan, n: int) -> Store:
 # What the kernels take. They are imported where they run: only a monitor needs the compiler.
 
 
-@lru_cache(maxsize=64)
 def rules_of(plan: Plan) -> Rules:
     """Numbers of a plan."""
+    return plan.rules
+
+
+@lru_cache(maxsize=64)
+def _rules(plan: Plan) -> Rules:
     from geocollateral.change.kernels import Rules
 
     channels, deciding = plan.channels, plan.deciding
@@ -179,30 +187,33 @@ def rows_of(plan: Plan, looks: Mapping[int, Looks]) -> Rows:
     channels, leading = plan.channels, [plan.places(s).start for s in range(len(plan.streams))]
     k = max(1 + 2 * params.harmonics for params in channels)
     start = np.zeros(len(channels) + 1, np.int64)
-    values, doubts, days, x = [], [], [], []
+    values, doubts, days, x, sums = [], [], [], [], []
+    doubtful = any(one.doubt is not None for one in looks.values())
     for first, one in looks.items():
         for i, params in enumerate(channels[first : first + len(one.values)]):
             start[first + i + 1] = len(one.days)
             shift = round(params.timing_days)
-            regressors = np.zeros((len(one.days), 3, k), np.float32)
-            for place, moved in enumerate((0, -shift, shift)):
-                regressors[:, place, : 1 + 2 * params.harmonics] = design_of_days(one.days + moved, params.harmonics)
+            own = 1 + 2 * params.harmonics
+            regressors, of_day = np.zeros((3, len(one.days), k), np.float32), np.zeros((len(one.days), 2 * k - 1))
+            for moved, place in zip((0, -shift, shift), regressors, strict=True):
+                place[:, :own] = design_of_days(one.days + moved, params.harmonics)
+            of_day[:, : 2 * own - 1] = design_of_days(one.days, 2 * params.harmonics)
             values.append(one.values[i])
-            doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
+            if doubtful:
+                doubts.append(np.zeros_like(one.values[i]) if one.doubt is None else one.doubt[i])
             days.append(one.days)
             x.append(regressors)
-    doubtful = any(one.doubt is not None for one in looks.values())
+            sums.append(of_day)
     order = sorted(
         (int(day), leading.index(first), t) for first, one in looks.items() for t, day in enumerate(one.days)
     )
-    regressors = _stacked(x, np.float32)
     return Rows(
         start=np.cumsum(start),
         values=_stacked(values, np.float32),
         doubt=_stacked(doubts if doubtful else [np.zeros((0, 0))], np.float32),
         days=_stacked(days, np.int32),
-        x=regressors,
-        pairs=products(regressors[:, 0]),
+        x=_stacked(x, np.float32, axis=1),
+        waves=_stacked(sums, np.float32),
         look_stream=np.array([s for _, s, _ in order], np.int64),
         look_row=np.array([t for _, _, t in order], np.int64),
         look_day=np.array([day for day, _, _ in order], np.int32),
@@ -223,6 +234,6 @@ def runs_of(store: Store) -> Runs:
     return Runs(**{name: store[name] for name in Runs._fields})
 
 
-def _stacked(parts: Sequence[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
+def _stacked(parts: Sequence[NDArray[Any]], kind: type[np.generic], axis: int = 0) -> NDArray[Any]:
     """In one piece of memory, of one type: each other kind of array would be compiled for anew."""
-    return np.require(parts[0] if len(parts) == 1 else np.concatenate(parts), kind, ["C", "W"])
+    return np.require(parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis), kind, ["C", "W"])

@@ -12,9 +12,9 @@ from geocollateral.change.baseline import (
     design,
     fit_seasons,
     prior_precision,
-    products,
+    waves,
 )
-from geocollateral.change.kernels import leverage_form, solve
+from geocollateral.change.kernels import fold, leverage_form, solve, unfold
 
 
 def fit(values: np.ndarray, x: np.ndarray, **chosen: Any) -> Fit:
@@ -24,16 +24,35 @@ def fit(values: np.ndarray, x: np.ndarray, **chosen: Any) -> Fit:
     return fit_seasons(values.astype(np.float32), days, np.arange(n), ends, x.astype(np.float32), **chosen)
 
 
+def products(x: np.ndarray) -> np.ndarray:
+    """Of each pair of regressors, the lower triangle row by row."""
+    row, col = np.tril_indices(x.shape[1])
+    return x[:, row] * x[:, col]
+
+
 def form_of(
     normal: np.ndarray, moment: np.ndarray, variance: np.ndarray, precision: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """Coefficients, and the form on `products` that is the variance of the curve in units of the look's variance."""
-    single = [one.astype(np.float32) for one in (normal, moment, variance, precision)]
-    square, inverse, form = (np.empty_like(single[0]) for _ in range(3))
-    coefficients = np.empty_like(single[1])
-    solve(*single, len(moment), square, coefficients)
+    square, moment, variance, precision = (one.astype(np.float32) for one in (normal, moment, variance, precision))
+    inverse, form, coefficients = np.empty_like(square), np.empty_like(square), np.empty_like(moment)
+    solve(square, moment, variance, precision, len(moment), coefficients)
     leverage_form(square, len(moment), inverse, form)
     return coefficients, form
+
+
+@pytest.mark.parametrize("harmonics", [0, 1, 2, 4])
+def test_weighted_sums_of_waves_are_the_normal_matrix(harmonics: int) -> None:
+    rng = np.random.default_rng(harmonics)
+    x = design(np.sort(rng.choice(1500, 40, replace=False)), harmonics).astype(np.float32)
+    k, weights = x.shape[1], rng.uniform(0, 1, (40, 3)).astype(np.float32)
+    square = np.empty((k * (k + 1) // 2, 3), np.float32)
+    unfold(waves(x).T @ weights, k, square)
+    np.testing.assert_allclose(square, products(x).T @ weights, atol=1e-5)
+    folded = np.empty((2 * k - 1, 3), np.float32)
+    form = rng.normal(size=square.shape).astype(np.float32)
+    fold(form, k, folded)
+    np.testing.assert_allclose(waves(x) @ folded, products(x) @ form, atol=1e-4)
 
 
 NO_PRIOR = np.zeros(3)
@@ -134,6 +153,8 @@ def test_doubt_grows_where_nothing_was_seen() -> None:
     x = design(summer, 2)
     precision = prior_precision(2, 0.25)
     found = fit(np.full((20, 1), 0.8), x, precision=precision, noise_floor=0.03)
-    form = form_of(found.normal, found.moment, found.variance, precision)[1]
+    normal = np.empty((15, 1), np.float32)
+    unfold(found.normal, 5, normal)
+    form = form_of(normal, found.moment, found.variance, precision)[1]
     seen, unseen = products(design(np.array([200.0, 15.0]), 2)) @ form[:, 0]
     assert unseen > 10 * seen

@@ -1,13 +1,17 @@
 """What is compiled, and for what: every further kind of array would be compiled for anew, in each process."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from geocollateral.change import kernels, monitor, monitor_joint
+from geocollateral.change.kernels.lanes import exp_of, log_of
 
 DATES = (np.datetime64("2017-01-05") + np.arange(0, 1400, 10)).astype("datetime64[ns]")
 ENTRIES = ("count_looks", "end_histories", "find_wild", "fit_seasons", "take_step", "tell_curves", "tell_histories")
@@ -63,3 +67,51 @@ def test_numba_is_imported_by_the_first_monitor_only() -> None:
 @pytest.mark.parametrize("name", ENTRIES)
 def test_kernels_are_kept_on_disk(name: str) -> None:
     assert getattr(kernels, name)._cache.cache_path  # empty where no folder can be written
+
+
+END_OF_THREE_LOOKS = """
+import numpy as np
+from geocollateral.change.kernels import end_histories
+ends = np.zeros(1, np.int32)
+end_histories(np.zeros((3, 1), np.float32), np.arange(3, dtype=np.int32), np.zeros(1, np.int64), 9, 2, 1, ends)
+print(ends[0], sum(end_histories.stats.cache_hits.values()))
+"""
+
+
+def test_a_changed_kernel_is_compiled_anew_by_those_that_call_it(tmp_path: Path) -> None:
+    """By itself numba would go on to run the old code: what it keeps depends on the file of the caller only."""
+    package = tmp_path / "geocollateral" / "change" / "kernels"
+    shutil.copytree(Path(kernels.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in package.parents[:2]:
+        (folder / "__init__.py").touch()
+
+    def run() -> list[str]:
+        known = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", END_OF_THREE_LOOKS],
+            env=os.environ | known,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert run() == ["2", "0"]
+    assert run() == ["2", "1"]  # the day of the last look, by code that was kept
+    lanes = package / "lanes.py"
+    source = lanes.read_text()
+    assert "into[i, lane] = row[lane]" in source
+    lanes.write_text(source.replace("into[i, lane] = row[lane]", "into[i, lane] = np.float32(np.nan)"))
+    assert run() == ["-1", "0"]
+
+
+def test_logarithm_and_exponential_are_right_to_single_precision() -> None:
+    log, exp = log_of.py_func, exp_of.py_func
+    for x in np.linspace(-80, 80, 801).astype(np.float32):
+        y = np.exp(x)
+        assert exp(x) == pytest.approx(np.exp(np.float64(x)), rel=2e-7)
+        assert log(y) == pytest.approx(np.log(np.float64(y)), rel=2e-7, abs=2e-7)
+    assert exp(np.float32(0)) == 1  # a day without a look leaves the odds as they are
+    assert log(np.float32(1)) == 0
+    assert exp(np.float32(-1000)) < 1e-37
+    assert np.isfinite(log(np.float32(np.inf)))
