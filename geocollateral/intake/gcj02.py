@@ -4,8 +4,9 @@ GCJ-02 ("Mars coordinates", of Gaode, Tencent and the Chinese pages of others) m
 50 to 700 m. The standard is not public. The formula here is the one that has been public since 2010 and that all open
 implementations share (for instance github.com/googollee/eviltransform, github.com/wandergis/coordtransform): it agrees
 with what the map services give within about a metre. BD-09 (Baidu) moves GCJ-02 again by about 0.006 degrees, by the
-formula in the same places. Both fields change by less than 0.4 % of the distance between two points, so the inverse is
-the fixed point of an iteration that gains more than two digits a round.
+formula in the same places. Between two points near each other GCJ-02's field changes by less than 0.8 % of their
+distance, BD-09's by less than 2.4 %, so the inverse is the fixed point of an iteration that gains more than a digit and
+a half a round.
 
 All functions take and return longitude and latitude in degrees as arrays of one shape. NaN stays NaN.
 """
@@ -28,7 +29,7 @@ _E2 = 0.00669342162296594323
 _BD_TURN = np.pi * 3000.0 / 180.0
 _BD_LON, _BD_LAT = 0.0065, 0.006
 _ROUNDS = 10
-"""Each round of the inverse divides the error by more than a hundred; after the fifth it is rounding noise."""
+"""Each round of the inverse divides the error by more than forty: ten leave rounding noise of any first guess."""
 
 
 def wgs84_to_gcj02(lon: Degrees, lat: Degrees) -> LonLat:
