@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
 import typer
 
-from geocollateral import __version__
+from geocollateral import __version__, cli_projects
 from geocollateral.errors import GeocollateralError, InvalidInput
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
 """Exit code of each kind of error; 2 is a wrong command line, 0 success."""
+
+PARCELS_HELP = "Parcels: GeoJSON, zipped shapefile, KML, KMZ, GeoPackage, CSV or pasted coordinates (docs/intake.md)."
 
 app = typer.Typer(
     name="geocollateral",
@@ -30,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+for group in (cli_projects.project, cli_projects.overlay, cli_projects.registry):
+    app.add_typer(group)
 
 
 def main() -> None:
@@ -51,7 +55,7 @@ def _top(
 
 @app.command()
 def assess(
-    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    parcels: Annotated[Path, typer.Argument(help=PARCELS_HELP)],
     source: Annotated[
         str,
         typer.Option(
@@ -69,7 +73,14 @@ def assess(
             help="Judge as on this day, from imagery up to it; default: today, for archives the newest scene.",
         ),
     ] = None,
-    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    datum: Annotated[
+        str | None,
+        typer.Option(
+            "--datum",
+            help="What the coordinates are measured in: wgs84, cgcs2000, cgcs2000:117, gcj02, bd09, beijing54, "
+            "epsg:NNNN; needed for parcels in China (docs/datums.md).",
+        ),
+    ] = None,
     unit_values: Annotated[
         Path | None,
         typer.Option(
@@ -119,11 +130,15 @@ def assess(
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep what services gave, so that it is not fetched twice.")
     ] = True,
+    registry: Annotated[
+        bool,
+        typer.Option("--registry/--no-registry", help="Look whether the land is pledged already (docs/registry.md)."),
+    ] = True,
 ) -> None:
     """Due diligence of the parcels of one file: series, dated changes, value and alerts per parcel, with a report."""
     from geocollateral import service
 
-    knobs = _load_settings(settings, cache=cache)
+    knobs = _with_registry(_load_settings(settings, cache=cache), asked=registry)
     asked = {name: value for name, value in (("workers", workers), ("scheduler", scheduler)) if value is not None}
     if asked:
         knobs = service.with_compute(knobs, asked)
@@ -161,13 +176,20 @@ def assess(
 
 @app.command()
 def estimate(
-    parcels: Annotated[Path, typer.Argument(help="GeoJSON file of the parcels (see aoi/README.md).")],
+    parcels: Annotated[Path, typer.Argument(help=PARCELS_HELP)],
     source: Annotated[str, typer.Option("--source", metavar="S", help="Imagery, see `geocollateral sources`.")],
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day of imagery; default: all there is.")
     ] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE", help="Last day of imagery.")] = None,
-    datum: Annotated[str, typer.Option("--datum", help="Datum of the coordinates: wgs84 or cgcs2000.")] = "wgs84",
+    datum: Annotated[
+        str | None,
+        typer.Option(
+            "--datum",
+            help="What the coordinates are measured in: wgs84, cgcs2000, cgcs2000:117, gcj02, bd09, beijing54, "
+            "epsg:NNNN; needed for parcels in China (docs/datums.md).",
+        ),
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,
@@ -279,6 +301,15 @@ def _load_settings(path: Path | None, *, cache: bool) -> Settings:
 
     own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "geocollateral"
     return with_cache(load_settings(path), own if cache else None)
+
+
+def _with_registry(settings: Settings, *, asked: bool) -> Settings:
+    """Settings with the registry that is to be asked: the one they name, else that of the user, if there is one."""
+    from geocollateral.service import with_registry
+
+    own = cli_projects.data_folder()
+    there = settings.store.url is not None or (own / "registry.sqlite").is_file()
+    return with_registry(settings, own if asked and there else None)
 
 
 class _Progress:

@@ -23,11 +23,14 @@ from geocollateral.assets.wind import WindParams
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.compute import ComputeParams
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.intake import IntakeParams, PledgeParams
+from geocollateral.observe.datum_fit import DatumFitParams
 from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
 from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
+from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
 
 PREFIX = "GEOCOLLATERAL_"
@@ -44,6 +47,7 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
+    intake: IntakeParams = Field(IntakeParams(), description="The check of files of parcels.")
     plan: PlanParams = Field(PlanParams(), description="How parcels are gathered into blocks.")
     masks: MaskParams = Field(MaskParams(), description="The clear mask.")
     change: dict[str, dict[str, Any]] = Field(
@@ -62,6 +66,9 @@ class Settings(BaseSettings):
         description="Operating points and probabilities of alerts.",
     )
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
+    datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
+    pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
+    store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -184,6 +191,7 @@ def _faults(error: ValidationError, *above: str) -> str:
 def settings_tables() -> str:
     """Every knob with its default, bounds and meaning, as the Markdown of ``docs/settings.md``."""
     parts = [
+        _section("intake", IntakeParams),
         _section("plan", PlanParams),
         _section("masks", MaskParams),
         _section("change.ndvi, change.ndmi, ...", SequentialParams),
@@ -197,6 +205,9 @@ def settings_tables() -> str:
         _section("mixture", MixtureParams),
         _section("decision", DecisionParams),
         _section("shift", ShiftParams),
+        _section("datum_fit", DatumFitParams),
+        _section("pledges", PledgeParams),
+        _section("store", StoreParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

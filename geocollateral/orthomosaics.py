@@ -295,7 +295,7 @@ def _shift(
     found = []
     for day in days:
         block = pictures.of_day(Block(block_id="ortho", geobox=window, parcel_ids=(), items=tuple(ordered)), day)
-        coarse = _clear_reflectance(source, block, bands, settings)
+        coarse = clear_reflectance(source, block, bands, settings)
         measured = measure_shift(fine.values, fine.share, coarse, pixel_m, settings.shift)
         found.append(replace(measured, against="+".join(sorted(item.id for item in block.items))))
     return combine_shifts(found, settings.shift)
@@ -343,7 +343,7 @@ def _fine_box(window: GeoBox, pad: int) -> GeoBox:
     return GeoBox((height, width), window.affine @ Affine.scale(1 / STEPS) @ Affine.translation(-pad, -pad), window.crs)
 
 
-def _clear_reflectance(
+def clear_reflectance(
     source: Source, block: Block, bands: Sequence[str], settings: Settings
 ) -> dict[str, NDArray[np.float32]]:
     """One look of the satellite, shape (y, x) by band; NaN where it is not clear by its own classification."""

@@ -24,7 +24,18 @@ import pandas as pd
 import pystac
 from pydantic import ValidationError
 
-from geocollateral import __version__, exports, ledger, operating_points, orthomosaics, pictures, series_mode, what_if
+from geocollateral import (
+    __version__,
+    datum_check,
+    exports,
+    ledger,
+    loan_projects,
+    operating_points,
+    orthomosaics,
+    pictures,
+    series_mode,
+    what_if,
+)
 from geocollateral import backtest as backtests
 from geocollateral.assets import ASSETS, DecisionTable, judge_area
 from geocollateral.blind_times import blind_windows
@@ -32,14 +43,22 @@ from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_ind
 from geocollateral.compute import ComputeParams, Progress, run_blocks
 from geocollateral.config import Settings, load_settings
 from geocollateral.errors import InvalidInput, MissingInput, ServiceUnavailable
-from geocollateral.intake import read_parcels
+from geocollateral.intake import DATUM_SHIFTS, read_layer, read_parcels
 from geocollateral.observe import speckle
 from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
+from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
-from geocollateral.store import require_writable, write_result_folder
+from geocollateral.store import (
+    LoanRegistry,
+    StoreParams,
+    open_registry,
+    require_writable,
+    upgrade,
+    write_result_folder,
+)
 from geocollateral.stress import STRESSES
 from geocollateral.types import (
     MU_M2,
@@ -87,7 +106,7 @@ def assess(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     source_options: Mapping[str, Any] | None = None,
     orthos: Sequence[str] = (),
@@ -113,7 +132,7 @@ def assess(
     settings
         Knobs of the stages.
     datum
-        Datum of the file's coordinates.
+        What the file's coordinates are measured in (docs/datums.md). Parcels in China need it stated.
     unit_values
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     source_options
@@ -141,7 +160,8 @@ def assess(
     settings = settings or load_settings()
     if out is not None:
         require_writable(out, overwrite=overwrite)
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
+    asked_for = _check_registry(area, settings, _date(as_of, "as_of"))
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
@@ -166,7 +186,9 @@ def assess(
     alerts = raise_alerts([hit for result in results for hit in result.hits])
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
-    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction)
+    placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
+    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for)
+    table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -181,6 +203,8 @@ def assess(
         settings,
         units,
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
+    if asked_for is not None:
+        identity["registry_sha256"] = _digest(asked_for.record())
     assessment = Assessment(
         run_id=_digest(identity)[:16],
         as_of=day,
@@ -190,14 +214,22 @@ def assess(
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
-        tables=_tables(judgements),
+        tables=_tables(judgements) | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
         if with_pictures
         else (),
         picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
         sources=(info,),
-        notes=(*area.notes, *_cautions(items), *_refusals(refused), *ledger.gaps(scenes), *looked.notes),
+        notes=(
+            *area.notes,
+            *(() if asked_for is None else asked_for.notes()),
+            *_cautions(items),
+            *_refusals(refused),
+            *ledger.gaps(scenes),
+            *looked.notes,
+            *(placed.notes if placed else ()),
+        ),
         orthos=looked.records,
         run=_run(identity, _name_of(parcels), results, scenes, started),
     )
@@ -213,7 +245,7 @@ def estimate(
     period: tuple[dt.date | str | None, dt.date | str | None] | None = None,
     as_of: dt.date | str | None = None,
     settings: Settings | None = None,
-    datum: str = "wgs84",
+    datum: str | None = None,
     source_options: Mapping[str, Any] | None = None,
 ) -> Estimate:
     """What an assessment of the same would take. Catalogues are searched, headers of files may be read, no imagery is.
@@ -229,7 +261,7 @@ def estimate(
         As `assess` would before it reads imagery.
     """
     settings = settings or load_settings()
-    area = parcels if isinstance(parcels, AreaOfInterest) else read_parcels(Path(parcels), datum=datum)
+    area = _read(parcels, datum, settings)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info
     name = info.name
@@ -444,12 +476,234 @@ def with_cache(settings: Settings, folder: Path | None) -> Settings:
     return settings.model_copy(update={"access": settings.access.model_copy(update={"cache_dir": chosen})})
 
 
+def with_registry(settings: Settings, folder: Path | None, *, branch: str | None = None) -> Settings:
+    """Settings with the registry in a folder, unless they name one; None: with no registry at all.
+
+    Parameters
+    ----------
+    branch
+        Branch to work for; None keeps that of the settings.
+    """
+    store = settings.store
+    url = None if folder is None else store.url or f"sqlite:///{folder / 'registry.sqlite'}"
+    return settings.model_copy(
+        update={"store": store.model_copy(update={"url": url, "branch": branch or store.branch})}
+    )
+
+
 def summary_rows(assessment: Assessment, lang: str = "en") -> list[dict[str, str]]:
     """One row of words per parcel, for a terminal."""
     return exports.summary_rows(assessment, lang)
 
 
+# ---- loan projects
+
+
+def add_project(
+    parcels: str | Path,
+    *,
+    project: str | None = None,
+    datum: str | None = None,
+    on: dt.date | str | None = None,
+    borrowers: str | Path | None = None,
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Register the parcels, loans and pledges of a file, and look whether others pledged the same land.
+
+    Parameters
+    ----------
+    parcels
+        File of parcels, as for `assess`.
+    project
+        Name of the project, one of its branch; None: the file's name.
+    datum
+        What the file's coordinates are measured in (docs/datums.md). Parcels in China need it stated.
+    on
+        First day of pledges for which the file gives none; None: today.
+    borrowers
+        CSV file with columns ``borrower_id`` and ``name``: names are kept apart from all outlines.
+    settings
+        ``store`` says where the registry is and for which branch.
+
+    Returns
+    -------
+    JSON values: what was new, and the check.
+
+    Raises
+    ------
+    InvalidInput, MissingInput, ServiceUnavailable, BrokenData
+        By what went wrong; nothing of the file is registered then.
+    """
+    settings, now = settings or load_settings(), dt.datetime.now(dt.UTC)
+    name = (project or Path(parcels).stem).strip()
+    if not 0 < len(name) <= 200:
+        raise InvalidInput(f"Expected a name of the project with 1 to 200 characters, got {name!r:.220}.")
+    area = _read(parcels, datum, settings)
+    names = {} if borrowers is None else loan_projects.read_borrowers(Path(borrowers))
+    day = _date(on, "on") or now.date()
+    given = loan_projects.submission(area, branch=settings.store.branch, project=name, day=day)
+    with _registry(settings, create=True) as registry:
+        done = loan_projects.added_record(registry, given, now)
+        if names:
+            done["borrowers_named"] = registry.name_borrowers(names, now)
+        found = check(registry, area.parcels, replace(_asked(settings, None), pledged_from=day))
+    return done | {
+        "check": loan_projects.check_record(found, area.parcels),
+        "notes": [vars(note) for note in area.notes],
+    }
+
+
+def list_projects(*, settings: Settings | None = None, all_branches: bool = False) -> list[dict[str, Any]]:
+    """Projects with the land they pledge today: JSON values, one row each."""
+    settings = settings or load_settings()
+    with _registry(settings) as registry:
+        return loan_projects.list_record(registry, _today(), settings.store.branch, all_branches=all_branches)
+
+
+def show_project(project: str, *, with_names: bool = False, settings: Settings | None = None) -> dict[str, Any]:
+    """One project of the branch: JSON values; names of borrowers only where asked for.
+
+    Raises
+    ------
+    MissingInput
+        The branch has no such project.
+    """
+    settings = settings or load_settings()
+    number = loan_projects.parse_project_id(project)
+    with _registry(settings) as registry:
+        return loan_projects.show_record(registry, number, _today(), settings.store.branch, with_names=with_names)
+
+
+def link_run(project: str, folder: str | Path, *, settings: Settings | None = None) -> dict[str, Any]:
+    """Note that a result folder is of a project of the branch; once, however often it is said.
+
+    Raises
+    ------
+    MissingInput
+        The branch has no such project, or the folder holds no result.
+    """
+    settings = settings or load_settings()
+    number = loan_projects.parse_project_id(project)
+    with _registry(settings) as registry:
+        loan_projects.require_own(registry, number, settings.store.branch)
+        return loan_projects.link_record(registry, number, Path(folder), dt.datetime.now(dt.UTC))
+
+
+def release_pledge(
+    project: str, parcel: str, *, on: dt.date | str, loan: str | None = None, settings: Settings | None = None
+) -> dict[str, Any]:
+    """End the pledge of a parcel from a day on; the record of it stays.
+
+    Raises
+    ------
+    MissingInput, InvalidInput
+        There is no such pledge, it is not clear which, or the day cannot be.
+    """
+    settings = settings or load_settings()
+    number, day = loan_projects.parse_project_id(project), _date(on, "on")
+    if day is None:
+        raise InvalidInput("Expected the first day on which the land is free, got none.")
+    with _registry(settings) as registry:
+        loan_projects.require_own(registry, number, settings.store.branch)
+        registry.release(number, parcel, loan=loan, on=day, at=dt.datetime.now(dt.UTC))
+    return {"project": f"P{number}", "parcel": parcel, "loan": loan, "released_on": day.isoformat()}
+
+
+def double_pledges(*, as_of: dt.date | str | None = None, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Every two pledges of the registry that share ground at one time: JSON values, the largest first."""
+    settings = settings or load_settings()
+    with _registry(settings) as registry:
+        return loan_projects.double_pledges(registry, _asked(settings, _date(as_of, "as_of")))
+
+
+def pledged_area(
+    by: str = "project", *, settings: Settings | None = None, all_branches: bool = False
+) -> list[dict[str, Any]]:
+    """Land that pledges in force cover by ``project``, ``borrower``, ``branch`` or ``all``: sum and union."""
+    settings = settings or load_settings()
+    branch = None if all_branches else settings.store.branch
+    with _registry(settings) as registry:
+        return loan_projects.area_record(registry, _today(), by, branch)
+
+
+def add_overlay(
+    file: str | Path, *, name: str, source: str, month: str, datum: str | None = None, settings: Settings | None = None
+) -> dict[str, Any]:
+    """Register a layer of law or planning, such as permanent basic farmland, an ecological red line or a permit.
+
+    Parameters
+    ----------
+    file
+        Polygons, in any format that files of parcels may have (docs/intake.md).
+    name, source, month
+        What it is, who made it, and of which month (``YYYY-MM``) it is. The newest month of a name is in force.
+    datum
+        As for `add_project`.
+    """
+    settings = settings or load_settings()
+    layer = read_layer(Path(file), datum=datum)
+    with _registry(settings, create=True) as registry:
+        return loan_projects.layer_record(
+            registry, layer, dt.datetime.now(dt.UTC), name=name, source=source, month=month
+        )
+
+
+def list_overlays(*, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Layers of law and planning: JSON values, one row each."""
+    with _registry(settings or load_settings()) as registry:
+        return loan_projects.layers_record(registry)
+
+
+def upgrade_registry(*, settings: Settings | None = None) -> str:
+    """Make the tables of the registry, or bring them to this version; where it is."""
+    settings = settings or load_settings()
+    if settings.store.url is None:
+        raise MissingInput(_NO_REGISTRY)
+    upgrade(settings.store.url)
+    with _registry(settings) as registry:
+        return registry.title
+
+
+_NO_REGISTRY = "No registry is named: give store.url in the settings or GEOCOLLATERAL_STORE__URL (docs/registry.md)."
+
+
+def _registry(settings: Settings, *, create: bool = False) -> LoanRegistry:
+    if settings.store.url is None:
+        raise MissingInput(_NO_REGISTRY)
+    return open_registry(settings.store.url, create=create)
+
+
+def _asked(settings: Settings, day: dt.date | None) -> Asked:
+    """What the registry is asked with. Where a day is given, only what was recorded by its end counts."""
+    known_at = None if day is None or day >= _today() else dt.datetime.combine(day, dt.time.max, dt.UTC)
+    return Asked(
+        branch=settings.store.branch,
+        day=day or _today(),
+        known_at=known_at,
+        params=settings.pledges,
+        shifts=DATUM_SHIFTS,
+    )
+
+
+def _check_registry(area: AreaOfInterest, settings: Settings, day: dt.date | None) -> RegistryCheck | None:
+    """What the registry says of the parcels; None where none is named."""
+    if settings.store.url is None:
+        return None
+    with _registry(settings) as registry:
+        return check(registry, area.parcels, _asked(settings, day))
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
 # ---- the input
+
+
+def _read(parcels: str | Path | AreaOfInterest, datum: str | None, settings: Settings) -> AreaOfInterest:
+    if isinstance(parcels, AreaOfInterest):
+        return parcels
+    return read_parcels(Path(parcels), datum=datum, params=settings.intake)
 
 
 def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[str, UnitValue]:
@@ -617,6 +871,8 @@ def _tasks(area: AreaOfInterest, plan: Plan, imagery: Source, settings: Settings
     """One task per group of parcels: their optical block, if they have one, and the radar blocks around them."""
     attributes = area.parcels.drop(columns="geometry").to_dict("index")
     offered, classes = plan.offered, frozenset(area.parcels["asset_class"])
+    # Blocks may run on other machines: where the registry is, and a password that may stand there, is not their affair.
+    settings = settings.model_copy(update={"store": StoreParams()})
     useful = {radar for radar, bands in offered.items() if wanted_indices(classes, bands)}
     members: dict[str, list[Part]] = {}
     for block in plan.blocks:
@@ -714,6 +970,7 @@ def _parcel_table(
     series: pd.DataFrame,
     units: Mapping[str, UnitValue],
     min_look_fraction: float,
+    asked_for: RegistryCheck | None,
 ) -> gpd.GeoDataFrame:
     counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
     clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
@@ -733,12 +990,24 @@ def _parcel_table(
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
         row |= judge_area(own.to_dict()) | dict(judgement.columns)
+        if asked_for is not None:
+            row |= asked_for.columns(parcel_id, float(own["obs_area_m2"]))
         rows.append(row)
     table = pd.DataFrame(rows, index=area.parcels.index)
     table = table[[*PARCEL_COLUMNS, *sorted(set(table.columns) - set(PARCEL_COLUMNS))]]
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
     table["risk_ltv"] = _loan_to_value(table, given)
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
+
+
+def _join_columns(table: gpd.GeoDataFrame, columns: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The table with further columns before its geometry; missing text is None."""
+    joined = columns.reindex(table.index)
+    for name in joined:
+        if not pd.api.types.is_numeric_dtype(joined[name]):
+            joined[name] = joined[name].astype(object).where(joined[name].notna(), None)
+    frame = table.drop(columns="geometry").join(joined)
+    return gpd.GeoDataFrame(frame, geometry=table.geometry, crs=table.crs)
 
 
 def _value_columns(judgement: Judgement, unit: UnitValue | None) -> dict[str, Any]:
@@ -811,12 +1080,13 @@ def _identity(
     return {
         "geocollateral": __version__,
         "parcels_sha256": area.source_sha256,
+        "datum": area.datum,
         "source": info.name,
         "source_options": {name: value for name, value in sorted((options or {}).items()) if value is not None},
         "source_sha256": dict(info.sha256),
         "period": [None if span.start is None else span.start.isoformat(), day.isoformat()],
         "as_of": day.isoformat(),
-        "settings": settings.model_dump(mode="json", exclude={"compute", "access"}),
+        "settings": settings.model_dump(mode="json", exclude={"compute", "access", "store"}),
         "unit_values": {name: vars(unit) for name, unit in sorted(units.items())},
     }
 

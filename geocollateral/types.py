@@ -104,7 +104,8 @@ class Period:
 class IntakeNote:
     """One thing the intake mended or noticed in a file of parcels. What it refuses is an error."""
 
-    kind: Literal["repair", "warning"]
+    kind: Literal["repair", "warning", "reading"]
+    """``reading``: how something was understood, such as a heading in Chinese; nothing is wrong with it."""
     parcel_id: str | None
     """None where the note is about the whole file."""
     message: str
@@ -123,6 +124,8 @@ class AreaOfInterest:
     notes: tuple[IntakeNote, ...]
     source_sha256: str
     """SHA-256 of the bytes received."""
+    datum: str = "wgs84"
+    """Datum that the outlines were converted from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
                 project,
                 source=asked.source,
                 as_of=asked.as_of,
+                datum=asked.datum,
                 settings=settings,
                 unit_values=asked.unit_values,
                 out=out,
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("projects", type=Path, help="folder of *.geojson files, one loan project each")
     parser.add_argument("--source", required=True, help="imagery, such as sample:romania or cube:FILE")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for the result folders")
+    parser.add_argument("--datum", help="datum of all the files; needed for parcels in China (docs/datums.md)")
     parser.add_argument("--as-of", help="judge as on this day (YYYY-MM-DD)")
     parser.add_argument("--unit-values", type=Path, help="CSV of what a unit of each asset class is worth")
     parser.add_argument("--settings", type=Path, help="YAML of the stages' knobs")

@@ -116,6 +116,7 @@ def only_own_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", str(temporary))
         patch.setenv("XDG_CACHE_HOME", str(temporary / "cache"))
+        patch.setenv("XDG_DATA_HOME", str(temporary / "data"))
         writable.extend([tmp_path_factory.getbasetemp().resolve(), Path("/dev"), Path("/proc")])
         yield
         writable.clear()

@@ -74,6 +74,10 @@ class ParcelSection:
     stages: StageChart | None
     seasons: tuple[Mapping[str, Any], ...]
     """Rows of the table ``seasons``, the newest first."""
+    pledges: tuple[Mapping[str, Any], ...]
+    """Rows of the table ``pledges``: other pledges of the same land."""
+    overlays: tuple[Mapping[str, Any], ...]
+    """Rows of the table ``overlays``: what of the parcel lies in a layer of law or planning."""
     season_keys: tuple[str, ...]
     """Columns of theirs that are shown."""
     pictures: tuple[Picture, ...]
@@ -287,6 +291,8 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             chart=chart,
             stages=draw_stages(_rows(assessment, "stages", fact.parcel_id)),
             seasons=tuple(reversed(seasons)),
+            pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
+            overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
             season_keys=tuple(key for key in SEASON_KEYS if any(key in row for row in seasons)),
             pictures=tuple(_picture(chip, outline, orthos.get(chip.scene_id), every) for chip in chips),
             limits=tuple(limits),
@@ -296,7 +302,7 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
 def _rows(assessment: Assessment, table: str, parcel_id: str) -> list[dict[str, Any]]:
     """Rows of a parcel in a table that asset classes give; none where nobody gave it."""
     rows = assessment.tables.get(table)
-    if rows is None:
+    if rows is None or rows.empty:
         return []
     own = rows[rows["parcel_id"] == parcel_id]
     return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]

@@ -224,9 +224,37 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(name="loan_currency", type="currency", unit="ISO 4217", meaning="Currency of the loan, such as `CNY`."),
     Column(name="loan_maturity", type="date", meaning="Day on which the loan falls due."),
+    Column(
+        name="loan_amount",
+        type="number",
+        unit="`loan_currency`",
+        low=0,
+        high=1e13,
+        meaning="Amount of the whole loan when it was made. Needs `loan_currency`.",
+    ),
+    Column(name="loan_start", type="date", meaning="Day from which the loan runs."),
+    Column(
+        name="loan_pledged_from",
+        type="date",
+        default="`loan_start`, else the day on which the registry learns of the parcel",
+        meaning="First day on which this parcel is pledged.",
+    ),
+    Column(
+        name="loan_pledged_to",
+        type="date",
+        default="pledged until it is released, also after the loan fell due",
+        meaning="First day on which the pledge of this parcel is over.",
+    ),
 )
 CONTRACT: Mapping[str, Column] = {column.name: column for column in COLUMNS}
-LOAN_FACTS = ("loan_borrower_id", "loan_outstanding", "loan_currency", "loan_maturity")
+LOAN_FACTS = (
+    "loan_borrower_id",
+    "loan_outstanding",
+    "loan_currency",
+    "loan_maturity",
+    "loan_amount",
+    "loan_start",
+)
 """Columns that must not differ between parcels of one loan."""
 
 
@@ -373,8 +401,12 @@ def _contradictions(values: Mapping[str, Value]) -> list[str]:
     areas = [name for name in AREA_UNITS if name in values]
     if len(areas) > 1:
         faults.append(f"expected at most one claimed area, got {', '.join(areas)}; keep the one of the deed")
-    if "loan_outstanding" in values and "loan_currency" not in values:
-        faults.append("expected loan_currency beside loan_outstanding, such as CNY; got none")
+    if "loan_currency" not in values:
+        money = [name for name in ("loan_outstanding", "loan_amount") if name in values]
+        faults += [f"expected loan_currency beside {name}, such as CNY; got none" for name in money]
+    first, last = values.get("loan_pledged_from", values.get("loan_start")), values.get("loan_pledged_to")
+    if isinstance(first, dt.date) and isinstance(last, dt.date) and last <= first:
+        faults.append(f"expected loan_pledged_to after the first day of the pledge, {first}; got {last}")
     return faults
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from geocollateral.errors import InvalidInput
-
-MAX_LISTED = 20
+from geocollateral.intake.features import refuse_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,20 +19,15 @@ class Fault:
     message: str
     position: tuple[float, float] | None = None
     """As written in the file, x before y."""
+    place: str = ""
+    """Of the feature, where the format has better words than its number, such as ``line 12``."""
 
     def __str__(self) -> str:
         parcel = "" if self.parcel_id is None else f" (parcel {self.parcel_id!r})"
-        place = "" if self.position is None else f" at [{self.position[0]:.10g}, {self.position[1]:.10g}]"
-        return f"feature {self.number}{parcel}{place}: {self.message}"
+        point = "" if self.position is None else f" at [{self.position[0]:.10g}, {self.position[1]:.10g}]"
+        return f"{self.place or f'feature {self.number}'}{parcel}{point}: {self.message}"
 
 
 def refuse(name: str, faults: Sequence[Fault]) -> InvalidInput:
     """Error that lists the faults, one line each, and says that nothing was accepted."""
-    count = f"{len(faults)} fault" + ("s" if len(faults) > 1 else "")
-    lines = [f"  {fault}" for fault in faults[:MAX_LISTED]]
-    if len(faults) > MAX_LISTED:
-        lines.append(f"  and {len(faults) - MAX_LISTED} more")
-    return InvalidInput(
-        f"{name} has {count}; nothing of it was accepted, since due diligence over a part of the pledge would be "
-        f"wrong. Mend and send again:\n" + "\n".join(lines)
-    )
+    return refuse_all(name, [str(fault) for fault in faults])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from shapely import STRtree
 from shapely.geometry import MultiPolygon, Polygon
 
-from geocollateral.intake.geometry import geodesic_area, polygonal
+from geocollateral.intake.geometry import SLIVER_WIDTH_M, geodesic_area, mean_width, polygonal
 from geocollateral.types import MU_M2, IntakeNote
 
 MIN_OVERLAP_M2 = 1.0
@@ -30,9 +30,10 @@ def find_overlaps(shapes: Mapping[str, Polygon | MultiPolygon]) -> list[IntakeNo
                 message = f"more than {MAX_REPORTED} pairs of parcels overlap; the others are not listed"
                 return [*notes, IntakeNote(kind="warning", parcel_id=None, message=message)]
             point = common.representative_point()
+            sliver = "; a sliver of drawing" if mean_width(common, area_m2) < SLIVER_WIDTH_M else ""
             message = (
                 f"overlaps parcel {ids[second]!r} by {area_m2:,.0f} m2 ({area_m2 / MU_M2:,.2f} mu), which would be "
-                f"counted twice"
+                f"counted twice{sliver}"
             )
             notes.append(IntakeNote(kind="warning", parcel_id=ids[first], message=message, position=(point.x, point.y)))
     return notes

@@ -5,42 +5,92 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pydantic import Field, field_validator
 
 from geocollateral.errors import InvalidInput
+from geocollateral.intake.attributes import map_attributes
+from geocollateral.intake.china import NEAR_DEG, STRIPS
 from geocollateral.intake.contract import COLUMNS, LOAN_FACTS, Column, ContractFault, Row, check_row, parse_id
 from geocollateral.intake.faults import Fault, refuse
-from geocollateral.intake.geojson import Feature, parse_features
-from geocollateral.intake.geometry import GeometryFault, Shape, parse_shape
+from geocollateral.intake.features import Feature, Reading
+from geocollateral.intake.formats import FORMATS
+from geocollateral.intake.geometry import Shape, shape_of
+from geocollateral.intake.outlines import GeometryFault, Outline, Position, outline_of_geojson
 from geocollateral.intake.overlaps import find_overlaps
-from geocollateral.types import AreaOfInterest, IntakeNote
+from geocollateral.intake.place import Placed, place
+from geocollateral.intake.slips import Box
+from geocollateral.types import AreaOfInterest, IntakeNote, Params
 
-DATUMS: Mapping[str, str] = {
-    "wgs84": "wgs84",
-    "epsg:4326": "wgs84",
-    "cgcs2000": "cgcs2000",
-    "epsg:4490": "cgcs2000",
-}
-"""Accepted names of a datum, in lower case without dashes, and the datum meant."""
-OTHER_DATUMS = ("gcj02", "bd09", "xian80", "beijing54")
-SMALL_M2 = 100.0
-"""Below one pixel of 10 m nothing can be seen of a parcel [m2]."""
+CHINA_BOXES: tuple[Box, ...] = tuple(
+    (west - NEAR_DEG, south - NEAR_DEG, east + NEAR_DEG, north + NEAR_DEG) for west, south, east, north in STRIPS
+)
+AREA_AGREES = 0.1
+"""Two areas agree where they differ by less than this share of the larger [1]."""
 
 
-def parse_parcels(content: bytes, *, name: str = "the file", datum: str = "wgs84") -> AreaOfInterest:
-    """Parcels of the bytes of a GeoJSON file, checked.
+class IntakeParams(Params):
+    """What the lender knows of its own business, for the check of files of parcels."""
+
+    home_box: tuple[float, float, float, float] | None = Field(
+        None,
+        description="West, south, east, north [degrees] of the land the lender lends on: a parcel outside of it that "
+        "lies inside with latitude and longitude swapped is refused.",
+    )
+
+    @field_validator("home_box")
+    @classmethod
+    def _is_a_box(cls, box: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if box is not None and not (-180 <= box[0] < box[2] <= 180 and -90 <= box[1] < box[3] <= 90):
+            raise ValueError("expected west < east and south < north in degrees")
+        return box
+
+
+def parse_parcels(
+    content: bytes, *, name: str = "the file", datum: str | None = None, params: IntakeParams | None = None
+) -> AreaOfInterest:
+    """Parcels of the bytes of a GeoJSON file that this program wrote, checked in this process.
+
+    Files of users are read in a process of their own, by `geocollateral.intake.read_parcels`.
 
     Parameters
     ----------
     content
         GeoJSON (RFC 7946) in UTF-8.
+    name, datum, params
+        As for `check_parcels`.
+
+    Raises
+    ------
+    InvalidInput
+        As for `check_parcels`.
+    """
+    reading = FORMATS["geojson"].parse(content, name)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return check_parcels(reading, name=name, datum=datum, sha256=sha256, params=params)
+
+
+def check_parcels(
+    reading: Reading, *, name: str, datum: str | None, sha256: str, params: IntakeParams | None = None
+) -> AreaOfInterest:
+    """Parcels of a file that was read, checked.
+
+    Parameters
+    ----------
+    reading
+        Features of the file, in its own coordinates.
     name
         Of the file, for messages.
     datum
-        ``wgs84`` or ``cgcs2000``.
+        What the coordinates are measured in, see `geocollateral.intake.datums`; None where nothing was stated.
+    sha256
+        Of the bytes of the file.
+    params
+        Knobs of the intake.
 
     Returns
     -------
@@ -49,52 +99,73 @@ def parse_parcels(content: bytes, *, name: str = "the file", datum: str = "wgs84
     Raises
     ------
     InvalidInput
-        Anything is wrong with any feature; the message lists all faults.
+        Anything is wrong with any feature, the message lists all faults; or the datum has to be stated.
     """
-    datum = resolve_datum(datum)
-    features = parse_features(content, name, datum)
-    faults: list[Fault] = []
+    features, understood, headings = map_attributes(reading)
+    faults = [Fault(number=0, parcel_id=None, message=message, place="headings") for message in headings]
     ids, notes = _name_parcels(features, faults)
     rows = [check_row(feature.properties) for feature in features]
-    shapes: list[Shape] = []
-    for feature, parcel_id, row in zip(features, ids, rows, strict=True):
-        faults.extend(Fault(number=feature.number, parcel_id=parcel_id, message=message) for message in row.faults)
+    outlines: dict[int, Outline] = {}
+
+    def blame(position: int, message: str, at: Position | None = None) -> None:
+        number = features[position].number
+        faults.append(Fault(number=number, parcel_id=ids[position], message=message, position=at))
+
+    for position, (feature, row) in enumerate(zip(features, rows, strict=True)):
+        for message in row.faults:
+            blame(position, message)
         try:
-            shapes.append(parse_shape(feature.geometry))
+            outlines[position] = outline_of_geojson(feature.geometry)
         except GeometryFault as exc:
-            fault = Fault(number=feature.number, parcel_id=parcel_id, message=str(exc), position=exc.position)
-            faults.append(fault)
+            blame(position, str(exc), exc.position)
+    placed = _place(name, outlines, reading.crs, datum, rows, params or IntakeParams())
+    for position, fault in placed.faults:
+        blame(position, str(fault), fault.position)
+    shapes: dict[int, Shape] = {}
+    for position, outline in placed.outlines.items():
+        try:
+            shapes[position] = shape_of(outline)
+        except GeometryFault as exc:
+            blame(position, str(exc), exc.position)
     faults.extend(_contradicting_loans(features, ids, rows))
     if faults:
-        raise refuse(name, sorted(faults, key=lambda fault: fault.number))
-    if datum == "cgcs2000":
-        message = "coordinates in CGCS2000 were taken as WGS 84; the two differ by about a metre at most"
-        notes.insert(0, IntakeNote(kind="warning", parcel_id=None, message=message))
-    for parcel_id, row, shape in zip(ids, rows, shapes, strict=True):
+        places = {feature.number: feature.place for feature in features}
+        told = [replace(fault, place=fault.place or places.get(fault.number, "")) for fault in faults]
+        raise refuse(name, sorted(told, key=lambda fault: fault.number))
+    ordered = [shapes[position] for position in range(len(features))]
+    whole = [IntakeNote(kind=kind, parcel_id=None, message=message) for kind, message in reading.notes]
+    whole += understood
+    whole += [IntakeNote(kind="warning", parcel_id=None, message=message) for message in placed.notes]
+    notes = [*whole, *notes]
+    notes += [IntakeNote(kind="warning", parcel_id=ids[p], message=message) for p, message in placed.warnings]
+    for parcel_id, row, shape in zip(ids, rows, ordered, strict=True):
         notes.extend(_notes_of(parcel_id, row, shape))
-    notes.extend(find_overlaps({parcel_id: shape.polygon for parcel_id, shape in zip(ids, shapes, strict=True)}))
+    notes.extend(find_overlaps({parcel_id: shape.polygon for parcel_id, shape in zip(ids, ordered, strict=True)}))
     return AreaOfInterest(
-        parcels=_tabulate(ids, rows, shapes), notes=tuple(notes), source_sha256=hashlib.sha256(content).hexdigest()
+        parcels=_tabulate(ids, rows, ordered),
+        notes=tuple(notes),
+        source_sha256=sha256,
+        datum=placed.datum,
     )
 
 
-def resolve_datum(datum: str) -> str:
-    """``wgs84`` or ``cgcs2000``.
-
-    Raises
-    ------
-    InvalidInput
-        The datum is another one, or not known.
-    """
-    plain = datum.strip().lower().replace("-", "").replace(" ", "")
-    if plain in DATUMS:
-        return DATUMS[plain]
-    if plain in OTHER_DATUMS:
-        raise InvalidInput(
-            f"Coordinates in {datum} cannot be converted yet. Expected wgs84 or cgcs2000: export the parcels in one of "
-            f"them. Reading {datum} as WGS 84 would misplace parcels by up to several hundred metres."
-        )
-    raise InvalidInput(f"Unknown datum {datum!r}. Expected wgs84 or cgcs2000.")
+def _place(
+    name: str,
+    outlines: Mapping[int, Outline],
+    declared: str | None,
+    datum: str | None,
+    rows: Sequence[Row],
+    params: IntakeParams,
+) -> Placed:
+    """Outlines in WGS 84; a loan in yuan is expected on land in China."""
+    expected: tuple[Box, ...] = () if params.home_box is None else (params.home_box,)
+    currencies = {row.values.get("loan_currency") for row in rows} - {None}
+    if not expected and currencies == {"CNY"}:
+        expected = CHINA_BOXES
+    try:
+        return place(outlines, declared, datum, expected=expected)
+    except InvalidInput as exc:
+        raise InvalidInput(f"{name}: {exc}") from exc
 
 
 def _name_parcels(features: Sequence[Feature], faults: list[Fault]) -> tuple[list[str], list[IntakeNote]]:
@@ -150,11 +221,27 @@ def _notes_of(parcel_id: str, row: Row, shape: Shape) -> list[IntakeNote]:
         IntakeNote(kind="repair", parcel_id=parcel_id, message=message, position=position)
         for message, position in shape.repairs
     ]
-    warnings = [*shape.warnings, *row.warnings]
-    if shape.area_m2 < SMALL_M2:
-        warnings.append(f"is smaller than one pixel of 10 m ({shape.area_m2:.0f} m2); nothing can be seen of it")
-    notes.extend(IntakeNote(kind="warning", parcel_id=parcel_id, message=message) for message in warnings)
+    warnings = [*shape.warnings, *((message, None) for message in (*row.warnings, *_unpacked_area(row, shape)))]
+    notes.extend(
+        IntakeNote(kind="warning", parcel_id=parcel_id, message=message, position=position)
+        for message, position in warnings
+    )
     return notes
+
+
+def _unpacked_area(row: Row, shape: Shape) -> list[str]:
+    """That the claimed area is right if decimals are minutes and seconds: a second is 2.78 ten-thousandths of one."""
+    claimed = row.values.get("claim_area_m2")
+    if not isinstance(claimed, float):
+        return []
+    unpacked = shape.area_m2 * (1 / 0.36) ** 2
+    if abs(claimed - unpacked) > AREA_AGREES * max(claimed, unpacked):
+        return []
+    message = (
+        f"is claimed with {claimed:,.0f} m2 and drawn with {shape.area_m2:,.0f} m2; the two would agree if decimals "
+        f"were minutes and seconds, such as 116.2330 for 116 degrees 23 minutes 30 seconds. Are they?"
+    )
+    return [message]
 
 
 def _tabulate(ids: Sequence[str], rows: Sequence[Row], shapes: Sequence[Shape]) -> gpd.GeoDataFrame:

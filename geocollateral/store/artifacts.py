@@ -72,7 +72,8 @@ ARTIFACTS: tuple[Artifact, ...] = (
         key="`parcel_id` and the row's dates",
         writer="exports.tables",
         meaning="`seasons` (crop seasons of farmland), `stages` (of building sites and plants, by date), `water`, "
-        "`causes` and `regrowth` (of forests); each only where such parcels were judged",
+        "`causes` and `regrowth` (of forests); each only where such parcels were judged. `pledges`, `overlays`: what "
+        "the registry says of the land, where it was asked and found something (docs/registry.md)",
     ),
     Artifact(
         name="scenes.json",

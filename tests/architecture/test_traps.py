@@ -13,7 +13,6 @@ NAME = re.compile(r"^\s*(?:async )?def (test_\w+)\(", re.MULTILINE)
 NUMBER = re.compile(r"(?<=_)([tr]\d{1,2})(?=_)")
 
 NOT_YET = {
-    "t40": "KML and GeoPackage are not read",
     "t45": "there is no learned model",
 }
 """Trap -> why there is nothing to spring it on."""

@@ -109,7 +109,7 @@ CASES: dict[str, tuple[int, Callable[[Any], list[object]], tuple[str, ...]]] = {
         lambda w: [w.folder / "none.geojson", "--source", w.write_cube()],
         ("no file", "none.geojson"),
     ),
-    "a folder": (INVALID, lambda w: [w.folder, "--source", w.write_cube()], ("Expected a GeoJSON file",)),
+    "a folder": (INVALID, lambda w: [w.folder, "--source", w.write_cube()], ("Expected a file of parcels",)),
     "not JSON": (
         INVALID,
         lambda w: [text_file(w, "a.geojson", "parcel,1"), "--source", w.write_cube()],
@@ -190,8 +190,13 @@ CASES: dict[str, tuple[int, Callable[[Any], list[object]], tuple[str, ...]]] = {
         ("no scene", "2017-12-31"),
     ),
     "start after the last scene": (MISSING, lambda w: [*good(w), "--from", "2030-01-01"], ("no scene", "2030-01-01")),
-    "datum we cannot convert": (INVALID, lambda w: [*good(w), "--datum", "gcj02"], ("gcj02", "wgs84")),
-    "unknown datum": (INVALID, lambda w: [*good(w), "--datum", "mars"], ("mars", "wgs84")),
+    "datum with an option too many": (INVALID, lambda w: [*good(w), "--datum", "gcj02:117"], ("gcj02", "no options")),
+    "datum of China not stated": (
+        INVALID,
+        lambda w: [Path(__file__).parents[2] / "aoi/examples/forestry.geojson", *good(w)[1:]],
+        ("lie in China", "--datum", "gcj02"),
+    ),
+    "unknown datum": (INVALID, lambda w: [*good(w), "--datum", "venus"], ("venus", "wgs84")),
     "no such unit values": (
         MISSING,
         lambda w: [*good(w), "--unit-values", w.folder / "none.csv"],

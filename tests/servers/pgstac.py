@@ -1,18 +1,14 @@
 """A STAC API on loopback: stac-fastapi-pgstac under uvicorn, on a PostgreSQL cluster of its own with PostGIS.
 
-The cluster lives in a folder of its own and listens on a free port of loopback. PostgreSQL refuses
-to run as root, so as root everything of it runs as the user ``postgres``.
+The cluster is `servers.postgres`'s.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,10 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from servers.nginx import free_port, wait_for_port
+from servers.postgres import START_SECONDS, USER, Postgres
 
-USER = "postgres"
-START_SECONDS = 60
-MEMORY = "/dev/shm"  # noqa: S108
 COUNT = {"context": "on"}
 """Settings of pgstac: every search says how many items it has in all."""
 
@@ -42,10 +36,9 @@ class PgStac:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Not in the folder given: the other user could not walk to it. In memory it is quicker besides.
-        self._cluster = Path(tempfile.mkdtemp(prefix="pg", dir=MEMORY if Path(MEMORY).is_dir() else None))
+        self._database = Postgres(self._folder).__enter__()
+        self.port = self._database.port
         try:
-            self._start_database()
             self._load()
             self._start_api()
         except BaseException:
@@ -59,7 +52,7 @@ class PgStac:
     def close(self) -> None:
         """Stop both servers and remove the cluster."""
         for process in reversed(self._processes):
-            process.send_signal(2)  # PostgreSQL: fast shutdown; uvicorn: graceful
+            process.send_signal(2)  # uvicorn: graceful
         for process in reversed(self._processes):
             try:
                 process.wait(15)
@@ -67,37 +60,7 @@ class PgStac:
                 process.kill()
                 process.wait()
         self._processes.clear()
-        # By a program: what Python removes by itself must lie below tmp_path (tests/conftest.py).
-        subprocess.run(["rm", "-rf", str(self._cluster)], check=False)
-
-    def _start_database(self) -> None:
-        data = self._cluster / "data"
-        if os.geteuid() == 0:
-            shutil.chown(self._cluster, USER)
-        init = [_program("initdb"), "-D", str(data), "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8"]
-        subprocess.run(_as_user([*init, "--locale=C"]), check=True, capture_output=True, cwd="/")
-        self.port = free_port()
-        off = [f"-c{name}=off" for name in ("fsync", "synchronous_commit", "full_page_writes")]
-        command = [
-            _program("postgres"),
-            "-D",
-            str(data),
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-k",
-            str(data),
-            *off,
-        ]
-        self._spawn(_as_user(command), "postgres.log", {}, self.port)
-        deadline = time.monotonic() + START_SECONDS
-        while subprocess.run(
-            _as_user([_program("pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]), capture_output=True, cwd="/"
-        ).returncode:
-            if time.monotonic() > deadline:
-                raise RuntimeError("PostgreSQL does not accept connections")
-            time.sleep(0.05)
+        self._database.close()
 
     def _load(self) -> None:
         """Schema, settings, collections and items."""
@@ -105,7 +68,7 @@ class PgStac:
         from pypgstac.db import PgstacDB
         from pypgstac.migrate import Migrate
 
-        place = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+        place = self._database.dsn()
         with psycopg.connect(place, autocommit=True) as connection:
             connection.execute("CREATE EXTENSION postgis")
         with PgstacDB(dsn=place) as database:
@@ -153,19 +116,3 @@ class PgStac:
             process = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **environment}, cwd="/")
         self._processes.append(process)
         wait_for_port(port, process, START_SECONDS)
-
-
-def _program(name: str) -> str:
-    """Path of a program of the newest PostgreSQL, which Debian keeps off the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[-3]))
-    path = str(found[-1]) if found else shutil.which(name)
-    assert path, f"{name} of PostgreSQL is not installed"
-    return path
-
-
-def _as_user(command: Sequence[str]) -> list[str]:
-    return (
-        ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
-        if os.geteuid() == 0
-        else list(command)
-    )

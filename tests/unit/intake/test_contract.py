@@ -103,7 +103,7 @@ def test_page_shows_the_contract() -> None:
 
 @pytest.mark.parametrize("asset_class", ASSET_CLASSES)
 def test_example_is_read_without_notes(asset_class: str) -> None:
-    area = read_parcels(AOI / "examples" / f"{asset_class}.geojson")
+    area = read_parcels(AOI / "examples" / f"{asset_class}.geojson", datum="wgs84")
     assert area.notes == ()
     assert set(area.parcels["asset_class"]) == {asset_class}
     assert (abs(area.parcels["claim_area_m2"] / area.parcels["obs_area_m2"] - 1) < 0.05).all()

@@ -90,7 +90,7 @@ def test_parquet_holds_the_same_items_and_the_paging_twins(tiny: Path) -> None:
 
 
 def test_portfolio_is_read_by_the_intake_and_tells_no_truth(tiny: Path) -> None:
-    area = read_parcels(tiny / "parcels.geojson")
+    area = read_parcels(tiny / "parcels.geojson", datum="wgs84")
     assert len(area.parcels) == 9
     assert not area.notes
     assert {"agriculture", "forestry", "construction", "aquaculture"} == set(area.parcels["asset_class"])
