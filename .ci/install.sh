@@ -100,10 +100,12 @@ install_project() {
 
 # Else the first tests, and each of their processes, would compile the monitor's loops.
 warm_kernels() {
-  cmp -s geocollateral/change/kernels.py "$marks/kernels.py" && return
+  local sources
+  sources=$(cat geocollateral/change/kernels/*.py)
+  [[ -e $marks/kernels && $sources == "$(cat "$marks/kernels")" ]] && return
   say "Compiling the monitor's loops (about half a minute)"
   "$python" .ci/warm.py
-  cp geocollateral/change/kernels.py "$marks/kernels.py"
+  printf '%s\n' "$sources" >"$marks/kernels"
 }
 
 make_venv
