@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_damage, judge_mixture
-from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
+from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint, weather_of_stands
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
 from geocollateral.observed import Observed, Part, observe, optical_bands
@@ -125,7 +125,7 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
     offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
-    pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
+    pixels = {} if seen.found is None else {c: _pixel_changes(seen, ASSETS[c], settings, classes) for c in judged}
     changes: list[dict[str, Any]] = []
     baselines: list[pd.DataFrame] = []
     if not alerts_only:
@@ -386,18 +386,55 @@ def _of_peers(
     )
 
 
-def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+def _pixel_changes(
+    seen: Observed, asset: Asset, settings: Settings, classes: Mapping[str, str]
+) -> dict[str, PixelChange]:
     """What the monitor finds on every pixel of the block, for each index that an asset class has monitored.
 
-    Indices of one group share what was decided of them together; magnitude and season are each index's own.
+    Indices of one group share what was decided of them together; magnitude and season are each index's own. What the
+    parcel of a pixel has in common with its peers is taken off where that leaves the ground alive.
     """
+    found = seen.found
+    assert found is not None  # noqa: S101 - asked for only where there are looks
     changes: dict[str, PixelChange] = {}
     for group in asset.monitoring:
         params = {name: _params(found[name], asset, settings) for name in group}
-        joint = monitor_joint({"optical": found[list(group)]}, None, params)
+        common = _common(seen, [i for i, kind in classes.items() if kind == asset.name], params, settings)
+        off = [None, None] if common is None else [{"optical": part} for part in common]
+        joint = monitor_joint({"optical": found[list(group)]}, None, params, common=off[0], common_sd=off[1])
         for place, name in enumerate(group):
             changes[name] = _pixel_change(joint, place)
     return changes
+
+
+def _common(
+    seen: Observed, ids: Sequence[str], params: Mapping[str, SequentialParams], settings: Settings
+) -> tuple[xr.Dataset, xr.Dataset] | None:
+    """What weather takes off each pixel of some parcels, and its sd; None where no changed level tells it from events.
+
+    Peers are the means of the parcels and cells of the ground around. A pixel shared by parcels follows the one that
+    covers most of it.
+    """
+    if seen.statistics is None or any(one.changed_level is None for one in params.values()):
+        return None
+    means = seen.statistics[list(PEER_VARIABLES)].sel(parcel=list(ids))
+    if seen.around is not None:
+        means = xr.concat([means, seen.around[list(PEER_VARIABLES)]], dim="parcel", join="left")
+    clear = means["mean"].where(means["valid_fraction"] >= settings.masks.min_look_fraction)
+    series = xr.Dataset({name: clear.sel(index=name, drop=True).transpose("time", "parcel") for name in params})
+    parts = weather_of_stands(series, params)
+    own = seen.cover.fraction[[seen.cover.parcel_ids.index(i) for i in ids]].toarray()
+    place, inside = own.argmax(axis=0), own.max(axis=0) > 0
+    times = seen.statistics["time"]
+
+    def on_pixels(part: xr.Dataset) -> xr.Dataset:
+        given = {
+            name: (("time", "pixel"), np.where(inside, part[name].values[:, place], np.nan).astype(np.float32))
+            for name in params
+        }
+        return xr.Dataset(given, coords={"time": times})
+
+    return on_pixels(parts[0]), on_pixels(parts[1])
 
 
 def _pixel_change(found: xr.Dataset, place: int) -> PixelChange:
