@@ -2,7 +2,7 @@
 
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.change.monitor import METHODS, default_params, monitor, monitor_joint
-from geocollateral.change.peers import monitor_with_peers, peer_departure
+from geocollateral.change.peers import monitor_with_peers, peer_departure, weather_of_stands
 
 __all__ = [
     "METHODS",
@@ -12,4 +12,5 @@ __all__ = [
     "monitor_joint",
     "monitor_with_peers",
     "peer_departure",
+    "weather_of_stands",
 ]

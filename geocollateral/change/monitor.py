@@ -130,8 +130,8 @@ def monitor(
     stream = Stream(name=name, indices=(name,), params=(chosen,))
     plan = Plan(streams=(stream,), history_end=_day_number(history_end))
     values = _flat(series)
-    taken = None if common is None else _flat(common.broadcast_like(series).transpose(*series.dims))
-    doubt = None if common_sd is None else _flat(common_sd.broadcast_like(series).transpose(*series.dims))
+    taken = None if common is None else [_flat(common.broadcast_like(series).transpose(*series.dims))]
+    doubt = None if common_sd is None else [_flat(common_sd.broadcast_like(series).transpose(*series.dims))]
     parts, watches = [], []
     for part in _parts(values.shape[1]):
         one = _looks([values[:, part]], days, order, taken, doubt, part)
@@ -150,7 +150,12 @@ def monitor(
 
 
 def monitor_joint(
-    sensors: Mapping[str, xr.Dataset], history_end: Day, params: Mapping[str, SequentialParams | Mapping[str, Any]]
+    sensors: Mapping[str, xr.Dataset],
+    history_end: Day,
+    params: Mapping[str, SequentialParams | Mapping[str, Any]],
+    *,
+    common: Mapping[str, xr.Dataset] | None = None,
+    common_sd: Mapping[str, xr.Dataset] | None = None,
 ) -> xr.Dataset:
     """Find the first lasting change of each series by the looks of several sensors and indices together.
 
@@ -164,6 +169,8 @@ def monitor_joint(
         As in `monitor`, for each sensor.
     params
         By index. The parameters of what is decided once (hazard, thresholds) are those of the leading index.
+    common, common_sd
+        By name of the sensor, each of its indices: as in `monitor`. Of a sensor without them nothing is taken off.
 
     Returns
     -------
@@ -190,12 +197,24 @@ def monitor_joint(
             raise InvalidInput(f"series of sensor {sensor!r} have dims {own}, others {shape}")
         chosen = tuple(_as_params(params[name]) for name in indices)
         streams.append(Stream(name=sensor, indices=tuple(indices), params=chosen))
-        looks.append(([_flat(seen[name]) for name in indices], days, order))
+        taken, doubt = (
+            [_flat(given[sensor][name].broadcast_like(seen[name]).transpose(*seen[name].dims)) for name in indices]
+            if given is not None and sensor in given
+            else None
+            for given in (common, common_sd)
+        )
+        looks.append(([_flat(seen[name]) for name in indices], days, order, taken, doubt))
     if shape is None:
         raise InvalidInput("no sensor given")
     plan = Plan(streams=tuple(streams), history_end=_day_number(history_end))
     parts = [
-        monitor_sequential(plan, [_looks([v[:, part] for v in values], days, order) for values, days, order in looks])
+        monitor_sequential(
+            plan,
+            [
+                _looks([v[:, part] for v in values], days, order, taken, doubt, part)
+                for values, days, order, taken, doubt in looks
+            ],
+        )
         for part in _parts(math.prod(shape[1]))
     ]
     found = _dataset(parts, *shape, plan, joint=True)
@@ -219,8 +238,8 @@ def _looks(
     values: Sequence[NDArray[Any]],
     days: NDArray[np.int32],
     order: NDArray[np.intp],
-    taken: NDArray[Any] | None = None,
-    doubt: NDArray[Any] | None = None,
+    taken: Sequence[NDArray[Any]] | None = None,
+    doubt: Sequence[NDArray[Any]] | None = None,
     part: slice = slice(None),
 ) -> Looks:
     own = np.empty((len(values), *values[0].shape), np.float32)
@@ -228,8 +247,11 @@ def _looks(
     for place, one in zip(own, values, strict=True):
         np.copyto(place, one if sorted_already else one[order], casting="same_kind")
     if taken is not None:
-        own -= np.nan_to_num(taken[:, part][order])
-    sd = None if doubt is None else np.nan_to_num(doubt[:, part][order])[None].astype(np.float32)
+        for place, off in zip(own, taken, strict=True):
+            place -= np.nan_to_num(off[:, part][order])
+    sd = None
+    if doubt is not None:
+        sd = np.stack([np.nan_to_num(one[:, part][order]) for one in doubt]).astype(np.float32)
     there = _seen(own)
     when = days[order]
     if there.all():

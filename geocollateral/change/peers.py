@@ -10,7 +10,7 @@ Verbesselt & Herold 2016, Remote Sensing of Environment 172, 126-138 (the surrou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -123,10 +123,106 @@ def monitor_with_peers(
     return found, common, doubt
 
 
+FEWEST_COMMON_LOOKS = 8
+"""Looks of both histories from which courses can be called alike."""
+MOST_APART = 0.1
+"""Largest root mean square difference of indices of normalised differences that are alike in their history [1]."""
+
+
+def weather_of_stands(
+    series: xr.Dataset, params: Mapping[str, SequentialParams], min_peers: int = 5
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """What dips in common: the departure that weather, and not an event, brings to ground of like course.
+
+    A common departure that takes its ground down to the changed level of every index is an event that hit all, such as
+    a fire: nothing is taken off then. Nor is a common rise: weather explains a dip away and makes none.
+
+    Parameters
+    ----------
+    series
+        By index, dims ``(time, parcel)``, normalised differences; NaN = no look.
+    params
+        By index; those without ``changed_level`` are never at it.
+    min_peers
+        As in `peer_departure`.
+
+    Returns
+    -------
+    Median departure of the others of like course and its standard error, by index as ``series`` [1], at most nought;
+    NaN where there are fewer peers or the ground is at the changed level. What is said at a look rests on looks up to
+    it only.
+    """
+    alone = {name: monitor(series[name], None, params=params[name], curves=True) for name in params}
+    expected = {name: found["expected"].transpose("time", "parcel").values for name, found in alone.items()}
+    values = {name: series[name].transpose("time", "parcel").values.astype(np.float64) for name in params}
+    before: Mask = np.logical_or.reduce([_in_history(series[name], found) for name, found in alone.items()])
+    alike = _alike(values, before)
+    residual = {name: np.where(before, np.nan, values[name] - expected[name]) for name in params}
+    # As in `monitor_with_peers`: all may have changed alone, only what stands out from the others is no peer.
+    first = _bounded(residual, expected, alike, params, min_peers)
+    for name in params:
+        common, doubt = (series[name].copy(data=part[name]) for part in first)
+        apart = monitor(series[name], None, params=params[name], common=common, common_sd=doubt)
+        changed: Mask = (series["time"] >= apart["detected_on"]).transpose("time", "parcel").values
+        for one in residual.values():
+            one[changed] = np.nan
+    middle, error = _bounded(residual, expected, alike, params, min_peers)
+    dims = ("time", "parcel")
+    common_of, doubt_of = (
+        xr.Dataset({name: (dims, part) for name, part in one.items()}, coords=series.coords) for one in (middle, error)
+    )
+    return common_of, doubt_of
+
+
+def _alike(values: Mapping[str, Floats], before: Mask) -> Mask:
+    """Shape (series, series): whether the second went as the first did on the looks of the first's history."""
+    n = before.shape[1]
+    found: Mask = ~np.eye(n, dtype=bool)
+    for one in values.values():
+        for target in range(n):
+            apart = one[before[:, target]] - one[before[:, target], target, None]
+            seen = np.isfinite(apart)
+            count = seen.sum(axis=0)
+            mean = np.where(seen, apart**2, 0).sum(axis=0) / np.maximum(count, 1)
+            found[target] &= (count >= FEWEST_COMMON_LOOKS) & (mean <= MOST_APART**2)
+    return found
+
+
+def _bounded(
+    residual: Mapping[str, Floats],
+    expected: Mapping[str, Floats],
+    alike: Mask,
+    params: Mapping[str, SequentialParams],
+    min_peers: int,
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Common dips and their standard errors by index, where they leave the ground above the changed level of one."""
+    parts = {name: _median_of_alike(one, alike, min_peers) for name, one in residual.items()}
+    living = np.zeros(next(iter(residual.values())).shape, bool)
+    for name, (middle, _) in parts.items():
+        level = params[name].changed_level
+        living |= np.isfinite(middle) if level is None else expected[name] + middle > level
+    middles = {name: np.where(living, np.minimum(middle, 0), np.nan) for name, (middle, _) in parts.items()}
+    return middles, {name: np.where(living, error, np.nan) for name, (_, error) in parts.items()}
+
+
+def _median_of_alike(residual: Floats, alike: Mask, min_peers: int) -> tuple[Floats, Floats]:
+    middle, error = np.full(residual.shape, np.nan), np.full(residual.shape, np.nan)
+    for target, peers in enumerate(alike):
+        own = residual[:, peers]
+        count = np.isfinite(own).sum(axis=1)
+        enough = count >= min_peers
+        if enough.any():
+            given = own[enough]
+            middle[enough, target] = np.nanmedian(given, axis=1)
+            spread = MAD_TO_SIGMA * np.nanmedian(np.abs(given - middle[enough, target, None]), axis=1)
+            error[enough, target] = MEDIAN_TO_MEAN * spread / np.sqrt(count[enough])
+    return middle, error
+
+
 def _in_history(series: xr.DataArray, found: xr.Dataset) -> Mask:
     """Looks before the first that is monitored: their residuals are those of a fit, smaller than a new look's."""
     first = found["first_informative"]
     return (~(series["time"] >= first)).transpose(*series.dims).values.astype(bool)
 
 
-__all__ = ["monitor_with_peers", "peer_departure"]
+__all__ = ["monitor_with_peers", "peer_departure", "weather_of_stands"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from geocollateral.change import monitor
-from geocollateral.change.peers import monitor_with_peers, peer_departure
+from geocollateral.change import SequentialParams, monitor, monitor_joint
+from geocollateral.change.peers import monitor_with_peers, peer_departure, weather_of_stands
 from geocollateral.errors import InvalidInput
 from geocollateral.types import CONFIRMED
 
@@ -66,3 +66,60 @@ def test_later_looks_do_not_change_what_the_peers_said() -> None:
     for until in (60, 110):
         _, then, _ = monitor_with_peers(series[:until], ["wood"] * 8, None)
         np.testing.assert_array_equal(then.values, common.values[:until])
+
+
+PARAMS = {
+    "ndvi": SequentialParams(direction="down", changed_level=0.60, min_magnitude=0.12),
+    "ndmi": SequentialParams(direction="down", changed_level=0.15, min_magnitude=0.10),
+}
+
+
+def stands(n: int = 9) -> xr.Dataset:
+    axes = {"dims": ("time", "parcel"), "coords": {"time": TIME}}
+    return xr.Dataset({"ndvi": xr.DataArray(field(n) + 0.12, **axes), "ndmi": xr.DataArray(field(n, 1) - 0.35, **axes)})
+
+
+def confirmed(series: xr.Dataset) -> list[bool]:
+    common, doubt = weather_of_stands(series, PARAMS)
+    off = {"common": {"s2": common}, "common_sd": {"s2": doubt}}
+    found = monitor_joint({"s2": series}, None, PARAMS, **off)
+    return (found["status"].values == CONFIRMED).tolist()
+
+
+def lowered(series: xr.Dataset, when: np.ndarray, by: float, parcels: slice) -> xr.Dataset:
+    changed = series.copy(deep=True)
+    for name in changed.data_vars:
+        changed[name].values[when, parcels] -= by
+    return changed
+
+
+DRY = (np.datetime64("2020-05-01") < TIME) & (np.datetime64("2020-10-01") > TIME)
+FELLED = np.datetime64("2020-07-01") < TIME
+
+
+def test_a_dip_of_all_stands_is_weather_and_one_felled_in_it_is_not() -> None:
+    dry = lowered(stands(), DRY, 0.24, slice(None))
+    dry["ndmi"].values[DRY] += 0.10  # the canopy keeps some of its water
+    alone = monitor_joint({"s2": dry}, None, PARAMS)
+    assert (alone["status"].values == CONFIRMED).all()
+    assert not any(confirmed(dry))
+    felled = lowered(dry, FELLED, 0.3, slice(4, 5))
+    assert confirmed(felled) == [n == 4 for n in range(9)]
+
+
+def test_all_stands_felled_at_once_are_an_event() -> None:
+    assert all(confirmed(lowered(stands(), FELLED, 0.45, slice(None))))
+
+
+def test_with_too_few_stands_of_like_course_nothing_is_taken_off() -> None:
+    common, _ = weather_of_stands(lowered(stands(5), DRY, 0.1, slice(None)), PARAMS)
+    assert np.isnan(common["ndvi"]).all()
+
+
+def test_later_looks_do_not_change_the_weather_of_stands() -> None:
+    series = lowered(lowered(stands(), DRY, 0.14, slice(None)), FELLED, 0.4, slice(3))
+    common, doubt = weather_of_stands(series, PARAMS)
+    for until in (70, 90, 110):
+        then = weather_of_stands(series.isel(time=slice(until)), PARAMS)
+        xr.testing.assert_equal(then[0], common.isel(time=slice(until)))
+        xr.testing.assert_equal(then[1], doubt.isel(time=slice(until)))
