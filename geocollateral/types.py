@@ -441,6 +441,31 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimCheck:
+    """One claim of the borrower held against what is observed."""
+
+    claim: str
+    """Such as ``area``, ``use``, ``planted``, ``living``, ``capacity``, ``stage``: the ``X`` of ``claim_X_verdict``."""
+    verdict: Verdict
+    claimed: float | str
+    observed: float | str | None
+    """Middle of what is observed, or what was seen in one word; None where it cannot be told."""
+    low: float | None
+    high: float | None
+    """90 % interval of the observed number; None for words and where it cannot be told."""
+    unit: str
+    """Of the four: ``m2``, ``frac``, ``mw``, ``n``; empty for words."""
+    tolerance: float | None
+    """Largest relative error (``m2``, ``mw``, ``n``) or difference (``frac``) that is no mismatch; None for words."""
+    n_looks: int
+    """Clear looks behind the verdict."""
+    n_pixels: int
+    """Pixels behind the verdict."""
+    reason: str
+    """One or two sentences for the loan officer."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """What an asset class says of one parcel."""
 
@@ -454,6 +479,8 @@ class Judgement:
     events: tuple[Event, ...]
     yearly: tuple[Mapping[str, Any], ...]
     """One row per year, JSON values, for the report."""
+    claims: tuple[ClaimCheck, ...] = ()
+    """Every claim of the parcel that this asset class checks, whatever came of it."""
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """Further rows of JSON values by name of the table, such as ``seasons`` (one row per crop season) or ``stages``
     (one row per date); dates are ISO text."""
