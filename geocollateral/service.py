@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from geocollateral import (
     __version__,
+    claim_tables,
     datum_check,
     exports,
     ledger,
@@ -37,7 +38,7 @@ from geocollateral import (
     what_if,
 )
 from geocollateral import backtest as backtests
-from geocollateral.assets import ASSETS, DecisionTable, judge_area
+from geocollateral.assets import ASSETS, DecisionTable
 from geocollateral.blind_times import blind_windows
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -989,7 +990,7 @@ def _parcel_table(
             "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
-        row |= judge_area(own.to_dict()) | dict(judgement.columns)
+        row |= dict(judgement.columns) | claim_tables.columns_of(claim_tables.checks_of(own.to_dict(), judgement))
         if asked_for is not None:
             row |= asked_for.columns(parcel_id, float(own["obs_area_m2"]))
         rows.append(row)

@@ -456,7 +456,8 @@ class ClaimCheck:
     unit: str
     """Of the four: ``m2``, ``frac``, ``mw``, ``n``; empty for words."""
     tolerance: float | None
-    """Largest relative error (``m2``, ``mw``, ``n``) or difference (``frac``) that is no mismatch; None for words."""
+    """Error from which a claimed number is a mismatch, relative to what is observed; of ``stage``, ``progress`` and
+    ``draw`` a difference of progress [0-1]. None for words and where it cannot be told."""
     n_looks: int
     """Clear looks behind the verdict."""
     n_pixels: int

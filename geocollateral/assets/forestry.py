@@ -18,7 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS, AlertRule
-from geocollateral.assets.claims import judge_living
+from geocollateral.assets.claims import judge_share, stated
 from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, decline_hit
 from geocollateral.assets.forest_radar import ALONE, with_radar
 from geocollateral.assets.forest_signature import BANDS as CAUSE_BANDS
@@ -30,6 +30,7 @@ from geocollateral.types import (
     CONFIRMED,
     SUSPECTED,
     UNSTABLE_HISTORY,
+    ClaimCheck,
     Event,
     Hit,
     Judgement,
@@ -400,9 +401,7 @@ def _judgement(
     high += sum(float(area[pixel]) for pixel in np.flatnonzero(loss.lost).tolist() if pixel not in counted) * scale
     suspected_m2 = _suspected_area(evidence, stand, loss, params) * scale
     living = tuple(max(stand_m2 - gone, 0.0) for gone in (high + suspected_m2, lost_m2, low))
-    claims = judge_living(evidence.attributes, tuple(area / stand_m2 for area in living))
     columns = {
-        **claims,
         "obs_stand_m2": stand_m2,
         "obs_living_m2": living[1],
         "obs_living_share_frac": living[1] / stand_m2,
@@ -420,6 +419,21 @@ def _judgement(
         quantity_unit="ha",
         events=events,
         yearly=_year_by_year(evidence, lasting, stand_m2, scale, params),
+        claims=stated(_living_claim(evidence, living, params)),
+    )
+
+
+def _living_claim(evidence: ParcelEvidence, living_m2: tuple[float, ...], params: ForestryParams) -> ClaimCheck | None:
+    """The claimed living stand against the observed one; both are shares of the parcel."""
+    low, middle, high = (area / float(evidence.attributes["obs_area_m2"]) for area in living_m2)
+    return judge_share(
+        "living",
+        evidence.attributes,
+        "claim_living_share_frac",
+        (low, middle, high),
+        what="living stand",
+        n_looks=int((evidence.look_fraction >= params.min_look_fraction).sum()),
+        n_pixels=len(evidence.area_m2),
     )
 
 
@@ -536,15 +550,18 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
 
 def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
-    claims = judge_living(evidence.attributes, None)
+    claim = judge_share(
+        "living", evidence.attributes, "claim_living_share_frac", None, what="living stand", why_not=reason
+    )
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns={**claims, **dict.fromkeys(names)},
+        columns=dict.fromkeys(names),
         quantity=None,
         quantity_unit="ha",
         events=(),
         yearly=(),
+        claims=stated(claim),
     )
 
 
