@@ -158,7 +158,9 @@ def test_claimed_water(claimed: float, verdict: str) -> None:
     evidence = replace(evidence, attributes={**evidence.attributes, "claim_water_share_frac": claimed})
     (check,) = judge(evidence).claims
     assert (check.claim, check.verdict, check.claimed) == ("water", verdict, claimed)
-    assert check.low is not None and check.high is not None and check.low <= check.high
+    assert check.low is not None
+    assert check.high is not None
+    assert check.low <= check.high
 
 
 def test_the_threshold_follows_the_parcel_where_it_parts_water_from_land() -> None:
