@@ -186,20 +186,24 @@ def untold(
     )
 
 
-def verdict_of(claimed: float, observed: Interval, rule: Rule, unit: Unit) -> Verdict:
-    """Verdict of a claimed number; the rule of this module's description."""
+def verdict_of(claimed: float | tuple[float, float], observed: Interval, rule: Rule, unit: Unit) -> Verdict:
+    """Verdict of a claimed number, or of a claimed range such as a stage allows; the rule of this module's description.
+
+    Errors count from the nearer end of a range.
+    """
+    least, most = claimed if isinstance(claimed, tuple) else (claimed, claimed)
     low, middle, high = observed
-    over, under = error_of(claimed, low, rule), error_of(claimed, high, rule)
+    over, under = error_of(least, low, rule), error_of(most, high, rule)
     if _percent(over) < _percent(rule.tolerance) and (rule.over_only or _percent(under) > -_percent(rule.tolerance)):
         return "match"
-    nearest = middle + FARTHER * (high - middle), middle - FARTHER * (middle - low)
+    top, bottom = middle + FARTHER * (high - middle), middle - FARTHER * (middle - low)
     slack = LEAST_SHARE if unit == "frac" else 0.0
     innocent = INNOCENT * rule.tolerance
-    if error_of(claimed, nearest[0], rule) > innocent and claimed - nearest[0] > slack:
+    if error_of(least, top, rule) > innocent and least - top > slack:
         return "mismatch"
-    if not rule.over_only and error_of(claimed, nearest[1], rule) < -innocent and nearest[1] - claimed > slack:
+    if not rule.over_only and error_of(most, bottom, rule) < -innocent and bottom - most > slack:
         return "mismatch"
-    return "match" if max(claimed - low, 0 if rule.over_only else high - claimed) <= slack else "cannot_tell"
+    return "match" if max(least - low, 0 if rule.over_only else high - most) <= slack else "cannot_tell"
 
 
 def error_of(claimed: float, observed: float, rule: Rule) -> float:
