@@ -1,21 +1,32 @@
-"""Columns and tables of the claims: every claim of every parcel, with a verdict."""
+"""Columns and the table of the claims: every claim of every parcel, with a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from geocollateral.assets import judge_area
 from geocollateral.types import ClaimCheck, Judgement
 
-
-def checks_of(attributes: Mapping[str, Any], judgement: Judgement) -> tuple[ClaimCheck, ...]:
-    """Checks of all claims of a parcel: of its area, and those of its asset class."""
-    area = judge_area(attributes)
-    return (*(() if area is None else (area,)), *judgement.claims)
+COLUMNS: tuple[str, ...] = (
+    "parcel_id",
+    "claim",
+    "verdict",
+    "claimed",
+    "claimed_text",
+    "observed",
+    "observed_text",
+    "low",
+    "high",
+    "unit",
+    "tolerance",
+    "n_looks",
+    "n_pixels",
+    "reason",
+)
+"""Of the table ``claims``. What is claimed and observed is a number or a text, never both."""
 
 
 def columns_of(checks: Sequence[ClaimCheck]) -> dict[str, Any]:
@@ -27,7 +38,16 @@ def columns_of(checks: Sequence[ClaimCheck]) -> dict[str, Any]:
     }
 
 
-def table_of(checks: Mapping[str, Sequence[ClaimCheck]]) -> pd.DataFrame:
+def table_of(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
     """The table ``claims``: one row per parcel and claim, with all fields of its check."""
-    rows = [{"parcel_id": parcel_id, **asdict(check)} for parcel_id, own in checks.items() for check in own]
-    return pd.DataFrame(rows, columns=["parcel_id", *(field.name for field in fields(ClaimCheck))])
+    rows = [_row(parcel_id, check) for parcel_id, judgement in judgements.items() for check in judgement.claims]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _row(parcel_id: str, check: ClaimCheck) -> dict[str, Any]:
+    row = {"parcel_id": parcel_id, **asdict(check)}
+    for name in ("claimed", "observed"):
+        value = row[name]
+        is_text = isinstance(value, str)
+        row |= {name: None if is_text else value, f"{name}_text": value if is_text else None}
+    return row

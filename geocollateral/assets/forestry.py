@@ -18,6 +18,7 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS, AlertRule
+from geocollateral.assets.claimed_days import SeenStand, judge_stand_planted, seen_stand
 from geocollateral.assets.claims import judge_share, stated
 from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, decline_hit
 from geocollateral.assets.forest_radar import ALONE, with_radar
@@ -115,18 +116,22 @@ class Forestry:
                 f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the "
                 f"{params.min_stand:.0%} needed: there is no stand whose loss could be judged."
             )
-            return _cannot_tell(reason, evidence)
+            return _cannot_tell(reason, evidence, seen_stand(evidence, share, (), params.min_look_fraction))
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
         after = aftermath(evidence, stand, events, params.aftermath)
         levels = (params.stand_ndvi, params.stand_ndmi)
         losses = with_radar(evidence, stand, after.events, levels, params.min_look_fraction, params.radar)
         told = _judgement(evidence, stand, loss, losses, params)
+        planted = judge_stand_planted(
+            evidence.attributes, seen_stand(evidence, share, losses, params.min_look_fraction)
+        )
         return replace(
             told,
             reason=f"{told.reason} {after.sentence}".strip(),
             columns={**told.columns, **after.columns},
             events=(*told.events, *([] if after.decline is None else [after.decline])),
+            claims=(*told.claims, *stated(planted)),
             tables=after.tables,
         )
 
@@ -409,6 +414,7 @@ def _judgement(
         "chg_disturbed_low_m2": low,
         "chg_disturbed_high_m2": high,
         "chg_suspected_m2": suspected_m2,
+        "chg_first_informative": _middle_day(evidence.pixels[GREEN].first_informative, evidence.area_m2, newest=False),
         "chg_last_informative": _last_informative(evidence),
     }
     return Judgement(
@@ -548,7 +554,7 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
     )
 
 
-def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+def _cannot_tell(reason: str, evidence: ParcelEvidence, seen: SeenStand | None = None) -> Judgement:
     names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
     claim = judge_share(
         "living", evidence.attributes, "claim_living_share_frac", None, what="living stand", why_not=reason
@@ -561,7 +567,7 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
         quantity_unit="ha",
         events=(),
         yearly=(),
-        claims=stated(claim),
+        claims=stated(claim, judge_stand_planted(evidence.attributes, seen)),
     )
 
 

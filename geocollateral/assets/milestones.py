@@ -260,6 +260,40 @@ def _word(
     )
 
 
+def judge_pads(
+    attributes: Mapping[str, Any], n_pads: int, turbines: float | None, *, n_looks: int = 0, n_pixels: int = 0
+) -> tuple[ClaimCheck, ...]:
+    """Checks ``stage``, ``progress`` and ``draw`` of a wind plant by its new pads; none where none is claimed.
+
+    Towers and blades are not seen at 10 m, nor pads from before the looks: pads for all the turbines claimed support
+    foundations, and no more is told.
+    """
+    stage, share = claimed_stage(attributes), claimed_number(attributes, "claim_progress_frac")
+    seen = f"{n_pads} new pads are seen; towers and blades are not seen at 10 m."
+    if stage is None or share is not None or stage not in UNFINISHED:
+        return _untold(stage, share, seen, (n_looks, n_pixels))
+    all_there = n_pads > 0 and n_pads >= (turbines or 1)
+    draw: Verdict = "match" if all_there or stage == "planned" else "cannot_tell"
+    verdict: Verdict = ("mismatch" if stage == "planned" else "match") if all_there else "cannot_tell"
+    observed = "pads" if n_pads else None
+    return tuple(
+        ClaimCheck(
+            claim=claim,
+            verdict=told,
+            claimed=stage,
+            observed=observed,
+            low=None,
+            high=None,
+            unit="",
+            tolerance=None,
+            n_looks=n_looks,
+            n_pixels=n_pixels,
+            reason=f"Claimed stage {plain(stage)}. {seen} {_SAID[claim, told].capitalize()}.",
+        )
+        for claim, told in (("stage", verdict), ("draw", draw))
+    )
+
+
 def plain(name: str) -> str:
     """A name of ours as words."""
     return name.replace("_", " ")
@@ -269,6 +303,7 @@ __all__ = [
     "STAGE_PROGRESS",
     "PlantState",
     "claimed_stage",
+    "judge_pads",
     "judge_plant",
     "judge_works",
     "plain",
