@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocollateral.errors import InvalidInput
+from geocollateral.exports import claim_words
 from geocollateral.types import MU_M2, Shift
 
 ENGLISH: Mapping[str, str] = {
@@ -783,7 +784,10 @@ CHINESE: Mapping[str, str] = {
     "footer": "精确数值见 parcels.geojson；本报告金额保留三位有效数字。",
 }
 
-CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
+CATALOGUES: Mapping[str, Mapping[str, str]] = {
+    "en": {**ENGLISH, **claim_words.ENGLISH},
+    "zh": {**CHINESE, **claim_words.CHINESE},
+}
 
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -811,6 +815,10 @@ class Words:
     def count(self, key: str, n: int, **values: object) -> str:
         """The sentence under a key in its form for ``n``."""
         return self(f"{key}.{'one' if n == 1 else 'other'}", n=self.number(n), **values)
+
+    def known(self, family: str, name: str) -> str | None:
+        """The word for a name of ours; None where there is none."""
+        return CATALOGUES[self.lang].get(f"{family}.{name}")
 
     def named(self, family: str, name: str) -> str:
         """The word for a name of ours (``rule.felling``); a name without one is shown readably as it is."""
