@@ -52,6 +52,7 @@ def judge_works(
     progress: Interval | None,
     state: str,
     *,
+    begun: bool = True,
     why_not: str = "",
     n_looks: int = 0,
     n_pixels: int = 0,
@@ -66,13 +67,19 @@ def judge_works(
         Progress of the works [0-1]; None where it cannot be told, and `why_not` says why.
     state
         What the works are doing, in a word or two.
+    begun
+        Whether any works are seen. Where none are, no stage after the planned one is within reach of the tolerance; a
+        fresh clearing is told some weeks late, so that alone is left open.
     """
     stage, share = claimed_stage(attributes), claimed_number(attributes, "claim_progress_frac")
     counts = (n_looks, n_pixels)
+    unbegun: Verdict | None = None
+    if not begun and stage is not None and stage != "planned":
+        unbegun = "cannot_tell" if stage == "site_cleared" else "mismatch"
     if progress is None:
         return _untold(stage, share, why_not, counts)
     return stated(
-        None if stage is None else _stage(stage, progress, state, counts),
+        None if stage is None else _stage(stage, progress, state, counts, unbegun),
         None
         if share is None
         else checked_number(
@@ -86,7 +93,7 @@ def judge_works(
             n_looks=n_looks,
             n_pixels=n_pixels,
         ),
-        _draw(stage, share, progress, state, counts),
+        _draw(stage, share, progress, state, counts, unbegun),
     )
 
 
@@ -96,11 +103,11 @@ def claimed_stage(attributes: Mapping[str, Any]) -> str | None:
     return stage if stage in STAGE_PROGRESS else None
 
 
-def _stage(stage: str, progress: Interval, state: str, counts: tuple[int, int]) -> ClaimCheck:
+def _stage(stage: str, progress: Interval, state: str, counts: tuple[int, int], unbegun: Verdict | None) -> ClaimCheck:
     """The claimed stage against the progress seen."""
     least, most = STAGE_PROGRESS[stage]
     low, middle, high = progress
-    verdict = verdict_of((least, most), progress, PROGRESS, "frac")
+    verdict = unbegun or verdict_of((least, most), progress, PROGRESS, "frac")
     side = {
         "match": "as claimed",
         "mismatch": "behind the claim" if middle < least else "ahead of the claim",
@@ -125,20 +132,25 @@ def _stage(stage: str, progress: Interval, state: str, counts: tuple[int, int]) 
 
 
 def _draw(
-    stage: str | None, share: float | None, progress: Interval, state: str, counts: tuple[int, int]
+    stage: str | None,
+    share: float | None,
+    progress: Interval,
+    state: str,
+    counts: tuple[int, int],
+    unbegun: Verdict | None,
 ) -> ClaimCheck | None:
     """Whether what is seen supports the milestone claimed, whichever is the further one; None where none is claimed."""
     if stage is None and share is None:
         return None
     wanted = wanted_of(stage, share)
     low, middle, high = progress
-    verdict = verdict_of(wanted, progress, DRAW, "frac")
+    verdict = unbegun or verdict_of(wanted, progress, DRAW, "frac")
     name = "" if stage is None or wanted > STAGE_PROGRESS[stage][0] else f", {plain(stage)},"
     seen = f"progress seen is {middle:.0%} ({low:.0%} to {high:.0%}), {state}"
     told = {
         "match": f"The milestone claimed{name} needs {wanted:.0%} of the works; {seen}: it supports the draw.",
         "mismatch": f"Hold the draw: the milestone claimed{name} needs {wanted:.0%} of the works; {seen}, short by "
-        f"{100 * (wanted - middle):.0f} points ({100 * (wanted - high):.0f} to {100 * (wanted - low):.0f}).",
+        f"{100 * (wanted - middle):.0f} points ({100 * max(wanted - high, 0):.0f} to {100 * (wanted - low):.0f}).",
         "cannot_tell": f"The milestone claimed{name} needs {wanted:.0%} of the works; {seen}: inspect on site before "
         "money is released.",
     }[verdict]

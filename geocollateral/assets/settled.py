@@ -14,7 +14,7 @@ from typing import Any
 
 from geocollateral.assets.claimed_days import judge_commissioned, judge_crop_planted
 from geocollateral.assets.claims import claimed_number, judge_area, stated, untold
-from geocollateral.assets.milestones import PlantState, judge_pads, judge_plant
+from geocollateral.assets.milestones import PlantState, judge_pads, judge_plant, judge_works
 from geocollateral.types import ClaimCheck, Event, Judgement
 
 _PLANTS = ("solar", "wind")
@@ -127,6 +127,8 @@ def _further(
             )
         )
     if not judged:
+        if asset_class in _BUILT:
+            yield from judge_works(attributes, None, "", why_not=judgement.reason)
         return
     if asset_class == "solar":
         yield from _of_solar(attributes, judgement, as_of, n_looks, n_pixels)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 ENGLISH: Mapping[str, str] = {
-    "claims.none": "Nothing was claimed of this parcel.",
     "claims.claim": "Claim",
     "claims.claimed": "Claimed",
-    "claims.observed": "Observed",
-    "claims.interval": "90 % interval",
+    "claims.observed": "Observed (90 % interval)",
     "claims.tolerance": "Tolerance",
     "claims.verdict": "Verdict",
     "claims.evidence": "Looks / pixels",
@@ -73,11 +71,9 @@ ENGLISH: Mapping[str, str] = {
 }
 
 CHINESE: Mapping[str, str] = {
-    "claims.none": "该地块没有申报内容。",
     "claims.claim": "申报事项",
     "claims.claimed": "申报值",
-    "claims.observed": "观测值",
-    "claims.interval": "90% 区间",
+    "claims.observed": "观测值（90% 区间）",
     "claims.tolerance": "容差",
     "claims.verdict": "结论",
     "claims.evidence": "观测次数 / 像元数",

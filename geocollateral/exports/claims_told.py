@@ -63,7 +63,7 @@ def claim_line(check: Check, words: Words) -> ClaimLine:
 
 def claimed_text(check: Check, words: Words) -> str:
     """What is claimed, with its unit."""
-    if check.claim == "draw" and isinstance(check.claimed, float):
+    if check.claim == "draw" and isinstance(check.claimed, float) and check.claimed < 1:
         return words("claims.least", percent=words.percent(check.claimed))
     return _value(check, check.claimed, words)
 

@@ -281,6 +281,7 @@ def _facts(
             if c.startswith(("claim_", "loan_"))
             and not _OF_A_VERDICT.fullmatch(c)
             and _text(v) is not None
+            and not (checks and c.startswith("claim_"))  # told with their verdicts
             and not (c == "claim_area_m2" and {"claim_area_mu", "claim_area_ha"} & _known(row))
         },
         lookback_years=number_of(row.get("obs_lookback_years")),

@@ -84,3 +84,12 @@ def test_progress_of_a_plant() -> None:
     )
     half = by_name(judge_plant({"claim_progress_frac": 0.3}, "none", "No modules."))
     assert {check.verdict for check in half.values()} == {"cannot_tell"}
+
+
+@pytest.mark.parametrize(
+    ("claimed", "verdict"),
+    [("planned", "match"), ("site_cleared", "cannot_tell"), ("foundations", "mismatch"), ("structure", "mismatch")],
+)
+def test_where_no_works_are_seen_no_stage_is_near_enough(claimed: str, verdict: str) -> None:
+    found = judge_works({"claim_stage": claimed}, (0.0, 0.0, 0.08), "not started", begun=False)
+    assert {check.verdict for check in found} == {verdict}
