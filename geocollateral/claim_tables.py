@@ -27,6 +27,8 @@ COLUMNS: tuple[str, ...] = (
     "reason",
 )
 """Of the table ``claims``. What is claimed and observed is a number or a text, never both."""
+NUMBERS = ("claimed", "observed", "low", "high", "tolerance", "n_looks", "n_pixels")
+"""Columns of numbers; the others hold text."""
 
 
 def columns_of(checks: Sequence[ClaimCheck]) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def columns_of(checks: Sequence[ClaimCheck]) -> dict[str, Any]:
 def table_of(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
     """The table ``claims``: one row per parcel and claim, with all fields of its check."""
     rows = [_row(parcel_id, check) for parcel_id, judgement in judgements.items() for check in judgement.claims]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
 
 
 def _row(parcel_id: str, check: ClaimCheck) -> dict[str, Any]:

@@ -48,6 +48,8 @@ COLUMNS: tuple[str, ...] = (
 )
 """Of the table ``history``; days are ISO text. It happened between the days ``from`` and ``to``, the last look before
 and the first after."""
+NUMBERS = ("area_m2", "area_mu", "area_low_m2", "area_high_m2", "share_frac")
+"""Columns of numbers; the others hold text."""
 
 Key = tuple[str, str, dt.date, dt.date]
 
@@ -65,7 +67,7 @@ def history(
         for parcel_id, judgement in judgements.items()
         for event in _events_of(judgement.events, as_of)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
 
 
 def columns_of(

@@ -425,18 +425,27 @@ def _judgement(
         quantity_unit="ha",
         events=events,
         yearly=_year_by_year(evidence, lasting, stand_m2, scale, params),
-        claims=stated(_living_claim(evidence, living, params)),
+        claims=stated(_living_claim(evidence, stand, living, params)),
     )
 
 
-def _living_claim(evidence: ParcelEvidence, living_m2: tuple[float, ...], params: ForestryParams) -> ClaimCheck | None:
-    """The claimed living stand against the observed one; both are shares of the parcel."""
-    low, middle, high = (area / float(evidence.attributes["obs_area_m2"]) for area in living_m2)
+def _living_claim(
+    evidence: ParcelEvidence, stand: NDArray[np.bool_], living_m2: tuple[float, ...], params: ForestryParams
+) -> ClaimCheck | None:
+    """The claimed living stand against the observed one; both are shares of the parcel.
+
+    Pixels where the stand meets other ground show both: those beside it may be stand, and half of its own rim may not.
+    """
+    whole = float(evidence.attributes["obs_area_m2"])
+    scale = whole / float(evidence.area_m2.sum())
+    beside = float(evidence.area_m2[~stand & _beside(stand, evidence)].sum()) * scale
+    rim = float(evidence.area_m2[stand & _beside(~stand, evidence)].sum()) * scale
+    low, middle, high = living_m2
     return judge_share(
         "living",
         evidence.attributes,
         "claim_living_share_frac",
-        (low, middle, high),
+        (max(low - rim / 2, 0.0) / whole, middle / whole, min(high + beside, whole) / whole),
         what="living stand",
         n_looks=int((evidence.look_fraction >= params.min_look_fraction).sum()),
         n_pixels=len(evidence.area_m2),

@@ -62,7 +62,7 @@ ENGLISH: Mapping[str, str] = {
     "history.cause": "{event} ({cause})",
     "history.some.one": "{n} event was found; the looks cover {years} of the five years.",
     "history.some.other": "{n} events were found; the looks cover {years} of the five years.",
-    "history.nothing": "No event was found in the {years} years of the five that the looks cover.",
+    "history.nothing": "No event was found; the looks cover {years} of the five years.",
     "history.short": "What happened in the rest is not known.",
     "history.cannot_tell": "What happened in the last five years cannot be told: the parcel could not be judged. This "
     "is not “nothing happened”.",
@@ -126,7 +126,7 @@ CHINESE: Mapping[str, str] = {
     "history.cause": "{event}（{cause}）",
     "history.some.one": "发现 {n} 项事件；观测覆盖五年中的 {years} 年。",
     "history.some.other": "发现 {n} 项事件；观测覆盖五年中的 {years} 年。",
-    "history.nothing": "在观测覆盖的 {years} 年（五年之内）中未发现事件。",
+    "history.nothing": "未发现事件；观测覆盖五年中的 {years} 年。",
     "history.short": "其余时间的情况不明。",
     "history.cannot_tell": "该地块无法判断，近五年情况不明。这不等于“没有发生”。",
     "rule.stall": "停工",
