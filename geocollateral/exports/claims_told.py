@@ -78,6 +78,8 @@ def _value(check: Check, value: float | str | None, words: Words) -> str:
         return ""
     if isinstance(value, str):
         return _word(check, value, words)
+    if check.claim == "floor_area":  # floors are no land, and nobody counts them in mu
+        return words("claims.square", n=words.number(value))
     if check.unit == "m2":
         first, second = words.hectares(value), words.mu(value)
         return f"{first} ({second})" if words.lang == "en" else f"{second}（{first}）"
