@@ -40,6 +40,8 @@ CHANCE_OF_MATCH = 0.80
 """Probability of the claimed word from which it is a match [1]."""
 CHANCE_OF_MISMATCH = 0.05
 """Probability of the claimed word up to which it is a mismatch [1]."""
+ROUNDING = 1e-9
+"""Disorder of an interval that is due to sums of floats, relative to its middle [1]."""
 
 Interval = tuple[float, float, float]
 """Low, middle and high: the middle and the ends of the 90 % interval of what is observed."""
@@ -103,9 +105,8 @@ def checked_number(
     BrokenData
         The interval is none.
     """
+    observed = _interval(claim, observed)
     low, middle, high = observed
-    if not (math.isfinite(low) and math.isfinite(high) and low <= middle <= high):
-        raise BrokenData(f"claim {claim!r}: expected low <= middle <= high, got {observed}")
     verdict = verdict_of(claimed, observed, rule, unit)
     subject = f"{in_unit(claimed, unit)} {what}".strip()
     told = f"Claimed {subject}; {seen} {in_unit(middle, unit)}"
@@ -124,6 +125,15 @@ def checked_number(
         n_pixels=n_pixels,
         reason=f"{told}; {_compared(claimed, observed, rule, verdict)}. {because}".strip(),
     )
+
+
+def _interval(claim: str, observed: Interval) -> Interval:
+    """The interval with its ends in order; what sums of areas leave in the last digits is no disorder."""
+    low, middle, high = observed
+    grain = ROUNDING * max(abs(middle), 1.0)
+    if not (math.isfinite(low) and math.isfinite(high) and low <= middle + grain and middle <= high + grain):
+        raise BrokenData(f"claim {claim!r}: expected low <= middle <= high, got {observed}")
+    return min(low, middle), middle, max(high, middle)
 
 
 def checked_words(

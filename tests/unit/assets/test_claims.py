@@ -98,6 +98,11 @@ def test_the_sentence_says_what_the_verdict_rests_on() -> None:
     assert "(-29% or more), too uncertain" in wide.reason
 
 
+def test_the_last_digits_of_an_interval_do_not_matter() -> None:
+    check = checked_number("living", 0.4, (0.35, 0.41498659345655126, 0.41498659345655114), unit="frac", rule=SHARE)
+    assert check.high == check.observed == 0.41498659345655126
+
+
 def test_what_is_no_interval_is_refused() -> None:
     with pytest.raises(BrokenData, match="low <= middle <= high"):
         checked_number("living", 0.5, (0.5, 0.4, 0.6), unit="frac", rule=SHARE)
