@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_damage, judge_mixture
+from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_damage, judge_mixture, settle
 from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
@@ -144,7 +144,7 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
         evidence = evidence_of(task, seen, position, pixels[asset_class])
         params = getattr(settings, asset.name)
         judgement = _with_damage(_with_mixture(asset.judge(evidence, params), evidence, settings), evidence, settings)
-        judgements[parcel_id] = judgement
+        judgements[parcel_id] = _settled(judgement, evidence)
         decided = [decide(hit, asset_class, settings.decision) for hit in asset.hits(evidence, judgement, params)]
         hits += decided
         slight = _withheld_events(decided)
@@ -163,6 +163,12 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
         scenes=seen.scenes,
         lost_pixels=np.concatenate([*lost, np.zeros((0, 3), np.int64)]),
     )
+
+
+def _settled(judgement: Judgement, evidence: ParcelEvidence) -> Judgement:
+    """The judgement with a check of every claim, the unchecked ones too."""
+    looks, pixels = len(evidence.look_days), len(evidence.area_m2)
+    return settle(evidence.attributes, judgement, as_of=evidence.as_of, n_looks=looks, n_pixels=pixels)
 
 
 def _is_withheld(hit: Hit) -> bool:

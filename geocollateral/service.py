@@ -22,14 +22,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pystac
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from geocollateral import (
     __version__,
+    claim_tables,
     datum_check,
     exports,
     ledger,
     loan_projects,
+    lookback,
     operating_points,
     orthomosaics,
     pictures,
@@ -37,7 +40,7 @@ from geocollateral import (
     what_if,
 )
 from geocollateral import backtest as backtests
-from geocollateral.assets import ASSETS, DecisionTable, judge_area
+from geocollateral.assets import ASSETS, DecisionTable, settle, withdraw
 from geocollateral.blind_times import blind_windows
 from geocollateral.block import BlockResult, BlockTask, assess_block, wanted_indices
 from geocollateral.compute import ComputeParams, Progress, run_blocks
@@ -187,7 +190,7 @@ def assess(
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
-    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for)
+    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for, day)
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
@@ -214,7 +217,9 @@ def assess(
         changes=changes,
         baselines=_join([r.baselines for r in results], ["parcel_id", "index", "time"]),
         yearly=_yearly(judgements),
-        tables=_tables(judgements) | ({} if asked_for is None else asked_for.tables()),
+        tables=_tables(judgements)
+        | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
+        | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
         if with_pictures
@@ -913,8 +918,14 @@ def _stale(judgement: Judgement, newest: str | None, revisit: float, day: dt.dat
         f"The feed is stale: the newest acquisition of this parcel is of {newest or 'never'}, although one is due "
         f"every {revisit:g} days and the result is to speak for {day}."
     )
-    columns = dict.fromkeys(judgement.columns)
-    return replace(judgement, status="cannot_tell", reason=reason, columns=columns, quantity=None)
+    return replace(
+        judgement,
+        status="cannot_tell",
+        reason=reason,
+        columns=dict.fromkeys(judgement.columns),
+        quantity=None,
+        claims=withdraw(judgement.claims, reason),
+    )
 
 
 def _all_judgements(
@@ -931,7 +942,9 @@ def _all_judgements(
     for parcel_id in set(feed["stale"]) & set(found):
         newest = feed["newest_by_parcel"].get(parcel_id)
         found[parcel_id] = _stale(found[parcel_id], newest, feed["revisit_days"], day)
-    return {i: found[i] if i in found else _judge_unseen(area, i, settings, day) for i in area.parcels.index}
+    rows = area.parcels.drop(columns="geometry").to_dict("index")
+    found |= {i: _judge_unseen(area, i, settings, day) for i in rows.keys() - found.keys()}
+    return {i: settle(row, found[i], as_of=day) for i, row in rows.items()}
 
 
 def _judge_unseen(area: AreaOfInterest, parcel_id: str, settings: Settings, day: dt.date) -> Judgement:
@@ -971,9 +984,10 @@ def _parcel_table(
     units: Mapping[str, UnitValue],
     min_look_fraction: float,
     asked_for: RegistryCheck | None,
+    day: dt.date,
 ) -> gpd.GeoDataFrame:
-    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
-    clear = series[counted].groupby("parcel_id")["time"].agg(["nunique", "max"])
+    clear = _clear_looks(series, min_look_fraction)
+    seen = lookback.columns_of(judgements, clear, day)
     rows = []
     for parcel_id, judgement in judgements.items():
         own = area.parcels.loc[parcel_id]
@@ -984,12 +998,12 @@ def _parcel_table(
             "obs_area_mu": own["obs_area_m2"] / MU_M2,
             "meta_status": judgement.status,
             "meta_reason": judgement.reason,
-            "meta_n_obs": int(clear["nunique"].get(parcel_id, 0)),
-            "meta_last_clear": clear["max"].get(parcel_id, pd.NaT),
+            "meta_n_obs": len(clear.get(parcel_id, ())),
+            "meta_last_clear": pd.Timestamp(clear[parcel_id][-1]) if parcel_id in clear else pd.NaT,
             "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
-        row |= judge_area(own.to_dict()) | dict(judgement.columns)
+        row |= {**judgement.columns, **seen[parcel_id], **claim_tables.columns_of(judgement.claims)}
         if asked_for is not None:
             row |= asked_for.columns(parcel_id, float(own["obs_area_m2"]))
         rows.append(row)
@@ -998,6 +1012,12 @@ def _parcel_table(
     given = area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"])
     table["risk_ltv"] = _loan_to_value(table, given)
     return gpd.GeoDataFrame(table.join(given), geometry=area.parcels.geometry, crs=area.parcels.crs)
+
+
+def _clear_looks(series: pd.DataFrame, min_look_fraction: float) -> dict[str, NDArray[np.datetime64]]:
+    """Times of the satellite's clear looks at each parcel, rising; a parcel without one is left out."""
+    counted = (series["sensor"] == "sentinel-2") & (series["valid_fraction"] >= min_look_fraction)
+    return {str(i): np.sort(own.unique()) for i, own in series[counted].groupby("parcel_id")["time"]}
 
 
 def _join_columns(table: gpd.GeoDataFrame, columns: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -1045,6 +1065,12 @@ def _loan_to_value(table: pd.DataFrame, given: pd.DataFrame) -> pd.Series[Any]:
 def _yearly(judgements: Mapping[str, Judgement]) -> pd.DataFrame:
     rows = [{"parcel_id": parcel_id, **row} for parcel_id, judgement in judgements.items() for row in judgement.yearly]
     return pd.DataFrame(rows, columns=["parcel_id", "year", "living_share", "disturbed_m2", "n_looks"])
+
+
+def _history(
+    area: AreaOfInterest, judgements: Mapping[str, Judgement], results: Sequence[BlockResult], day: dt.date
+) -> pd.DataFrame:
+    return lookback.history(judgements, results, area.parcels["obs_area_m2"].to_dict(), day)
 
 
 def _tables(judgements: Mapping[str, Judgement]) -> dict[str, pd.DataFrame]:

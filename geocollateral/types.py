@@ -454,9 +454,10 @@ class ClaimCheck:
     high: float | None
     """90 % interval of the observed number; None for words and where it cannot be told."""
     unit: str
-    """Of the four: ``m2``, ``frac``, ``mw``, ``n``; empty for words."""
+    """Of numbers: ``m2``, ``frac``, ``mw``, ``n`` or ``m3``; empty for words and days."""
     tolerance: float | None
-    """Largest relative error (``m2``, ``mw``, ``n``) or difference (``frac``) that is no mismatch; None for words."""
+    """Error from which a claimed number is a mismatch, relative to what is observed; of ``stage``, ``progress`` and
+    ``draw`` a difference of progress [0-1]. None for words and where it cannot be told."""
     n_looks: int
     """Clear looks behind the verdict."""
     n_pixels: int

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
-from geocollateral.assets.claims import SHARE_TOLERANCE
+from geocollateral.assets.claims import judge_share, stated
 from geocollateral.assets.frame import date_of, numbers_of
 from geocollateral.assets.refusal import too_little
 from geocollateral.assets.water import RADAR, WaterLooks, WaterParams, water_looks, water_pixels
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
+from geocollateral.types import ClaimCheck, Event, Hit, Judgement, Params, ParcelEvidence
 
 DRY, WET = 0.9, 0.1
 """Probability of "dry" from which a pond is dry, and up to which it is filled; between them it stays what it was."""
@@ -161,7 +161,6 @@ def _judgement(
     events = tuple(event for event in events if event.area_m2 >= params.min_event_m2)
     since = date_of(looks.day[runs[-1].first_dry]) if dry else None
     columns = {
-        **_judge_water(evidence.attributes, share),
         "obs_water_share_frac": share[1],
         "obs_water_m2": share[1] * area,
         "obs_usual_water_share_frac": looks.usual_share,
@@ -178,6 +177,7 @@ def _judgement(
         quantity_unit="ha",
         events=events,
         yearly=_year_by_year(looks),
+        claims=stated(_water_claim(evidence, share, n_looks=len(looks.day))),
         tables={"water": _table(looks)},
     )
 
@@ -253,22 +253,20 @@ def _event(evidence: ParcelEvidence, looks: WaterLooks, run: DryRun, usual: NDAr
     )
 
 
-def _judge_water(attributes: Mapping[str, Any], share: tuple[float, float, float] | None) -> dict[str, Any]:
-    """Columns ``claim_water_verdict`` and ``claim_water_reason``; none where none is claimed."""
-    claimed = attributes.get("claim_water_share_frac")
-    if claimed is None or claimed != claimed:
-        return {}
-    if share is None:
-        reason = f"Claimed {claimed:.0%} water; how much there is could not be judged."
-        return {"claim_water_verdict": "cannot_tell", "claim_water_reason": reason}
-    low, middle, high = share
-    fits = low - SHARE_TOLERANCE <= claimed <= high + SHARE_TOLERANCE
-    return {
-        "claim_water_verdict": "match" if fits else "mismatch",
-        "claim_water_reason": f"Claimed {claimed:.0%} water; observed {middle:.0%} ({low:.0%} to {high:.0%}): "
-        f"{'within' if fits else 'further than'} {100 * SHARE_TOLERANCE:.0f} points "
-        f"{'of' if fits else 'from'} that range.",
-    }
+def _water_claim(
+    evidence: ParcelEvidence, share: tuple[float, float, float] | None, why_not: str = "", n_looks: int = 0
+) -> ClaimCheck | None:
+    """The claimed share of water against the observed one."""
+    return judge_share(
+        "water",
+        evidence.attributes,
+        "claim_water_share_frac",
+        share,
+        what="water",
+        why_not=why_not,
+        n_looks=n_looks,
+        n_pixels=len(evidence.area_m2),
+    )
 
 
 def _in_words(
@@ -373,11 +371,12 @@ def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns={**_judge_water(evidence.attributes, None), **dict.fromkeys(names)},
+        columns=dict.fromkeys(names),
         quantity=None,
         quantity_unit="ha",
         events=(),
         yearly=(),
+        claims=stated(_water_claim(evidence, None, reason)),
     )
 
 

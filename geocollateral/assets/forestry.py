@@ -18,7 +18,8 @@ from pydantic import Field
 from scipy import ndimage
 
 from geocollateral.assets.asset import ASSETS, AlertRule
-from geocollateral.assets.claims import judge_living
+from geocollateral.assets.claimed_days import SeenStand, judge_stand_planted, seen_stand
+from geocollateral.assets.claims import judge_share, stated
 from geocollateral.assets.forest_aftermath import AftermathParams, aftermath, decline_hit
 from geocollateral.assets.forest_radar import ALONE, with_radar
 from geocollateral.assets.forest_signature import BANDS as CAUSE_BANDS
@@ -30,6 +31,7 @@ from geocollateral.types import (
     CONFIRMED,
     SUSPECTED,
     UNSTABLE_HISTORY,
+    ClaimCheck,
     Event,
     Hit,
     Judgement,
@@ -114,18 +116,22 @@ class Forestry:
                 f"Only {share:.0%} of the parcel looked like closed forest in its history, less than the "
                 f"{params.min_stand:.0%} needed: there is no stand whose loss could be judged."
             )
-            return _cannot_tell(reason, evidence)
+            return _cannot_tell(reason, evidence, seen_stand(evidence, share, (), params.min_look_fraction))
         loss = _drop_specks(_merge(evidence, stand), evidence, params)
         events = _events(loss, evidence, params)
         after = aftermath(evidence, stand, events, params.aftermath)
         levels = (params.stand_ndvi, params.stand_ndmi)
         losses = with_radar(evidence, stand, after.events, levels, params.min_look_fraction, params.radar)
         told = _judgement(evidence, stand, loss, losses, params)
+        planted = judge_stand_planted(
+            evidence.attributes, seen_stand(evidence, share, losses, params.min_look_fraction)
+        )
         return replace(
             told,
             reason=f"{told.reason} {after.sentence}".strip(),
             columns={**told.columns, **after.columns},
             events=(*told.events, *([] if after.decline is None else [after.decline])),
+            claims=(*told.claims, *stated(planted)),
             tables=after.tables,
         )
 
@@ -400,9 +406,7 @@ def _judgement(
     high += sum(float(area[pixel]) for pixel in np.flatnonzero(loss.lost).tolist() if pixel not in counted) * scale
     suspected_m2 = _suspected_area(evidence, stand, loss, params) * scale
     living = tuple(max(stand_m2 - gone, 0.0) for gone in (high + suspected_m2, lost_m2, low))
-    claims = judge_living(evidence.attributes, tuple(area / stand_m2 for area in living))
     columns = {
-        **claims,
         "obs_stand_m2": stand_m2,
         "obs_living_m2": living[1],
         "obs_living_share_frac": living[1] / stand_m2,
@@ -410,6 +414,7 @@ def _judgement(
         "chg_disturbed_low_m2": low,
         "chg_disturbed_high_m2": high,
         "chg_suspected_m2": suspected_m2,
+        "chg_first_informative": _middle_day(evidence.pixels[GREEN].first_informative, evidence.area_m2, newest=False),
         "chg_last_informative": _last_informative(evidence),
     }
     return Judgement(
@@ -420,6 +425,30 @@ def _judgement(
         quantity_unit="ha",
         events=events,
         yearly=_year_by_year(evidence, lasting, stand_m2, scale, params),
+        claims=stated(_living_claim(evidence, stand, living, params)),
+    )
+
+
+def _living_claim(
+    evidence: ParcelEvidence, stand: NDArray[np.bool_], living_m2: tuple[float, ...], params: ForestryParams
+) -> ClaimCheck | None:
+    """The claimed living stand against the observed one; both are shares of the parcel.
+
+    Pixels where the stand meets other ground show both: those beside it may be stand, and half of its own rim may not.
+    """
+    whole = float(evidence.attributes["obs_area_m2"])
+    scale = whole / float(evidence.area_m2.sum())
+    beside = float(evidence.area_m2[~stand & _beside(stand, evidence)].sum()) * scale
+    rim = float(evidence.area_m2[stand & _beside(~stand, evidence)].sum()) * scale
+    low, middle, high = living_m2
+    return judge_share(
+        "living",
+        evidence.attributes,
+        "claim_living_share_frac",
+        (max(low - rim / 2, 0.0) / whole, middle / whole, min(high + beside, whole) / whole),
+        what="living stand",
+        n_looks=int((evidence.look_fraction >= params.min_look_fraction).sum()),
+        n_pixels=len(evidence.area_m2),
     )
 
 
@@ -534,17 +563,20 @@ def _stand_loss(evidence: ParcelEvidence, event: Event) -> Hit:
     )
 
 
-def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+def _cannot_tell(reason: str, evidence: ParcelEvidence, seen: SeenStand | None = None) -> Judgement:
     names = ("obs_stand_m2", "obs_living_m2", "obs_living_share_frac", "chg_disturbed_m2")
-    claims = judge_living(evidence.attributes, None)
+    claim = judge_share(
+        "living", evidence.attributes, "claim_living_share_frac", None, what="living stand", why_not=reason
+    )
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns={**claims, **dict.fromkeys(names)},
+        columns=dict.fromkeys(names),
         quantity=None,
         quantity_unit="ha",
         events=(),
         yearly=(),
+        claims=stated(claim, judge_stand_planted(evidence.attributes, seen)),
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geocollateral.types import Verdict
+from geocollateral.assets.claims import claimed_day, untold
+from geocollateral.types import ClaimCheck, Verdict
 
 START_SLACK_DAYS = 60
 """A start within so many days of the planned one is on time: mobilisation, weather and clouds [days]."""
@@ -24,6 +25,10 @@ class Plan:
     start: dt.date | None
     complete: dt.date | None
 
+    def in_words(self) -> str:
+        """Both dates, ``..`` between them, as an ISO interval has them."""
+        return f"{self.start or ''}..{self.complete or ''}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeenProgress:
@@ -33,6 +38,8 @@ class SeenProgress:
     """Of the last clear look."""
     since: dt.date
     """Of the first."""
+    n_looks: int
+    """Clear looks from the first to the last."""
     started: tuple[dt.date, dt.date] | None
     """Interval of the start; None where none was seen."""
     progress: tuple[float, float, float]
@@ -43,21 +50,33 @@ class SeenProgress:
 
 def plan_of(attributes: Mapping[str, Any]) -> Plan | None:
     """Planned dates of a parcel's row, ``claim_start_on`` and ``claim_complete_on``; None where none is given."""
-    start, complete = _date(attributes.get("claim_start_on")), _date(attributes.get("claim_complete_on"))
+    start, complete = claimed_day(attributes, "claim_start_on"), claimed_day(attributes, "claim_complete_on")
     return None if start is None and complete is None else Plan(start=start, complete=complete)
 
 
-def judge_plan(plan: Plan | None, seen: SeenProgress) -> dict[str, Any]:
-    """Columns ``claim_plan_verdict``, ``claim_plan_reason`` and ``obs_plan_state`` (``not_due``, ``not_started``,
-    ``progressing``, ``stalled``, ``behind_plan``, ``finished``); none where no dates are planned.
+def judge_plan(plan: Plan | None, seen: SeenProgress, n_pixels: int = 0) -> ClaimCheck | None:
+    """Planned dates against what was seen, observed in one of the words ``not_due``, ``not_started``, ``progressing``,
+    ``stalled``, ``behind_plan`` and ``finished``; None where no dates are planned.
     """
     if plan is None:
-        return {}
+        return None
     if plan.start is not None and plan.complete is not None and plan.start >= plan.complete:
         reason = f"The planned start {plan.start} is not before the planned completion {plan.complete}."
-        return _columns("cannot_tell", reason, None)
+        return untold("plan", plan.in_words(), reason)
     state, verdict, reason = _compared(plan, seen)
-    return _columns(verdict, f"{reason} Seen until {seen.day}.", state)
+    return ClaimCheck(
+        claim="plan",
+        verdict=verdict,
+        claimed=plan.in_words(),
+        observed=state,
+        low=None,
+        high=None,
+        unit="",
+        tolerance=None,
+        n_looks=seen.n_looks,
+        n_pixels=n_pixels,
+        reason=f"{reason} Seen until {seen.day}.",
+    )
 
 
 def expected(plan: Plan, day: dt.date) -> float | None:
@@ -116,19 +135,6 @@ def _begun(plan: Plan, seen: SeenProgress, started: tuple[dt.date, dt.date]) -> 
     if high + SLACK < due:
         return "behind_plan", "mismatch", f"{told}; the plan stands at {due:.0%}."
     return "progressing", "match", f"{told}; the plan stands at {due:.0%}."
-
-
-def _columns(verdict: Verdict, reason: str, state: str | None) -> dict[str, Any]:
-    return {"claim_plan_verdict": verdict, "claim_plan_reason": reason, "obs_plan_state": state}
-
-
-def _date(value: Any) -> dt.date | None:
-    # NaT is what an empty cell of a table of dates becomes.
-    if value is None or value != value:
-        return None
-    if isinstance(value, str):
-        return dt.date.fromisoformat(value)
-    return value.date() if isinstance(value, dt.datetime) else dt.date(value.year, value.month, value.day)
 
 
 __all__ = ["Plan", "SeenProgress", "expected", "judge_plan", "plan_of"]

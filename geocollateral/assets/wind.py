@@ -17,10 +17,11 @@ from scipy import ndimage
 
 from geocollateral.assets import stages
 from geocollateral.assets.asset import ASSETS, AlertRule
+from geocollateral.assets.claims import claimed_number, stated, untold
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.assets.stages import StageParams, StagePath
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
+from geocollateral.types import ClaimCheck, Event, Hit, Judgement, ParcelEvidence
 
 MEGAWATTS = (2.0, 4.0, 7.0)
 """Low, middle and high rating of an onshore turbine put up since 2015 [MW]; IEA Wind TCP annual reports, to be
@@ -62,7 +63,7 @@ class Wind:
         """Pads of one parcel."""
         refusal = why_not(evidence, params)
         if refusal:
-            return _cannot_tell(refusal, evidence)
+            return _cannot_tell(refusal)
         path = stages.follow(evidence, params.stages)
         events = _events(evidence, path, params)
         return _judgement(evidence, events, params)
@@ -176,21 +177,50 @@ def _judgement(evidence: ParcelEvidence, events: tuple[Event, ...], params: Wind
     return Judgement(
         status="ok",
         reason=reason,
-        columns={"obs_new_pads": n, **_judge_count(evidence.attributes, n)},
+        columns={"obs_new_pads": n},
         quantity=quantity,
         quantity_unit="mw",
         events=events,
         yearly=(),
+        claims=stated(_count_claim(evidence, n), _capacity_claim(evidence, n)),
     )
 
 
-def _judge_count(attributes: Mapping[str, Any], n: int | None) -> dict[str, Any]:
-    claimed = attributes.get("claim_turbine_count")
-    if claimed is None or claimed != claimed:
-        return {}
-    verdict: Verdict = "match" if n and n >= claimed else "cannot_tell"
-    told = "not judged" if n is None else f"{n} new pads seen; older ones cannot be told at 10 m"
-    return {"claim_turbines_verdict": verdict, "claim_turbines_reason": f"Claimed {claimed:.0f} turbines; {told}."}
+def _count_claim(evidence: ParcelEvidence, n: int) -> ClaimCheck | None:
+    """As many new pads as turbines claimed is a match; fewer is no mismatch, since older pads are not told."""
+    claimed = claimed_number(evidence.attributes, "claim_turbine_count")
+    if claimed is None:
+        return None
+    enough = n > 0 and n >= claimed
+    looks, pixels = len(evidence.look_days), len(evidence.area_m2)
+    reason = f"Claimed {claimed:.0f} turbines; {n} new pads seen, older ones are not told at 10 m."
+    if not enough:
+        return untold("turbines", claimed, reason, unit="n", n_looks=looks, n_pixels=pixels)
+    return ClaimCheck(
+        claim="turbines",
+        verdict="match",
+        claimed=claimed,
+        observed=float(n),
+        low=float(n),
+        high=float(n),
+        unit="n",
+        tolerance=None,
+        n_looks=looks,
+        n_pixels=pixels,
+        reason=reason,
+    )
+
+
+def _capacity_claim(evidence: ParcelEvidence, n: int) -> ClaimCheck | None:
+    """Turbines are not seen, so their capacity is not either; what the pads could carry is said."""
+    claimed = claimed_number(evidence.attributes, "claim_capacity_mw")
+    if claimed is None:
+        return None
+    low, _, high = (n * megawatts for megawatts in MEGAWATTS)
+    carry = f"{n} new pads would carry {low:.0f} to {high:.0f} MW" if n else "no new pad is seen"
+    reason = f"Claimed {claimed:,.2f} MW; {carry}. Turbines and older pads are not told at 10 m."
+    looks, pixels = len(evidence.look_days), len(evidence.area_m2)
+    return untold("capacity", claimed, reason, unit="mw", n_looks=looks, n_pixels=pixels)
 
 
 @RULES.register("wind_build")
@@ -210,11 +240,11 @@ def wind_build(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     ]
 
 
-def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+def _cannot_tell(reason: str) -> Judgement:
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns={"obs_new_pads": None, **_judge_count(evidence.attributes, None)},
+        columns={"obs_new_pads": None},
         quantity=None,
         quantity_unit="mw",
         events=(),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geocollateral.exports import charts, maps
 from geocollateral.exports.chips import encode_png
+from geocollateral.exports.claims_told import ClaimLine, HistoryLine, claim_line, history_lines, say_history
 from geocollateral.exports.json_values import json_value
 from geocollateral.exports.stages import StageChart, draw_stages
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
@@ -78,6 +79,12 @@ class ParcelSection:
     """Rows of the table ``pledges``: other pledges of the same land."""
     overlays: tuple[Mapping[str, Any], ...]
     """Rows of the table ``overlays``: what of the parcel lies in a layer of law or planning."""
+    claims: tuple[ClaimLine, ...]
+    """Every claim with its verdict."""
+    history: tuple[HistoryLine, ...]
+    """Events of the last five years, the newest first."""
+    history_says: str
+    """What the look-back found and how much of it was seen."""
     season_keys: tuple[str, ...]
     """Columns of theirs that are shown."""
     pictures: tuple[Picture, ...]
@@ -293,6 +300,9 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             seasons=tuple(reversed(seasons)),
             pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
             overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
+            claims=tuple(claim_line(check, words) for check in fact.checks),
+            history=tuple(history_lines(_rows(assessment, "history", fact.parcel_id), words)),
+            history_says=say_history(fact.lookback_years, fact.lookback_events, words),
             season_keys=tuple(key for key in SEASON_KEYS if any(key in row for row in seasons)),
             pictures=tuple(_picture(chip, outline, orthos.get(chip.scene_id), every) for chip in chips),
             limits=tuple(limits),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
 """Of an alert that asks nothing of the reader any more."""
 
 _VERDICT_COLUMN = re.compile(r"claim_(\w+)_verdict")
-_OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason)")
+_OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason|observed|low|high)")
 _BROKEN = ("confirmed", "suspected")
 _VERDICTS: tuple[Verdict, ...] = ("match", "mismatch", "cannot_tell")
 _CANNOT_TELL: ParcelStatus = "cannot_tell"
@@ -126,6 +126,23 @@ class Year:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check:
+    """One check of a claim: a row of the table ``claims``, or a verdict that has columns of its own only."""
+
+    claim: str
+    verdict: Verdict
+    claimed: float | str | None = None
+    observed: float | str | None = None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    tolerance: float | None = None
+    n_looks: int | None = None
+    n_pixels: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ParcelFacts:
     """All that the report says of one parcel; None = not known or not given."""
 
@@ -156,8 +173,14 @@ class ParcelFacts:
     """Verdict on each claim, by what is claimed."""
     verdict_reasons: Mapping[str, str]
     """Why, likewise, where it is said."""
+    checks: tuple[Check, ...]
+    """Those verdicts with what was claimed and observed, in the order in which they are told."""
     claims: Mapping[str, Any]
     """What was claimed of the parcel and its loan, by column."""
+    lookback_years: float | None
+    """Of the five years before, those that the looks cover; None where nobody looked back."""
+    lookback_events: int | None
+    """Events found in them; None where that cannot be told."""
     breaks: tuple[Break, ...]
     unstable_indices: tuple[str, ...]
     years: tuple[Year, ...]
@@ -173,6 +196,7 @@ def summarise(assessment: Assessment) -> tuple[ParcelFacts, ...]:
     changes = dict(tuple(assessment.changes.groupby("parcel_id", sort=False)))
     yearly = dict(tuple(assessment.yearly.groupby("parcel_id", sort=False)))
     nothing = assessment.changes.iloc[:0], assessment.yearly.iloc[:0]
+    checks = _checks(assessment.tables.get("claims"))
     return tuple(
         _facts(
             number,
@@ -181,6 +205,7 @@ def summarise(assessment: Assessment) -> tuple[ParcelFacts, ...]:
             tuple(a for a in assessment.alerts if a.parcel_id == parcel_id),
             changes.get(parcel_id, nothing[0]),
             yearly.get(parcel_id, nothing[1]),
+            checks.get(str(parcel_id), ()),
         )
         for number, (parcel_id, row) in enumerate(
             zip(assessment.parcels.index, _rows(assessment.parcels), strict=True), start=1
@@ -211,6 +236,7 @@ def _facts(
     alerts: tuple[Alert, ...],
     changes: pd.DataFrame,
     yearly: pd.DataFrame,
+    checks: Sequence[Check],
 ) -> ParcelFacts:
     judged = row["meta_status"] != _CANNOT_TELL
     statuses = changes["status"].map(_status_name)
@@ -248,18 +274,58 @@ def _facts(
         open_alerts=open_alerts,
         verdicts=verdicts,
         verdict_reasons=reasons,
+        checks=(*checks, *_other_checks(verdicts, reasons, {check.claim for check in checks})),
         claims={
             c: v
             for c, v in row.items()
             if c.startswith(("claim_", "loan_"))
             and not _OF_A_VERDICT.fullmatch(c)
             and _text(v) is not None
+            and not (checks and c.startswith("claim_"))  # told with their verdicts
             and not (c == "claim_area_m2" and {"claim_area_mu", "claim_area_ha"} & _known(row))
         },
+        lookback_years=number_of(row.get("obs_lookback_years")),
+        lookback_events=None if (n_events := number_of(row.get("obs_lookback_events_n"))) is None else int(n_events),
         breaks=breaks,
         unstable_indices=tuple(sorted(set(changes.loc[statuses == "unstable_history", "index"].astype(str)))),
         years=years,
     )
+
+
+def check_of(row: Mapping[str, Any]) -> Check:
+    """A row of the table ``claims``."""
+    return Check(
+        claim=str(row["claim"]),
+        verdict=row["verdict"],
+        claimed=number_of(row["claimed"]) if _text(row["claimed_text"]) is None else _text(row["claimed_text"]),
+        observed=number_of(row["observed"]) if _text(row["observed_text"]) is None else _text(row["observed_text"]),
+        low=number_of(row["low"]),
+        high=number_of(row["high"]),
+        unit=str(row["unit"]),
+        tolerance=number_of(row["tolerance"]),
+        n_looks=int(row["n_looks"]),
+        n_pixels=int(row["n_pixels"]),
+        reason=str(row["reason"]),
+    )
+
+
+def _checks(table: pd.DataFrame | None) -> dict[str, tuple[Check, ...]]:
+    """Rows of the table ``claims`` by parcel."""
+    if table is None or table.empty:
+        return {}
+    return {
+        str(parcel_id): tuple(check_of({str(k): v for k, v in row.items()}) for row in own.to_dict("records"))
+        for parcel_id, own in table.groupby("parcel_id", sort=False)
+    }
+
+
+def _other_checks(
+    verdicts: Mapping[str, Verdict], reasons: Mapping[str, str], told: Collection[str]
+) -> Iterator[Check]:
+    """Verdicts that have no row in the table ``claims``, such as that on the outline."""
+    for name, verdict in verdicts.items():
+        if name not in told:
+            yield Check(claim=name, verdict=verdict, reason=reasons.get(name, ""))
 
 
 def _status_name(status: Any) -> str:

@@ -72,6 +72,8 @@ def rows_parquet(rows: pd.DataFrame) -> bytes:
 
 
 def _is_number(values: pd.Series[Any]) -> bool:
+    if pd.api.types.is_float_dtype(values):
+        return True
     return all(v is None or isinstance(v, (int, float)) for v in values) and not values.isna().all()
 
 

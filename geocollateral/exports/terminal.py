@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from geocollateral.exports.summary import ParcelFacts, summarise
+from geocollateral.exports.claims_told import claimed_text, observed_text
+from geocollateral.exports.summary import Check, ParcelFacts, summarise
 from geocollateral.exports.wording import Words
 from geocollateral.types import Alert, Assessment
 
@@ -37,8 +38,17 @@ def _found(fact: ParcelFacts, words: Words) -> str:
     if fact.state == "cannot_tell":
         return fact.reason or words("dash")
     said = [_alert(alert, words) for alert in fact.open_alerts]
-    said += [words("terminal.mismatch", claim=words.named("claim", name)) for name in fact.mismatches]
+    said += [_mismatch(check, words) for check in fact.checks if check.verdict == "mismatch"]
     return words("terminal.separator").join(said) or words("dash")
+
+
+def _mismatch(check: Check, words: Words) -> str:
+    claimed, observed = claimed_text(check, words), observed_text(check, words)
+    name = words.named("claim", check.claim)
+    if not (claimed and observed):
+        return words("terminal.mismatch", claim=name)
+    key = "terminal.hold" if check.claim == "draw" else "terminal.claim"
+    return words(key, claim=name, claimed=claimed, observed=observed)
 
 
 def _alert(alert: Alert, words: Words) -> str:

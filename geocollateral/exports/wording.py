@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocollateral.errors import InvalidInput
+from geocollateral.exports import claim_words
 from geocollateral.types import MU_M2, Shift
 
 ENGLISH: Mapping[str, str] = {
@@ -291,14 +292,14 @@ ENGLISH: Mapping[str, str] = {
     "yearly.disturbed": "Disturbed",
     "yearly.looks": "Clear looks",
     "yearly.no_looks": "cannot tell",
-    "claims": "Claims and loan",
-    "claim.living": "Living stand",
+    "claims": "Claims against what is seen",
+    "claim.living": "Living stand, of the parcel",
     "claim.living_share_frac": "Living stand claimed",
     "claim.area": "Area",
     "claim.area_mu": "Area claimed (mu)",
     "claim.area_m2": "Area claimed (m2)",
     "claim.area_ha": "Area claimed (ha)",
-    "claim.use": "Use claimed",
+    "claim.use": "Use",
     "claim.planted_on": "Planted on",
     "claim.volume_m3": "Volume claimed (m3)",
     "claim.loan_id": "Loan",
@@ -675,14 +676,14 @@ CHINESE: Mapping[str, str] = {
     "yearly.disturbed": "受扰动面积",
     "yearly.looks": "有效观测次数",
     "yearly.no_looks": "无法判断",
-    "claims": "申报与贷款信息",
-    "claim.living": "活立木占比",
+    "claims": "申报与影像核对",
+    "claim.living": "活立木占地块比例",
     "claim.living_share_frac": "申报活立木占比",
     "claim.area": "面积",
     "claim.area_mu": "申报面积（亩）",
     "claim.area_m2": "申报面积（平方米）",
     "claim.area_ha": "申报面积（公顷）",
-    "claim.use": "申报用途",
+    "claim.use": "用途",
     "claim.planted_on": "种植日期",
     "claim.volume_m3": "申报蓄积量（立方米）",
     "claim.loan_id": "贷款编号",
@@ -783,7 +784,10 @@ CHINESE: Mapping[str, str] = {
     "footer": "精确数值见 parcels.geojson；本报告金额保留三位有效数字。",
 }
 
-CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
+CATALOGUES: Mapping[str, Mapping[str, str]] = {
+    "en": {**ENGLISH, **claim_words.ENGLISH},
+    "zh": {**CHINESE, **claim_words.CHINESE},
+}
 
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -811,6 +815,10 @@ class Words:
     def count(self, key: str, n: int, **values: object) -> str:
         """The sentence under a key in its form for ``n``."""
         return self(f"{key}.{'one' if n == 1 else 'other'}", n=self.number(n), **values)
+
+    def known(self, family: str, name: str) -> str | None:
+        """The word for a name of ours; None where there is none."""
+        return CATALOGUES[self.lang].get(f"{family}.{name}")
 
     def named(self, family: str, name: str) -> str:
         """The word for a name of ours (``rule.felling``); a name without one is shown readably as it is."""

@@ -68,10 +68,11 @@ ARTIFACTS: tuple[Artifact, ...] = (
     ),
     Artifact(
         name="tables/<name>.parquet",
-        grain="row of an asset class's own table",
-        key="`parcel_id` and the row's dates",
+        grain="row of the table",
+        key="`parcel_id`, and the claim or the row's dates",
         writer="exports.tables",
-        meaning="`seasons` (crop seasons of farmland), `stages` (of building sites and plants, by date), `water`, "
+        meaning="`claims` (every claim with its verdict) and `history` (events of the last five years), always; "
+        "`seasons` (crop seasons of farmland), `stages` (of building sites and plants, by date), `water`, "
         "`causes` and `regrowth` (of forests); each only where such parcels were judged. `pledges`, `overlays`: what "
         "the registry says of the land, where it was asked and found something (docs/registry.md)",
     ),

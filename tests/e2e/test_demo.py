@@ -19,6 +19,7 @@ from affine import Affine
 from shapely.geometry import Point, Polygon, shape
 
 from geocollateral import cli
+from geocollateral.assets import CLAIMS
 from geocollateral.sources import open_source
 from geocollateral.types import CHANGE_COLUMNS, PARCEL_COLUMNS, SERIES_COLUMNS, Alert, Period
 
@@ -163,6 +164,8 @@ def test_folder_holds_the_files_of_the_contract(out: Path) -> None:
         "changes.parquet",
         "scenes.json",
         "report.html",
+        "tables/claims.parquet",
+        "tables/history.parquet",
         "run.json",
     }
     assert chips
@@ -246,6 +249,41 @@ def test_series_and_changes_have_the_columns_of_the_contract(out: Path, series: 
     pixels = changes[changes["level"] == "pixels"]
     assert (pixels["last_clear_before"] < pixels["first_clear_after"]).all()
     assert (pixels["first_clear_after"] <= pixels["detected_on"]).all()
+
+
+def test_every_claim_has_a_verdict_and_every_column_its_row(
+    root: Path, out: Path, parcels: dict[str, dict[str, Any]]
+) -> None:
+    table = pd.read_parquet(out / "tables/claims.parquet").set_index(["parcel_id", "claim"])
+    assert table.index.is_unique
+    for feature in json.loads((root / "aoi/demo/parcels.geojson").read_text(encoding="utf-8"))["features"]:
+        given = {name for name in feature["properties"] if name.startswith("claim_")}
+        own = parcels[feature["properties"]["parcel_id"]]["properties"]
+        for claim in {CLAIMS[name][0] for name in given}:
+            row = table.loc[(own["parcel_id"], claim)]
+            assert own[f"claim_{claim}_verdict"] == row["verdict"]
+            assert own[f"claim_{claim}_reason"] == row["reason"]
+            assert own[f"claim_{claim}_observed"] == pytest.approx(row["observed"], nan_ok=True) or (
+                own[f"claim_{claim}_observed"] is None and pd.isna(row["observed"])
+            )
+    living = table.xs("living", level="claim")["verdict"]
+    assert set(living[list({*STABLE} & set(living.index))]) == {"match"}
+    assert living["central-fellings"] == "mismatch"
+    assert living[OUTSIDE] == "cannot_tell"
+
+
+def test_the_last_five_years_are_told(out: Path, parcels: dict[str, dict[str, Any]], truth: dict[str, Any]) -> None:
+    history = pd.read_parquet(out / "tables/history.parquet")
+    assert {name for name, felled in truth.items() if felled} <= set(history["parcel_id"])
+    for parcel_id, feature in parcels.items():
+        own = feature["properties"]
+        n = own["obs_lookback_events_n"]
+        if own["meta_status"] == "cannot_tell":
+            assert n is None
+            assert "Cannot tell" in own["obs_lookback_reason"]
+        else:
+            assert n == (history["parcel_id"] == parcel_id).sum()
+            assert 0 < own["obs_lookback_years"] <= 5
 
 
 def test_scenes_are_all_there_and_add_up(out: Path, parcels: dict[str, dict[str, Any]]) -> None:

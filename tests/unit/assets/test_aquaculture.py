@@ -156,7 +156,11 @@ def test_cannot_tell(change: dict[str, object], reason: str) -> None:
 def test_claimed_water(claimed: float, verdict: str) -> None:
     evidence = pond()
     evidence = replace(evidence, attributes={**evidence.attributes, "claim_water_share_frac": claimed})
-    assert judge(evidence).columns["claim_water_verdict"] == verdict
+    (check,) = judge(evidence).claims
+    assert (check.claim, check.verdict, check.claimed) == ("water", verdict, claimed)
+    assert check.low is not None
+    assert check.high is not None
+    assert check.low <= check.high
 
 
 def test_the_threshold_follows_the_parcel_where_it_parts_water_from_land() -> None:

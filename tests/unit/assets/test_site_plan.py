@@ -13,7 +13,12 @@ BEGUN = (dt.date(2021, 12, 20), dt.date(2022, 1, 20))
 def seen(day: str, state: str, progress: float, started: tuple[dt.date, dt.date] | None = BEGUN) -> SeenProgress:
     band = (max(progress - 0.05, 0.0), progress, progress + 0.05)
     return SeenProgress(
-        day=dt.date.fromisoformat(day), since=dt.date(2020, 1, 1), started=started, progress=band, state=state
+        day=dt.date.fromisoformat(day),
+        since=dt.date(2020, 1, 1),
+        n_looks=40,
+        started=started,
+        progress=band,
+        state=state,
     )
 
 
@@ -33,22 +38,26 @@ def seen(day: str, state: str, progress: float, started: tuple[dt.date, dt.date]
     ],
 )
 def test_plan_against_what_is_seen(given: SeenProgress, state: str | None, verdict: str) -> None:
-    found = judge_plan(PLAN, given)
-    assert (found["obs_plan_state"], found["claim_plan_verdict"]) == (state, verdict)
-    assert str(given.day) in found["claim_plan_reason"]
+    found = judge_plan(PLAN, given, 120)
+    assert found is not None
+    assert (found.claim, found.observed, found.verdict) == ("plan", state, verdict)
+    assert (found.claimed, found.n_looks, found.n_pixels) == ("2022-01-01..2024-01-01", 40, 120)
+    assert str(given.day) in found.reason
 
 
 def test_one_date_gives_no_pace() -> None:
     found = judge_plan(Plan(start=None, complete=dt.date(2024, 1, 1)), seen("2023-01-01", "progressing", 0.5))
-    assert found["claim_plan_verdict"] == "cannot_tell"
+    assert found is not None
+    assert found.verdict == "cannot_tell"
 
 
 def test_dates_in_the_wrong_order_are_not_judged() -> None:
     found = judge_plan(Plan(start=PLAN.complete, complete=PLAN.start), seen("2023-01-01", "progressing", 0.5))
-    assert found["claim_plan_verdict"] == "cannot_tell"
-    assert "not before" in found["claim_plan_reason"]
+    assert found is not None
+    assert found.verdict == "cannot_tell"
+    assert "not before" in found.reason
 
 
-def test_no_dates_no_columns() -> None:
+def test_no_dates_no_check() -> None:
     assert plan_of({"claim_start_on": None}) is None
-    assert judge_plan(None, seen("2023-01-01", "progressing", 0.5)) == {}
+    assert judge_plan(None, seen("2023-01-01", "progressing", 0.5)) is None
