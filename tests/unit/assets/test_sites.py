@@ -19,7 +19,7 @@ from geocollateral.assets import (
     stages,
 )
 from geocollateral.assets.construction import judge_stage
-from geocollateral.assets.solar import capacity
+from geocollateral.assets.plant_capacity import capacity
 from geocollateral.types import Judgement, ParcelEvidence, RadarEvidence
 
 SIDE = 14
