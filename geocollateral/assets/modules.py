@@ -37,7 +37,7 @@ soil and dry plants
 are above 0.16. Level: mean reflectance of 0.07 to 0.15; greenhouses and roofs are brighter, water darker. Slope:
 water is
 below 0, soil above 0.3. Residue: asphalt is below 0.07, canopies above 0.28."""
-LEAVING_LOOKS = 4
+LEAVING_LOOKS = 8
 """Most looks in a row without the colours of modules before they are gone: snow, floods and weeds come and go. What has
 been seen on few looks goes sooner, after half as many: leaving takes no more evidence than coming."""
 TOGETHER = 5 / 9
@@ -110,7 +110,7 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
     is_pv, later = (_together(found, evidence) for found in _lasting(looks, lasting_days))
     weight = evidence.area_m2 / evidence.area_m2.sum()
     known = (count >= 2) @ weight
-    share = np.where(known >= 0.5, (is_pv @ weight) / np.maximum(known, 1e-9), np.nan)
+    share = np.where(known >= 0.5, np.minimum((is_pv @ weight) / np.maximum(known, 1e-9), 1.0), np.nan)
     green = np.full(len(used), np.nan)
     now = np.where(is_pv & np.isfinite(seen.ndvi), weight, 0.0)
     some = now.sum(axis=1) > 0.02
@@ -120,7 +120,7 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
         days=days,
         share=_settled(share),
         error=_error(evidence, share),
-        later=np.where(known >= 0.5, (later @ weight) / np.maximum(known, 1e-9), np.nan),
+        later=np.where(known >= 0.5, np.minimum((later @ weight) / np.maximum(known, 1e-9), 1.0), np.nan),
         alike=np.where(known >= 0.5, (fits @ weight) / np.maximum(known, 1e-9), np.nan),
         green=green,
         pixels=last,

@@ -45,6 +45,8 @@ class SeenModules:
     growing: bool
     """Whether the share under modules still grows."""
     megawatts: Megawatts
+    km2: float
+    """Area of the parcel."""
     n_looks: int
     n_pixels: int
     """Pixels under modules; those looked at where there are none."""
@@ -78,7 +80,8 @@ def judge_capacity(
     """Check ``capacity`` of a solar plant; None where none is claimed.
 
     1. No modules: a mismatch, unless the plant is not due yet or so small that it could be missed.
-    2. More than the densest rows on the footprint hold: over-claimed; not yet to be told of a plant that still grows.
+    2. More than the densest rows on the footprint hold: over-claimed. Of a plant that still grows this can only be told
+       if it is more than they would hold on the whole parcel.
     3. So little that even the thinnest rows hold more, were it meant at the inverters: under-claimed.
     4. An over-claim of `CAPACITY_TOLERANCE` can be excluded even for the thinnest rows: a match.
     5. What lies between cannot be told: it is within what the rows may hold.
@@ -124,6 +127,10 @@ def _compared(claimed: float, seen: SeenModules, due: bool) -> tuple[Verdict, st
         f"the rows seen on {seen.day} hold {low:,.2f} to {high:,.2f} MW at {DENSITY[0]:.0f} to {DENSITY[2]:.0f} MW/km2"
     )
     meant = "Peak capacity at the modules (direct current)"
+    whole = capacity(1.0, 0.0, seen.km2)[2]
+    if claimed > whole:
+        least = claimed / whole - 1
+        return "mismatch", f"{told}, the whole parcel {whole:,.2f} MW: over-claimed by {least:.0%} or more. {meant}."
     if claimed > high:
         if seen.growing or not due:
             return "cannot_tell", f"{told}, less than claimed, but the plant is not complete yet. {meant}."
@@ -156,4 +163,4 @@ def _check(claimed: float, verdict: Verdict, reason: str, seen: SeenModules | No
     )
 
 
-__all__ = ["CAPACITY_TOLERANCE", "DENSITY", "SeenModules", "capacity", "judge_capacity"]
+__all__ = ["BAND", "CAPACITY_TOLERANCE", "DENSITY", "Megawatts", "SeenModules", "capacity", "judge_capacity"]

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.modules import OVERGROWN, ModuleCover, pv_presence
-from geocollateral.assets.plant_capacity import BAND, DENSITY, SeenModules, capacity, judge_capacity
+from geocollateral.assets.plant_capacity import BAND, DENSITY, Megawatts, SeenModules, capacity, judge_capacity
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, ParcelEvidence
@@ -147,7 +147,7 @@ def _judgement(
     share, error = float(cover.share[last]), float(cover.error[last])
     km2 = float(evidence.attributes["obs_area_m2"]) / 1e6
     present = share >= params.min_present
-    megawatts = capacity(share, error, km2) if present else capacity(0.0, share / BAND + error, km2)
+    megawatts = _megawatts(cover, last, km2, present)
     build = next((event for event in events if event.kind == "pv_build"), None)
     works = _works(cover, params)
     columns: dict[str, Any] = {
@@ -165,6 +165,7 @@ def _judgement(
         present=present,
         growing=build is not None and works is None,
         megawatts=megawatts,
+        km2=km2,
         n_looks=len(cover.days),
         n_pixels=int(cover.pixels.sum()) if present else len(evidence.area_m2),
         day=day_of(cover.days[last]),
@@ -183,9 +184,23 @@ def _judgement(
     )
 
 
+def _megawatts(cover: ModuleCover, last: int, km2: float, present: bool) -> Megawatts:
+    """What the rows hold; without a plant, what may be missed or has not looked like modules for long enough.
+
+    Rows that a dry winter or weeds hide for some looks are still there: the largest share of the last year counts.
+    """
+    if not present:
+        missed = max(float(cover.share[last]), float(np.nan_to_num(cover.alike[last])))
+        return capacity(0.0, missed / BAND + float(cover.error[last]), km2)
+    year = np.flatnonzero(cover.days[: last + 1] > cover.days[last] - np.timedelta64(365, "D"))
+    most = int(year[np.argmax(np.nan_to_num(cover.share[year]))])
+    return capacity(float(cover.share[most]), float(cover.error[most]), km2)
+
+
 def _works(cover: ModuleCover, params: SolarParams) -> dt.date | None:
     """Look from which the share under modules has not grown any more; None while it grows."""
-    share = np.nan_to_num(cover.share)
+    # Rows that a dry winter or weeds hide for some looks have not come anew when they are seen again.
+    share = np.maximum.accumulate(np.nan_to_num(cover.share))
     full = share >= share[-1] - 0.05
     n = len(full) - int(np.argmax(~full[::-1])) if not full.all() else 0
     settled = cover.days[-1] - cover.days[min(n, len(full) - 1)] >= np.timedelta64(params.lasting_days, "D")
