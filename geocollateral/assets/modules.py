@@ -115,16 +115,17 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
     now = np.where(is_pv & np.isfinite(seen.ndvi), weight, 0.0)
     some = now.sum(axis=1) > 0.02
     green[some] = (np.nan_to_num(seen.ndvi) * now).sum(axis=1)[some] / now.sum(axis=1)[some]
+    settled = _settled(share)
     last = is_pv[-1] if len(used) else np.zeros(len(weight), bool)
     return ModuleCover(
         days=days,
-        share=_settled(share),
-        error=_error(evidence, share),
+        share=settled,
+        error=_error(evidence, settled),
         later=np.where(known >= 0.5, np.minimum((later @ weight) / np.maximum(known, 1e-9), 1.0), np.nan),
         alike=np.where(known >= 0.5, (fits @ weight) / np.maximum(known, 1e-9), np.nan),
         green=green,
         pixels=last,
-        refused=_resembles(middle, weight, share),
+        refused=_resembles(middle, weight, settled),
     )
 
 

@@ -335,6 +335,24 @@ def test_what_greens_up_is_no_module() -> None:
     assert np.nanmax(after.share[since:]) < 0.05
 
 
+def test_a_share_has_an_error() -> None:
+    look = np.array(np.broadcast_to(np.array(MODULES), (len(DAYS), SIDE * SIDE, len(BANDS))))
+    keep = np.r_[0:40, 64:70]  # two thirds of a year without a look: the medians are too old at first
+    given = evidence(look)
+    assert given.optical is not None
+    cover = pv_presence(
+        replace(
+            given,
+            optical=given.optical.isel(time=keep),
+            look_days=given.look_days[keep],
+            look_fraction=given.look_fraction[keep],
+        )
+    )
+    assert np.isfinite(cover.share[40])
+    assert (np.isfinite(cover.error) == np.isfinite(cover.share)).all()
+    assert np.nanmax(cover.share) <= 1
+
+
 def test_a_plant_outlasts_looks_that_hide_it() -> None:
     look = np.array(np.broadcast_to(np.array(MODULES), (len(DAYS), SIDE * SIDE, len(BANDS))))
     look[100:105] = SOIL
