@@ -1,12 +1,14 @@
 """Photovoltaic modules from Sentinel-2: how much of any parcel they cover, look by look.
 
 Modules are built to absorb: dark from blue to the near infrared, without the red of soil, and in rows over grass or
-gravel, so
-never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared with
-something
-else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
-(doi:10.1117/1.JRS.11.045003),
-Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
+gravel, so never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared
+with something else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
+(doi:10.1117/1.JRS.11.045003), Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
+
+Colour alone is passed through by what greens up or dries out: a field in spring, a burnt stand, a bank of a pond. What
+tells them apart is that modules stay and lie together. So a pixel counts only while no look shows it in full leaf, and
+only where most of the pixels around it are modules too: rows are put up in blocks, look-alikes are speckles and rims.
+Objects rather than pixels: Plakman, Rosier & van Vliet 2022 (doi:10.1080/15481603.2022.2036056).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from geocollateral.assets import ground
 from geocollateral.types import ParcelEvidence
@@ -34,12 +37,17 @@ soil and dry plants
 are above 0.16. Level: mean reflectance of 0.07 to 0.15; greenhouses and roofs are brighter, water darker. Slope:
 water is
 below 0, soil above 0.3. Residue: asphalt is below 0.07, canopies above 0.28."""
-LEAVING_LOOKS = 4
-"""Looks in a row without the colours of modules after which they are gone: snow, floods and weeds come and go."""
+LEAVING_LOOKS = 8
+"""Most looks in a row without the colours of modules before they are gone: snow, floods and weeds come and go. What has
+been seen on few looks goes sooner, after half as many: leaving takes no more evidence than coming."""
+TOGETHER = 5 / 9
+"""Share of the pixels within one of a pixel, itself included, that must be modules too: a block of rows is 30 m wide
+[1]."""
 GREEN = (0.08, 0.48)
 """Range of the median NDVI: some grass between rows; asphalt and roofs are below, fields in leaf and trees above."""
 OVERGROWN = 0.55
-"""NDVI in summer from which plants stand above or between the rows: hardly any gap stays dark."""
+"""NDVI from which plants stand above or between the rows: hardly any gap stays dark. A pixel that reaches it before it
+has been told as modules is a field or a wood that greens up."""
 WINDOW_LOOKS = 3
 """Looks of a pixel whose median is judged: one of them may be hazy or shaded."""
 WINDOW_DAYS = 200
@@ -97,24 +105,27 @@ def pv_presence(evidence: ParcelEvidence, min_fraction: float = 0.3, lasting_day
     values = np.concatenate([seen.ndvi[..., None], ground.stacked(seen)], axis=-1)
     middle, count = _recent(values, days)
     fits = _fits(middle) & (count >= 2)
-    is_pv, later = _lasting(fits, days, lasting_days)
+    seen_pixel = np.isfinite(values[..., :5]).all(axis=-1)
+    looks = _Looks(fits=fits, seen=seen_pixel, leafy=seen_pixel & (seen.ndvi >= OVERGROWN), days=days)
+    is_pv, later = (_together(found, evidence) for found in _lasting(looks, lasting_days))
     weight = evidence.area_m2 / evidence.area_m2.sum()
     known = (count >= 2) @ weight
-    share = np.where(known >= 0.5, (is_pv @ weight) / np.maximum(known, 1e-9), np.nan)
+    share = np.where(known >= 0.5, np.minimum((is_pv @ weight) / np.maximum(known, 1e-9), 1.0), np.nan)
     green = np.full(len(used), np.nan)
     now = np.where(is_pv & np.isfinite(seen.ndvi), weight, 0.0)
     some = now.sum(axis=1) > 0.02
     green[some] = (np.nan_to_num(seen.ndvi) * now).sum(axis=1)[some] / now.sum(axis=1)[some]
+    settled = _settled(share)
     last = is_pv[-1] if len(used) else np.zeros(len(weight), bool)
     return ModuleCover(
         days=days,
-        share=_settled(share),
-        error=_error(evidence, share),
-        later=np.where(known >= 0.5, (later @ weight) / np.maximum(known, 1e-9), np.nan),
+        share=settled,
+        error=_error(evidence, settled),
+        later=np.where(known >= 0.5, np.minimum((later @ weight) / np.maximum(known, 1e-9), 1.0), np.nan),
         alike=np.where(known >= 0.5, (fits @ weight) / np.maximum(known, 1e-9), np.nan),
         green=green,
         pixels=last,
-        refused=_resembles(middle, weight, share),
+        refused=_resembles(middle, weight, settled),
     )
 
 
@@ -159,22 +170,39 @@ def _fits(middle: Floats) -> NDArray[np.bool_]:
     return np.asarray(inside)
 
 
-def _lasting(
-    fits: NDArray[np.bool_], days: NDArray[np.datetime64], lasting: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pixels that have looked like modules for so many days, until they have not on `LEAVING_LOOKS` looks in a row:
-    as known
-    on each look, and as known at the last, when rows are known to have come with the first look that showed them.
+@dataclass(frozen=True, kw_only=True)
+class _Looks:
+    """What each look says of each pixel; shape (look, pixel)."""
 
-    Looks may be weeks apart, so time is counted from the first look that fits, not within a window.
+    fits: NDArray[np.bool_]
+    """The median of the newest looks lies in all ranges."""
+    seen: NDArray[np.bool_]
+    leafy: NDArray[np.bool_]
+    """In full leaf on this look alone."""
+    days: NDArray[np.datetime64]
+
+
+def _lasting(looks: _Looks, lasting: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Pixels that have looked like modules for so many days, as known on each look, and as known at the last, when rows
+    are known to have come with the first look that showed them.
+
+    1. A pixel's own looks count, not those that a cloud hid. Looks may be weeks apart, so time is counted from the
+       first look that fits, not within a window.
+    2. Three looks that fit, over `lasting` days, make modules. Two looks in a row that do not, or one in full leaf,
+       begin anew.
+    3. Modules are gone after half as many looks in a row that do not fit as did, at least two and at most
+       `LEAVING_LOOKS`.
     """
-    day = days.astype(np.int64)
-    found, later = np.zeros(fits.shape, bool), np.zeros(fits.shape, bool)
-    since, count, misses = (np.zeros(fits.shape[1], np.int64) for _ in range(3))
-    on = np.zeros(fits.shape[1], bool)
-    for n, fit in enumerate(fits):
-        misses = np.where(fit, 0, misses + 1)
-        lost = misses >= np.where(on, LEAVING_LOOKS, 2)
+    day = looks.days.astype(np.int64)
+    shape = looks.fits.shape
+    found, later = np.zeros(shape, bool), np.zeros(shape, bool)
+    since, count, misses = (np.zeros(shape[1], np.int64) for _ in range(3))
+    on = np.zeros(shape[1], bool)
+    for n in range(shape[0]):
+        fit = looks.fits[n] & looks.seen[n] & ~looks.leafy[n]
+        misses = np.where(fit, 0, misses + (looks.seen[n] & ~fit))
+        lost = misses >= np.where(on, np.clip(count // 2, 2, LEAVING_LOOKS), 2)
+        lost |= ~on & looks.leafy[n]
         on, count = on & ~lost, np.where(lost, 0, count + fit)
         since = np.where(fit & (count == 1), day[n], since)
         new = ~on & fit & (count >= 3) & (day[n] - since >= lasting)
@@ -187,6 +215,22 @@ def _lasting(
                 break
             later[k] |= still
     return found, later
+
+
+def _together(found: NDArray[np.bool_], evidence: ParcelEvidence) -> NDArray[np.bool_]:
+    """Those of the pixels, shape (look, pixel), around which `TOGETHER` of the parcel's pixels are found too."""
+    row, col = evidence.row - evidence.row.min(), evidence.col - evidence.col.min()
+    shape = (int(row.max()) + 1, int(col.max()) + 1)
+    around = np.ones((3, 3), np.float32)
+    inside = np.zeros(shape, np.float32)
+    inside[row, col] = 1
+    most = TOGETHER * ndimage.convolve(inside, around, mode="constant")[row, col]
+    out = np.zeros(found.shape, bool)
+    for n in np.flatnonzero(found.any(axis=1)):
+        plane = np.zeros(shape, np.float32)
+        plane[row, col] = found[n]
+        out[n] = found[n] & (ndimage.convolve(plane, around, mode="constant")[row, col] >= most - 1e-3)
+    return out
 
 
 def _settled(share: NDArray[np.float64]) -> NDArray[np.float64]:

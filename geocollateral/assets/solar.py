@@ -14,20 +14,10 @@ from pydantic import Field
 
 from geocollateral.assets.asset import ASSETS, AlertRule
 from geocollateral.assets.modules import OVERGROWN, ModuleCover, pv_presence
+from geocollateral.assets.plant_capacity import BAND, DENSITY, Megawatts, SeenModules, capacity, judge_capacity
 from geocollateral.assets.refusal import SiteParams, day_of, why_not
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, ParcelEvidence, Verdict
-
-DENSITY = (37.0, 87.0, 140.0)
-"""Low, middle and high of the direct-current capacity per area of plant [MW/km2].
-
-Low: the mean of TZ-SAM, 711 GW on 19,100 km2 of 63,616 sites (doi:10.5281/zenodo.11368203), which hold roads and
-setbacks. Middle: median of
-fixed-tilt plants in the United States, 0.35 MW per acre (Bolinger & Bolinger 2022,
-doi:10.1109/JPHOTOV.2021.3136805). High: modules of 225 W/m2 on
-62 % of the ground.
-"""
-BAND = 1.64
+from geocollateral.types import Event, Hit, Judgement, ParcelEvidence
 
 
 class SolarParams(SiteParams):
@@ -157,9 +147,7 @@ def _judgement(
     share, error = float(cover.share[last]), float(cover.error[last])
     km2 = float(evidence.attributes["obs_area_m2"]) / 1e6
     present = share >= params.min_present
-    megawatts = (
-        capacity(share, error, km2) if present else (0.0, 0.0, float(np.clip(BAND * error, 0, 1)) * km2 * DENSITY[2])
-    )
+    megawatts = _megawatts(cover, last, km2, present)
     build = next((event for event in events if event.kind == "pv_build"), None)
     works = _works(cover, params)
     columns: dict[str, Any] = {
@@ -172,8 +160,17 @@ def _judgement(
         "chg_pv_first_works": None if build is None else build.last_clear_before,
         "chg_pv_last_works": works if build is not None else None,
         "obs_pv_overgrown": any(event.kind == "pv_overgrown" for event in events),
-        **judge_capacity(evidence.attributes, megawatts),
     }
+    seen = SeenModules(
+        present=present,
+        growing=build is not None and works is None,
+        megawatts=megawatts,
+        km2=km2,
+        n_looks=len(cover.days),
+        n_pixels=int(cover.pixels.sum()) if present else len(evidence.area_m2),
+        day=day_of(cover.days[last]),
+    )
+    check = judge_capacity(evidence.attributes, seen, evidence.as_of)
     return Judgement(
         status="ok",
         reason=_in_words(cover, share, error, megawatts, build, works, present),
@@ -182,43 +179,32 @@ def _judgement(
         quantity_unit="mw",
         events=events,
         yearly=(),
+        claims=() if check is None else (check,),
         tables={"stages": _rows(cover)},
     )
 
 
-def capacity(share: float, error: float, km2: float) -> tuple[float, float, float]:
-    """Low, middle and high of the capacity [MW]: footprint times `DENSITY`."""
-    low, high = max(share - BAND * error, 0.0), min(share + BAND * error, 1.0)
-    return low * km2 * DENSITY[0], share * km2 * DENSITY[1], high * km2 * DENSITY[2]
+def _megawatts(cover: ModuleCover, last: int, km2: float, present: bool) -> Megawatts:
+    """What the rows hold; without a plant, what may be missed or has not looked like modules for long enough.
+
+    Rows that a dry winter or weeds hide for some looks are still there: the largest share of the last year counts.
+    """
+    if not present:
+        missed = max(float(cover.share[last]), float(np.nan_to_num(cover.alike[last])))
+        return capacity(0.0, missed / BAND + float(cover.error[last]), km2)
+    year = np.flatnonzero(cover.days[: last + 1] > cover.days[last] - np.timedelta64(365, "D"))
+    most = int(year[np.argmax(np.nan_to_num(cover.share[year]))])
+    return capacity(float(cover.share[most]), float(cover.error[most]), km2)
 
 
 def _works(cover: ModuleCover, params: SolarParams) -> dt.date | None:
     """Look from which the share under modules has not grown any more; None while it grows."""
-    share = np.nan_to_num(cover.share)
+    # Rows that a dry winter or weeds hide for some looks have not come anew when they are seen again.
+    share = np.maximum.accumulate(np.nan_to_num(cover.share))
     full = share >= share[-1] - 0.05
     n = len(full) - int(np.argmax(~full[::-1])) if not full.all() else 0
     settled = cover.days[-1] - cover.days[min(n, len(full) - 1)] >= np.timedelta64(params.lasting_days, "D")
     return day_of(cover.days[min(n, len(full) - 1)]) if settled else None
-
-
-def judge_capacity(attributes: Mapping[str, Any], megawatts: tuple[float, float, float] | None) -> dict[str, Any]:
-    """Columns ``claim_capacity_verdict`` and ``claim_capacity_reason``; none where none is claimed."""
-    claimed = attributes.get("claim_capacity_mw")
-    if claimed is None or claimed != claimed:
-        return {}
-    if megawatts is None:
-        return {
-            "claim_capacity_verdict": "cannot_tell",
-            "claim_capacity_reason": f"Claimed {claimed:.2f} MW; not judged.",
-        }
-    low, _, high = megawatts
-    verdict: Verdict = "match" if low <= float(claimed) <= high else "mismatch"
-    told = (
-        f"Claimed {claimed:.2f} MW; the rows seen hold {low:.2f} to {high:.2f} MW at {DENSITY[0]:.0f} to "
-        f"{DENSITY[2]:.0f} MW/km2 "
-        "(direct current)."
-    )
-    return {"claim_capacity_verdict": verdict, "claim_capacity_reason": told}
 
 
 def _in_words(
@@ -299,14 +285,16 @@ def pv_overgrown(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
 
 def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
     names = ("obs_pv_present", "obs_pv_share_frac", "obs_pv_area_m2", "obs_capacity_mw")
+    check = judge_capacity(evidence.attributes, None, evidence.as_of, reason)
     return Judgement(
         status="cannot_tell",
         reason=reason,
-        columns={**judge_capacity(evidence.attributes, None), **dict.fromkeys(names)},
+        columns=dict.fromkeys(names),
         quantity=None,
         quantity_unit="mw",
         events=(),
         yearly=(),
+        claims=() if check is None else (check,),
     )
 
 

@@ -18,7 +18,7 @@ from geocollateral.assets import (
     pv_presence,
     stages,
 )
-from geocollateral.assets.solar import capacity
+from geocollateral.assets.plant_capacity import capacity
 from geocollateral.types import Judgement, ParcelEvidence, RadarEvidence
 
 SIDE = 14
@@ -280,8 +280,75 @@ def test_a_plant_is_built() -> None:
     assert kinds(SOLAR.judge(evidence(np.array(MODULES)[None, None, :], kind="solar"), SolarParams())) == []
 
 
-def test_capacity_is_footprint_times_density() -> None:
-    assert capacity(0.5, 0.0, 1.0) == pytest.approx((18.5, 43.5, 70.0))
+def test_capacity_is_checked() -> None:
+    plant = evidence(np.array(MODULES)[None, None, :], kind="solar")
+    for given, claimed, verdict in ((plant, 5.0, "mismatch"), (plant, 2.0, "cannot_tell"), (plant, 0.9, "match")):
+        known = replace(given, attributes={**given.attributes, "claim_capacity_mw": claimed})
+        (check,) = SOLAR.judge(known, SolarParams()).claims
+        assert check.verdict == verdict
+        assert check.n_pixels > 0.9 * SIDE**2
+    bare = replace(evidence(field()), attributes={"obs_area_m2": 19600.0, "claim_capacity_mw": 1.5})
+    assert SOLAR.judge(bare, SolarParams()).claims[0].verdict == "mismatch"
+    unseen = replace(bare, optical=None)
+    assert SOLAR.judge(unseen, SolarParams()).claims[0].verdict == "cannot_tell"
+    assert SOLAR.judge(plant, SolarParams()).claims == ()
+
+
+def test_modules_that_just_came_are_not_surely_none() -> None:
+    look = turned(field(), "2023-12-10", MODULES)
+    given = replace(evidence(look), attributes={"obs_area_m2": 19600.0, "claim_capacity_mw": 1.5})
+    found = SOLAR.judge(given, SolarParams())
+    assert found.columns["obs_pv_present"] is False
+    assert found.claims[0].verdict == "cannot_tell"
+
+
+def test_speckles_and_rims_are_no_modules() -> None:
+    every_other = np.indices((SIDE, SIDE)).sum(axis=0).ravel() % 3 == 0
+    assert np.nanmax(pv_presence(evidence(turned(field(), "2022-01-01", MODULES, every_other))).share) < 0.05
+    rim = ~part(slice(1, 13), slice(1, 13))
+    assert np.nanmax(pv_presence(evidence(turned(field(), "2022-01-01", MODULES, rim))).share) < 0.1
+    block = part(slice(4, 9), slice(4, 9))
+    assert pv_presence(evidence(turned(field(), "2022-01-01", MODULES, block))).share[-1] == pytest.approx(
+        25 / 196, rel=0.25
+    )
+
+
+def test_what_greens_up_is_no_module() -> None:
+    dates = [str(day) for day in DAYS]
+    look = turned(field(), "2023-08-01", MODULES)
+    since = next(n for n, day in enumerate(dates) if day >= "2023-08-01")
+    before = pv_presence(evidence(look))
+    for n in range(since + 2, len(dates), 3):
+        look[n] = CROP
+    after = pv_presence(evidence(look))
+    assert np.nan_to_num(before.share[-1]) > 0.9
+    assert np.nanmax(after.share[since:]) < 0.05
+
+
+def test_a_share_has_an_error() -> None:
+    look = np.array(np.broadcast_to(np.array(MODULES), (len(DAYS), SIDE * SIDE, len(BANDS))))
+    keep = np.r_[0:40, 64:70]  # two thirds of a year without a look: the medians are too old at first
+    given = evidence(look)
+    assert given.optical is not None
+    cover = pv_presence(
+        replace(
+            given,
+            optical=given.optical.isel(time=keep),
+            look_days=given.look_days[keep],
+            look_fraction=given.look_fraction[keep],
+        )
+    )
+    assert np.isfinite(cover.share[40])
+    assert (np.isfinite(cover.error) == np.isfinite(cover.share)).all()
+    assert np.nanmax(cover.share) <= 1
+
+
+def test_a_plant_outlasts_looks_that_hide_it() -> None:
+    look = np.array(np.broadcast_to(np.array(MODULES), (len(DAYS), SIDE * SIDE, len(BANDS))))
+    look[100:105] = SOIL
+    assert np.nanmin(pv_presence(evidence(look)).share[20:]) > 0.9
+    look[105:] = SOIL
+    assert pv_presence(evidence(look)).share[-1] < 0.05
 
 
 def test_a_pad_is_counted_once() -> None:
