@@ -151,12 +151,14 @@ def crop_failures(
     """Crops that stood as the peers' did and vanished before theirs, and seedlings that drowned."""
     if not len(witness.days):
         return ()
-    found = (
-        _failure(witness, f, view, evidence)
-        for f in find_failures(witness, params)
-        if _was_field(view.optical, int(witness.days[f.first]) - 30, phenology)
-    )
-    return tuple(event for event in found if event is not None)
+    found: dict[int, Event] = {}
+    for failure in find_failures(witness, params):
+        if failure.first in found or not _was_field(view.optical, int(witness.days[failure.first]) - 30, phenology):
+            continue  # what drowned as a seedling is not told again when later looks show that it had come up
+        event = _failure(witness, failure, view, evidence)
+        if event is not None:
+            found[failure.first] = event
+    return tuple(found.values())
 
 
 def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
