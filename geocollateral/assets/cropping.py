@@ -357,7 +357,9 @@ class _Watch:
     def score(self, k: int) -> float:
         """Evidence that is left when the habit of the parcel or of its like could explain the looks too [log odds]."""
         own = habit_of(self.witness, self.run.start, self.params)
-        habit = self.params.habit_looks * np.log(max(own, habit_of_peers(self.witness, k, self.params)))
+        habit = self.params.habit_looks * np.log(
+            max(own, habit_of_peers(self.witness, int(self.witness.days[k]), self.params))
+        )
         return -float(np.logaddexp(-self.gone, habit))
 
     def came_up(self, k: int) -> bool:
@@ -398,7 +400,7 @@ class _Watch:
             and not _came_up_late(self.witness, run, k, params)
             and _was_in_step(self.witness, run.start, params)
             and _has_history(self.witness, run.start, params)
-            and habit_of_peers(self.witness, k, params) <= params.most_erratic
+            and habit_of_peers(self.witness, int(self.witness.days[k]), params) <= params.most_erratic
             and self.score(k) >= params.threshold
         )
 
@@ -486,9 +488,9 @@ def _habit(witness: Witness, day: int, params: CroppingParams) -> float:
     return (params.habit_odd + odd) / (params.habit_odd + params.habit_even + int(known.sum()))
 
 
-def habit_of_peers(witness: Witness, k: int, params: CroppingParams) -> float:
-    """The same of the peers, on all looks up to `k`: of crops that come and go out of step one more is no news [1]."""
-    known = witness.peer_days <= witness.days[k]
+def habit_of_peers(witness: Witness, day: int, params: CroppingParams) -> float:
+    """The same of the peers, by all looks up to a day: of crops that go out of step one more is no news [1]."""
+    known = witness.peer_days <= day
     odd, alike = int(witness.odd[known].sum()), int(witness.alike[known].sum())
     return (params.habit_odd + odd) / (params.habit_odd + params.habit_even + alike)
 
