@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from geocollateral.assets.came_up import CameUpParams, fallen, season_start
 from geocollateral.assets.neighbours import Channel, Choice, Departure
 from geocollateral.types import Params
 
@@ -45,15 +46,23 @@ class CroppingParams(Params):
         3.2, gt=0, description="Evidence of a failed crop, after the parcel's habit, that is told [log odds]."
     )
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
-    min_there: float = Field(2.0, gt=0, description="Evidence that a crop had come up [log likelihood ratio].")
+    came_up: CameUpParams = Field(CameUpParams(), description="Test whether a crop had come up.")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
-    most_usual: float = Field(0.09, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
+    most_usual: float = Field(0.12, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
     habit_odd: float = Field(0.5, gt=0, description="Looks without a crop that any parcel is taken to have had [1].")
     habit_even: float = Field(9.5, gt=0, description="Looks with a crop that any parcel is taken to have had [1].")
     habit_looks: float = Field(
         1.5, ge=1, description="Independent looks that a spell without a crop is worth, in reckoning with habit [1]."
     )
-    min_history: int = Field(4, ge=1, description="Fewest looks in season by which a habit is known.")
+    min_history: int = Field(2, ge=1, description="Fewest looks in season by which a habit is known.")
+    min_peer_looks: int = Field(20, ge=1, description="The same, of all peers together.")
+    most_erratic: float = Field(
+        0.09,
+        gt=0,
+        lt=1,
+        description="Where peers show no crop on more of their looks in season, none is in step and no failure is told "
+        "[1].",
+    )
     season_days: float = Field(60.0, gt=0, description="Days back within which the peers' green had its height [days].")
     mid_share: float = Field(
         0.4, gt=0, lt=1, description="Share of that height from which the peers are in season [1]."
@@ -83,6 +92,16 @@ class Witness:
     """Departure in units of its ordinary size, either way."""
     usual: Floats
     """How far the parcel departs from its peers in ordinary times [NDVI]."""
+    peer_days: Days
+    """Days of all optical looks at the peers, whether the parcel was seen or not; shape (peers' look,)."""
+    alike: NDArray[np.int64]
+    """Peers seen on them while they have a crop; else 0."""
+    odd: NDArray[np.int64]
+    """Those of these that show none."""
+    own_days: Days
+    """Days of all optical looks at the parcel, with or without peers; shape (own look,)."""
+    own_green: Floats
+    """Its green on them, shape (own look,)."""
 
 
 def radar_green(
@@ -174,6 +193,9 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )
     order = np.lexsort((sensor, days))
+    optical = departures[0].channel
+    seen = np.isfinite(optical.own)
+    alike, odd = _without_crop_among(departures[0], params)
     return Witness(
         days=days[order],
         sensor=sensor[order],
@@ -184,7 +206,20 @@ def weigh(departures: Sequence[Departure], params: CroppingParams) -> Witness:
         gap=gap[order],
         unlike=unlike[order],
         usual=usual[order],
+        peer_days=optical.days,
+        alike=alike,
+        odd=odd,
+        own_days=optical.days[seen],
+        own_green=optical.own[seen],
     )
+
+
+def _without_crop_among(departure: Departure, params: CroppingParams) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many peers were seen on each look on which they have a crop, and how many of them show none."""
+    gap = departure.level - _bare(departure.channel.own, params)
+    seen = np.isfinite(departure.chosen) & (gap > 0.15)[:, None]
+    lost = seen & (departure.level[:, None] - departure.chosen > 0.5 * gap[:, None])
+    return seen.sum(axis=1), lost.sum(axis=1)
 
 
 def _slope(departure: Departure, *, max_gap: int = 40) -> Floats:
@@ -260,6 +295,9 @@ class _Run:
     """Evidence of a crop in this season before the first of them."""
     in_season: bool = False
     told: bool = False
+    """That a crop is gone."""
+    doubted: bool = False
+    """That one is missing which may not have come up."""
 
     def sum(self, params: CroppingParams) -> float:
         """Evidence so far. Withered plants that still stand scatter as before: radar sees a failure, or never does."""
@@ -316,10 +354,37 @@ class _Watch:
         elif optical and run.first_seen is not None and _still_low(self.witness, run.first_seen, k):
             run.bearing.append(k)
 
-    def score(self) -> float:
-        """Evidence that is left when the parcel's habit could explain the looks too [log odds]."""
-        habit = self.params.habit_looks * np.log(habit_of(self.witness, self.run.start, self.params))
+    def score(self, k: int) -> float:
+        """Evidence that is left when the habit of the parcel or of its like could explain the looks too [log odds]."""
+        own = habit_of(self.witness, self.run.start, self.params)
+        habit = self.params.habit_looks * np.log(
+            max(own, habit_of_peers(self.witness, int(self.witness.days[k]), self.params))
+        )
         return -float(np.logaddexp(-self.gone, habit))
+
+    def came_up(self, k: int) -> bool:
+        """Whether looks up to `k` bear out that there was a crop and that it fell."""
+        run, w, params = self.run, self.witness, self.params.came_up
+        if run.first_seen is None or run.had < params.min_there:
+            return False
+        first = run.bearing[0]
+        optical = w.sensor == 0
+        start = season_start(w.days, w.gap, optical, first, self.params.min_gap, params.age_span_days)
+        age = int(w.days[first] - w.days[start])
+        if age < params.min_age_days:
+            return False
+        fell = fallen(
+            *(w.own_days, w.own_green, int(w.days[run.first_seen]), int(w.days[k])),
+            *(self.params.bare_low, self.params.bare_high, params),
+        )
+        if fell is not None:
+            return fell
+        told = np.arange(len(w.days))
+        told = told[(told >= start) & (told < first) & (w.gap >= params.unseen_gap)]
+        there = -w.up[told]
+        return bool(
+            age >= params.unseen_age_days and there.sum() >= params.unseen_there and there[optical[told]].sum() >= 0
+        )
 
     def is_loss(self, k: int) -> bool:
         """Whether what is known on look `k` makes an alarm, if a crop had come up; see `find_failures`."""
@@ -331,11 +396,12 @@ class _Watch:
             and bool(self.witness.days[k] - self.witness.days[run.bearing[0]] >= params.confirm_days)
             and run.in_season
             and run.first_seen is not None
-            and 0 < float(self.witness.usual[run.first_seen]) <= params.most_usual
+            and float(self.witness.usual[run.first_seen]) <= params.most_usual
             and not _came_up_late(self.witness, run, k, params)
             and _was_in_step(self.witness, run.start, params)
             and _has_history(self.witness, run.start, params)
-            and self.score() >= params.threshold
+            and habit_of_peers(self.witness, int(self.witness.days[k]), params) <= params.most_erratic
+            and self.score(k) >= params.threshold
         )
 
 
@@ -362,15 +428,18 @@ def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ..
         watch.take(k)
         if watch.is_loss(k):
             run = watch.run
-            run.told = True
+            came_up = watch.came_up(k)
+            if run.doubted and not came_up:
+                continue
+            run.told, run.doubted = came_up, True
             before = max(run.start - 1, 0)
             found.append(
                 Failure(
                     before=before,
                     first=run.bearing[0],
                     alarm=k,
-                    score=watch.score(),
-                    came_up=run.had >= params.min_there,
+                    score=watch.score(k),
+                    came_up=came_up,
                     looks=tuple(run.bearing),
                 )
             )
@@ -419,8 +488,17 @@ def _habit(witness: Witness, day: int, params: CroppingParams) -> float:
     return (params.habit_odd + odd) / (params.habit_odd + params.habit_even + int(known.sum()))
 
 
+def habit_of_peers(witness: Witness, day: int, params: CroppingParams) -> float:
+    """The same of the peers, by all looks up to a day: of crops that go out of step one more is no news [1]."""
+    known = witness.peer_days <= day
+    odd, alike = int(witness.odd[known].sum()), int(witness.alike[known].sum())
+    return (params.habit_odd + odd) / (params.habit_odd + params.habit_even + alike)
+
+
 def _has_history(witness: Witness, start: int, params: CroppingParams) -> bool:
-    return int(_before(witness, int(witness.days[start]) - 50).sum()) >= params.min_history
+    day = int(witness.days[start]) - 50
+    own = int(_before(witness, day).sum())
+    return own >= params.min_history and int(witness.alike[witness.peer_days < day].sum()) >= params.min_peer_looks
 
 
 def strangeness(witness: Witness, begin: int, end: int, params: CroppingParams) -> float:
@@ -439,7 +517,4 @@ def _was_in_step(witness: Witness, start: int, params: CroppingParams) -> bool:
     """Whether the parcel did as its peers in the three months before a look."""
     since = int(witness.days[start])
     before = (witness.days >= since - 90) & (witness.days < since)
-    for looks, most in ((before, params.most_unlike), (before & (witness.sensor == 0), 2 * params.most_unlike)):
-        if looks.any() and float(np.mean(np.square(witness.unlike[looks]))) > most:
-            return False
-    return bool(before.any())
+    return bool(before.any()) and float(np.mean(np.square(witness.unlike[before]))) <= params.most_unlike

@@ -14,14 +14,15 @@ from geocollateral.assets.cropping import (
     Failure,
     Witness,
     find_failures,
+    habit_of_peers,
     radar_green,
     strangeness,
     weigh,
 )
-from geocollateral.assets.field_record import BARE
+from geocollateral.assets.field_record import BARE, is_crop
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import YEAR, Channel, Choice, NeighbourParams, choose, depart
-from geocollateral.assets.phenology import PhenologyParams, despike
+from geocollateral.assets.phenology import PhenologyParams, despike, find_seasons, smooth
 from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle
 from geocollateral.types import Event, ParcelEvidence
 
@@ -151,12 +152,14 @@ def crop_failures(
     """Crops that stood as the peers' did and vanished before theirs, and seedlings that drowned."""
     if not len(witness.days):
         return ()
-    found = (
-        _failure(witness, f, view, evidence)
-        for f in find_failures(witness, params)
-        if _was_field(view.optical, int(witness.days[f.first]) - 30, phenology)
-    )
-    return tuple(event for event in found if event is not None)
+    found: dict[int, Event] = {}
+    for failure in find_failures(witness, params):
+        if failure.first in found or not _was_field(view.optical, int(witness.days[failure.first]) - 30, phenology):
+            continue  # what drowned as a seedling is not told again when later looks show that it had come up
+        event = _failure(witness, failure, view, evidence)
+        if event is not None:
+            found[failure.first] = event
+    return tuple(found.values())
 
 
 def _was_field(optical: Channel, day: int, params: PhenologyParams) -> bool:
@@ -323,11 +326,36 @@ def idle_land(
         for one in missed
         if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
     ]
-    if twice is not None and _was_field(view.optical, twice.known_on - 400, phenology):
+    if twice is not None and _had_rhythm(
+        view.optical, witness, twice.known_on - 400, params.most_erratic, phenology, cropping
+    ):
         kind = "land_preparation" if _stayed_bare(view.optical, twice.known_on, phenology, params) else "abandonment"
         strange = strangeness(witness, twice.known_on - YEAR, twice.known_on, cropping)
         found.append(_idle(twice, kind, view, evidence, firmly, strange))
     return tuple(found)
+
+
+def _had_rhythm(
+    optical: Channel,
+    witness: Witness,
+    day: int,
+    most_erratic: float,
+    phenology: PhenologyParams,
+    cropping: CroppingParams,
+) -> bool:
+    """Whether crops had been harvested up to a day, as the peers' were and in step with them.
+
+    Grass that was mown and trees that lose their leaves have ups and downs too, vegetables have ones of their own.
+    """
+    known = (optical.days <= day) & np.isfinite(optical.own)
+    days, own = optical.days[known], optical.own[known]
+    kept = despike(days, own, phenology)
+    days, own = days[kept], own[kept]
+    if not _was_field(optical, day, phenology):
+        return False
+    seasons = find_seasons(smooth(days, own, np.ones(len(days)), phenology), phenology)
+    harvests = sum(season.ended is not None and is_crop(season) for season in seasons)
+    return harvests >= 1 and habit_of_peers(witness, day, cropping) <= most_erratic
 
 
 def _stayed_bare(optical: Channel, day: int, phenology: PhenologyParams, params: RhythmParams) -> bool:

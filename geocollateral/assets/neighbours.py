@@ -75,6 +75,8 @@ class Departure:
     spread: Floats
     """Robust standard deviation of the peers."""
     own_years: NDArray[np.bool_]
+    chosen: Floats
+    """Values of the peers that count on each look, shape (look, peer); NaN = not chosen or not seen."""
 
 
 def earlier_years(channel: Channel, years: int, *, max_gap: int = 40) -> Floats:
@@ -148,12 +150,16 @@ def depart(channel: Channel, choice: Choice, years: int, params: NeighbourParams
     compared = at >= 0
     own_years = compared & choice.own_years[np.maximum(at, 0)] if len(choice.steps) else np.zeros(len(at), bool)
     level, spread = np.full(len(at), np.nan), np.full(len(at), np.nan)
+    chosen = np.full(channel.peers.shape, np.nan)
     if compared.any():
         columns = np.concatenate([channel.peers, earlier_years(channel, years)], axis=1)[compared]
         columns = np.where(choice.member[at[compared]], columns, np.nan)
         needed = np.where(own_years[compared], 1, params.fewest)
         level[compared], spread[compared] = _median_and_spread(columns, needed)
-    return Departure(channel=channel, value=channel.own - level, level=level, spread=spread, own_years=own_years)
+        chosen[compared] = columns[:, : channel.peers.shape[1]]
+    return Departure(
+        channel=channel, value=channel.own - level, level=level, spread=spread, own_years=own_years, chosen=chosen
+    )
 
 
 def _median_and_spread(columns: Floats, needed: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -40,6 +40,12 @@ class RhythmParams(Params):
     bare_below: float = Field(
         0.35, gt=0, lt=1, description="Idle land that was never greener in a year is cleared, not abandoned [NDVI]."
     )
+    most_erratic: float = Field(
+        0.12,
+        gt=0,
+        lt=1,
+        description="Where peers show no crop on more of their looks in season, their rhythm is no measure [1].",
+    )
     had_share: float = Field(
         0.7, gt=0, lt=1.5, description="Share of the rhythm that the parcel must have had before [1]."
     )

@@ -240,6 +240,21 @@ def test_two_seasons_without_a_crop_are_abandonment() -> None:
     assert found.quantity[1] == 0
 
 
+def out_of_step(whole: ParcelEvidence, share: float) -> ParcelEvidence:
+    """Peers that each show no crop on a share of the looks on which the others have one."""
+    assert whole.peers is not None
+    mean = whole.peers["mean"].values.copy()
+    away = np.random.default_rng(3).random(mean.shape) < share
+    return replace(whole, peers=whole.peers.assign(mean=(whole.peers["mean"].dims, np.where(away, 0.15, mean))))
+
+
+def test_of_land_whose_peers_go_out_of_step_neither_abandonment_nor_failure_is_told() -> None:
+    assert "abandonment" in kinds(judge(out_of_step(evidence(idle(2, 3)), 0.03)))
+    assert "abandonment" not in kinds(judge(out_of_step(evidence(idle(2, 3)), 0.2)))
+    assert "crop_failure" in kinds(judge(out_of_step(evidence(failed), 0.03)))
+    assert "crop_failure" not in kinds(judge(out_of_step(evidence(failed), 0.2)))
+
+
 def test_idle_land_without_weeds_was_cleared() -> None:
     def bare(days: np.ndarray) -> np.ndarray:
         return np.where(days // 365 >= 2, 0.02, crop(days))

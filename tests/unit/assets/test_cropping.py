@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geocollateral.assets.came_up import CameUpParams, fallen
 from geocollateral.assets.cropping import CroppingParams, Witness, find_failures, habit_of, strangeness
 from geocollateral.assets.neighbours import Channel, NeighbourParams, choose, depart, middle_of
 from geocollateral.assets.rhythm import RhythmParams, share_of_rhythm
@@ -31,6 +32,11 @@ def witness(values: list[tuple[int, float, float]]) -> Witness:
         gap=gap,
         unlike=np.zeros(len(days)),
         usual=np.full(len(days), 0.03),
+        peer_days=days,
+        alike=np.where(gap > 0.15, 12, 0),
+        odd=np.zeros(len(days), np.int64),
+        own_days=days,
+        own_green=own,
     )
 
 
@@ -99,6 +105,55 @@ def test_more_looks_outweigh_a_habit_only_up_to_what_the_habit_explains() -> Non
     looks = witness(oddly(3))
     assert habit_of(looks, int(np.searchsorted(looks.days, 365 + 205)), PARAMS) > 0.15
     assert find_failures(looks, PARAMS) == ()
+
+
+def test_nothing_is_told_of_crops_whose_peers_come_and_go_out_of_step() -> None:
+    looks = witness(year(200))
+    assert find_failures(replace(looks, odd=looks.alike // 12), PARAMS)  # 8 % of their looks in season
+    assert find_failures(replace(looks, odd=looks.alike // 6), PARAMS) == ()  # 16 %
+
+
+def test_a_crop_that_came_up_late_and_never_fell_is_marked() -> None:
+    values = [(d, min(o, 0.42) if d >= 365 else o, lev) for d, o, lev in year(None)]
+    found = find_failures(witness(values), PARAMS)
+    assert found
+    assert not any(one.came_up for one in found)
+
+
+@pytest.mark.parametrize(
+    ("unseen", "came_up"), [(range(365 + 105, 365 + 200), True), (range(365 + 105, 365 + 200, 30), True)]
+)
+def test_a_crop_hidden_by_clouds_came_up_if_radar_bears_it_out(unseen: range, came_up: bool) -> None:
+    looks = witness(year(200))
+    hidden = np.isin(looks.days, unseen)
+    radar = replace(
+        looks,
+        sensor=np.where(hidden, 1, looks.sensor),
+        own_days=looks.days[~hidden],
+        own_green=looks.own_green[~hidden],
+    )
+    (found,) = find_failures(radar, PARAMS)
+    assert found.came_up == came_up
+
+
+def test_missed_while_the_peers_season_is_young_is_not_known_to_have_come_up() -> None:
+    found = find_failures(witness(year(130)), PARAMS)
+    assert not any(one.came_up for one in found)
+
+
+def test_a_fall_needs_own_green_in_the_same_season() -> None:
+    days = np.arange(0, 300, 10)
+    green = np.where((days >= 100) & (days < 200), 0.7, 0.15)
+    knobs = CameUpParams()
+
+    def fell(own: np.ndarray, today: int = 290) -> bool | None:
+        return fallen(days, own, 200, today, 0.1, 0.3, knobs)
+
+    assert fell(green) is True
+    assert fell(np.where(days >= 200, 0.65, green)) is False
+    assert fell(np.where(days < 200, 0.2, 0.15)) is None
+    assert fell(green, today=195) is None
+    assert fell(np.where((days >= 180) & (days < 200), 0.15, green)) is None  # that season had ended before
 
 
 def test_strangeness_counts_departures_either_way_and_less_with_a_habit() -> None:
