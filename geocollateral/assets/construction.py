@@ -405,7 +405,7 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
     whole = float(path.area_m2.sum())
     area = float(shares[CLEARED] + shares[BUILDING]) * whole
     error = float(np.hypot(curve.error[look, CLEARED], curve.error[look, BUILDING]) * BAND * whole)
-    radar = "no radar looks" if np.isnan(still.radar[n]) else f"radar {still.radar[n]:.2f} dB2"
+    witnesses = "radar had no look to compare" if np.isnan(still.radar[n]) else "radar sees no new walls or earthworks"
     return Event(
         kind=kind,
         last_clear_before=day_of(days[then]),
@@ -422,9 +422,9 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
         sensors=_sensors(path),
         reasons=(
             (
-                f"On {day_of(days[n])} the pattern of the site is that of about {day_of(days[then])}: likeness "
-                f"{still.likeness[n]:.2f}, energy of change {max(still.optical[n], 0):.4f} in squares of log "
-                f"reflectance, {radar}; the grace period is {params.stall_days} days."
+                f"On {day_of(days[n])} the site looks as it did about {day_of(days[then])}: its bright and dark places "
+                f"are the same ({max(still.likeness[n], 0):.0%} alike), nothing was dug, paved or roofed since, and "
+                f"{witnesses}. Rest of up to {params.stall_days} days is normal on a site."
             ),
             (
                 f"{area / whole:.0%} of the parcel is open ground or unfinished building; progress stands at about "
@@ -639,14 +639,14 @@ def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[H
 def works_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """Works seem to have started: an early warning, which later looks confirm or not."""
     found = [_hit(evidence, e, "works_suspected", "low") for e in judgement.events if e.kind == "works_suspected"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    return [replace(hit, operating_point="early_warning", leads_to=("construction_start",)) for hit in found]
 
 
 @RULES.register("stall_suspected")
 def stall_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """A look shows no change since the grace period began: an early warning, which later looks confirm or not."""
     found = [_hit(evidence, e, "stall_suspected", "medium") for e in judgement.events if e.kind == "stall_suspected"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    return [replace(hit, operating_point="early_warning", leads_to=("construction_stall",)) for hit in found]
 
 
 @RULES.register("construction_stall")
