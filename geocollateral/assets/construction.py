@@ -368,26 +368,30 @@ def _stalls(
     evidence: ParcelEvidence, path: StagePath, curve: Curve, start: Event, params: ConstructionParams
 ) -> list[Event]:
     """Times in which an unfinished site did not change for longer than the grace period: suspected on one look,
-    confirmed on several running.
+    confirmed on several running. Both are dated by the first of these looks.
     """
     begun = np.datetime64(start.first_clear_after)
     still = standstill.compare(evidence, begun, params.standstill)
     is_still, goes_on = still.is_still(params.standstill), still.goes_on(params.standstill)
     found: list[Event] = []
     run, changed, first = 0, 0, -1  # looks running that were still or changed; position of the first event of this time
+    since = 0  # first look of the run
     for n, day in enumerate(still.days.astype("datetime64[D]")):
         is_open = _open_on(curve, day) >= params.min_open
         changed = changed + 1 if goes_on[n] else 0
         late_enough = day - begun >= np.timedelta64(params.stall_days + SETTLING_DAYS, "D")
         run = run + 1 if is_still[n] and late_enough and is_open else 0
+        since = n if run == 1 else since
         if first >= 0 and changed >= 2:
             found[first:] = [replace(event, recovered_on=day_of(day)) for event in found[first:]]
             first = -1
         elif first < 0 and run:
             first = len(found)
-            found.append(_stall("stall_suspected", path, curve, still, n, params))
+            rest = standstill.began(still, since, begun, params.standstill)
+            found.append(_stall("stall_suspected", path, curve, still, n, rest, params))
         elif first == len(found) - 1 and run == params.standstill.confirm_looks:
-            found.append(_stall("stall", path, curve, still, n, params))
+            rest = standstill.began(still, since, begun, params.standstill)
+            found.append(_stall("stall", path, curve, still, n, rest, params))
     return found
 
 
@@ -397,7 +401,15 @@ def _open_on(curve: Curve, day: np.datetime64) -> float:
     return float(curve.settled()[n, CLEARED]) if n >= 0 else 0.0
 
 
-def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, params: ConstructionParams) -> Event:
+def _stall(
+    kind: str,
+    path: StagePath,
+    curve: Curve,
+    still: Stillness,
+    n: int,
+    rest: tuple[np.datetime64, np.datetime64],
+    params: ConstructionParams,
+) -> Event:
     days = still.days.astype("datetime64[D]")
     then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
     look = max(int(np.searchsorted(curve.days, days[n], side="right")) - 1, 0)
@@ -408,8 +420,8 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
     witnesses = "radar had no look to compare" if np.isnan(still.radar[n]) else "radar sees no new walls or earthworks"
     return Event(
         kind=kind,
-        last_clear_before=day_of(days[then]),
-        first_clear_after=day_of(days[min(then + 1, n)]),
+        last_clear_before=day_of(rest[0]),
+        first_clear_after=day_of(rest[1]),
         detected_on=day_of(days[n]),
         recovered_on=None,
         area_m2=area,
@@ -424,7 +436,8 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
             (
                 f"On {day_of(days[n])} the site looks as it did about {day_of(days[then])}: its bright and dark places "
                 f"are the same ({max(still.likeness[n], 0):.0%} alike), nothing was dug, paved or roofed since, and "
-                f"{witnesses}. Rest of up to {params.stall_days} days is normal on a site."
+                f"{witnesses}. Work ended between {day_of(rest[0])} and {day_of(rest[1])}; rest of up to "
+                f"{params.stall_days} days is normal on a site."
             ),
             (
                 f"{area / whole:.0%} of the parcel is open ground or unfinished building; progress stands at about "
@@ -571,7 +584,7 @@ def _in_words(
         "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} "
         f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
-        "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} "
+        "stalled": f"Works stand still since {columns['chg_stalled_since']} at the latest: progress {band[1]:.0%} "
         f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
         "finished": f"Roofed and paved by {columns['chg_finished_on']}, as far as seen from above.",
@@ -609,7 +622,7 @@ def _first(events: Sequence[Event], kind: str) -> dt.date | None:
 def _open_stall(events: Sequence[Event]) -> dt.date | None:
     finished = any(event.kind == "construction_finished" for event in events)
     stalls = [event for event in events if event.kind == "stall" and event.recovered_on is None]
-    return stalls[-1].last_clear_before if stalls and not finished else None
+    return stalls[-1].first_clear_after if stalls and not finished else None
 
 
 def _hit(evidence: ParcelEvidence, event: Event, rule: str, severity: Literal["low", "medium", "high"]) -> Hit:
