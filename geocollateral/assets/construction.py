@@ -664,11 +664,8 @@ def stall_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]
 
 @RULES.register("construction_stall")
 def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Works stand still in an unfinished stage on several looks running: an early warning, since slow works change as
-    little in a season and works inside walls are not seen.
-    """
-    found = [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    """Works stand still in an unfinished stage on several looks running. Works inside walls are not seen."""
+    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
 
 
 @RULES.register("demolition")
