@@ -17,11 +17,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_damage, judge_mixture, settle
-from geocollateral.change import SequentialParams, default_params, monitor, monitor_joint
+from geocollateral.change import BARE, SequentialParams, default_params, monitor, monitor_joint, weather_of_stands
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
 from geocollateral.observed import Observed, Part, observe, optical_bands
 from geocollateral.types import (
+    CANNOT_TELL,
     CHANGE_COLUMNS,
     CHANGE_STATUSES,
     OPTICAL_BANDS,
@@ -125,7 +126,7 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
     offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
-    pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
+    pixels = {c: _pixel_changes(seen, classes, ASSETS[c], settings) for c in judged}
     changes: list[dict[str, Any]] = []
     baselines: list[pd.DataFrame] = []
     if not alerts_only:
@@ -392,18 +393,83 @@ def _of_peers(
     )
 
 
-def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
-    """What the monitor finds on every pixel of the block, for each index that an asset class has monitored.
+def _pixel_changes(
+    seen: Observed, classes: Mapping[str, str], asset: Asset, settings: Settings
+) -> dict[str, PixelChange]:
+    """What the monitor finds on every pixel of an asset class, for each index that it has monitored.
 
-    Indices of one group share what was decided of them together; magnitude and season are each index's own.
+    Indices of one group share what was decided of them together; magnitude and season are each index's own. What the
+    parcels of the class and ground of like course around them have in common is taken off: it is weather.
     """
     changes: dict[str, PixelChange] = {}
+    if seen.found is None:
+        return changes
+    owner = _owners(seen.cover, [p for p, i in enumerate(seen.cover.parcel_ids) if classes[i] == asset.name])
+    columns = np.flatnonzero(owner >= 0)
+    found = seen.found.isel(pixel=columns)
     for group in asset.monitoring:
         params = {name: _params(found[name], asset, settings) for name in group}
-        joint = monitor_joint({"optical": found[list(group)]}, None, params)
+        common, doubt = _weather(seen, owner[columns], params, settings)
+        given = (
+            {} if common is None or doubt is None else {"common": {"optical": common}, "common_sd": {"optical": doubt}}
+        )
+        joint = monitor_joint({"optical": found[list(group)]}, None, params, **given)
         for place, name in enumerate(group):
-            changes[name] = _pixel_change(joint, place)
+            changes[name] = _on_all(_pixel_change(joint, place), columns, len(owner))
     return changes
+
+
+def _owners(cover: zonal.Coverage, positions: Sequence[int]) -> NDArray[np.intp]:
+    """Of each pixel, the position of the parcel, among some, that covers most of it; -1 without one."""
+    owner = np.full(len(cover.pixels), -1)
+    most = np.zeros(len(cover.pixels))
+    for position in positions:
+        part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
+        columns, shares = cover.fraction.indices[part], cover.fraction.data[part]
+        more = shares > most[columns]
+        owner[columns[more]], most[columns[more]] = position, shares[more]
+    return owner
+
+
+def _weather(
+    seen: Observed, owner: NDArray[np.intp], params: Mapping[str, SequentialParams], settings: Settings
+) -> tuple[xr.Dataset | None, xr.Dataset | None]:
+    """Departure that weather brings to each pixel's parcel, and its sd, by index; None where it cannot be worked out.
+
+    Parameters
+    ----------
+    owner
+        Shape (pixel,): position of each pixel's parcel.
+    """
+    if seen.statistics is None or not len(owner) or not set(params) <= set(BARE):
+        return None, None
+    positions = np.unique(owner)
+    ground = [seen.statistics.isel(parcel=positions), *([] if seen.around is None else [seen.around])]
+    usable = [
+        table["mean"].where(table["valid_fraction"] >= settings.masks.min_look_fraction).sel(index=list(params))
+        for table in ground
+    ]
+    means = xr.concat([one.reindex(time=seen.statistics["time"]) for one in usable], dim="parcel")
+    series = xr.Dataset({name: means.sel(index=name, drop=True).transpose("time", "parcel") for name in params})
+    whose = np.searchsorted(positions, owner)
+    dims = ("time", "pixel")
+    common, doubt = (
+        xr.Dataset({name: (dims, one[name].values[:, whose]) for name in params}, coords={"time": series["time"]})
+        for one in weather_of_stands(series, params)
+    )
+    return common, doubt
+
+
+def _on_all(change: PixelChange, columns: NDArray[np.intp], n: int) -> PixelChange:
+    """What was found on some pixels, on all of a block: of the others nothing is told."""
+
+    def whole(values: NDArray[Any], name: str) -> NDArray[Any]:
+        nothing = CANNOT_TELL if name == "status" else np.array("NaT" if values.dtype.kind == "M" else np.nan)
+        out = np.full(n, nothing, values.dtype)
+        out[columns] = values
+        return out
+
+    return PixelChange(**{field.name: whole(getattr(change, field.name), field.name) for field in fields(change)})
 
 
 def _pixel_change(found: xr.Dataset, place: int) -> PixelChange:

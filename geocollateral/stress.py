@@ -8,7 +8,7 @@ ground around only indices are kept, which follow those of the parcels' pixels l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,6 +84,8 @@ DRY: Mapping[str, float] = {
 """Withered plants over dry soil."""
 DROUGHT_SHARE = 0.4
 """Share of green cover that withers at the height of the drought [1]."""
+FROST_SHARE = 0.35
+"""Share of green cover that a late frost kills [1]."""
 JITTER_PIXELS = 0.5
 """Largest displacement of a look along each axis [pixels of 10 m]."""
 FEWEST_PIXELS = 20
@@ -263,20 +265,31 @@ def snow(seen: Observed, rng: np.random.Generator) -> Observed:
 @STRESSES.register("drought")
 def drought(seen: Observed, _: np.random.Generator) -> Observed:
     """A dry summer for all: of the last whole year but one, green cover withers from June and is back in October."""
+    return _withered(seen, month=6, share=DROUGHT_SHARE, course=((0, 0), (30, 1), (90, 1), (120, 0)))
+
+
+@STRESSES.register("frost")
+def frost(seen: Observed, _: np.random.Generator) -> Observed:
+    """A night of frost in May of the last whole year but one: young leaves of all die and are back in seven weeks."""
+    return _withered(seen, month=5, share=FROST_SHARE, course=((0, 0), (5, 1), (25, 1), (50, 0)))
+
+
+def _withered(seen: Observed, *, month: int, share: float, course: Sequence[tuple[float, float]]) -> Observed:
+    """A share of green cover turned dry from the first day of a northern month on; by days since then, how far."""
     days = pd.DatetimeIndex(_days(seen))
     if seen.optical is None or not {"red", "nir"} <= set(seen.optical) or not len(days):
         return seen
-    year = int(days[-1].year) - 1
-    start = pd.Timestamp(year, 6, 1)
+    start = pd.Timestamp(int(days[-1].year) - 1, month, 1)
     if _is_south(seen):
-        start = pd.Timestamp(year - 1, 12, 1)
+        start -= pd.DateOffset(months=6)
     age = (days - start).days.to_numpy()
-    depth = DROUGHT_SHARE * np.interp(age, [0, 30, 90, 120], [0, 1, 1, 0], left=0, right=0)[:, None]
+    when, depth_then = zip(*course, strict=True)
+    depth = share * np.interp(age, when, depth_then, left=0, right=0)[:, None]
     red, nir = seen.optical["red"].values, seen.optical["nir"].values
     with np.errstate(divide="ignore", invalid="ignore"):
         green = np.clip(((nir - red) / (nir + red) - 0.2) / 0.6, 0, 1)
-    share = (depth * green).astype(np.float32)
-    return _optical(seen, lambda name, values: (1 - share) * values + share * DRY.get(name, 0.2))
+    dry = (depth * green).astype(np.float32)
+    return _optical(seen, lambda name, values: (1 - dry) * values + dry * DRY.get(name, 0.2))
 
 
 @STRESSES.register("jitter")

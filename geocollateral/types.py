@@ -512,6 +512,8 @@ class Hit:
     sensors: tuple[str, ...]
     evidence: Mapping[str, Any]
     reasons: tuple[str, ...]
+    leads_to: tuple[str, ...] = ()
+    """Of an early state, the rules that confirm it: their hit on the same thing takes this one over as one alert."""
     operating_point: OperatingPoint = "confirmed"
     """As the rule gives it; after the decision, as reached."""
     decision: Decision | None = None
@@ -595,6 +597,10 @@ class MapPicture:
     crs: str
     disturbed_year: NDArray[np.int16]
     """Shape (height, width): year of the confirmed break of each pixel inside a parcel, 0 where none."""
+
+
+CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
+"""Of an alert that asks nothing of the reader any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ from geocollateral.assets.refusal import too_little
 from geocollateral.assets.rhythm import RhythmParams
 from geocollateral.assets.vigour import Vigour, vigour_of
 from geocollateral.registry import Registry
-from geocollateral.types import Event, Hit, Judgement, OperatingPoint, Params, ParcelEvidence
+from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
 
 GREEN = "ndvi"
 Severity = Literal["low", "medium", "high"]
@@ -276,11 +276,9 @@ def abandonment(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
 @RULES.register("missed_season")
 def missed_season(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """One season without a crop: an early warning, since a fallow year begins alike."""
-    return [
-        _hit(evidence, e, "missed_season", "low", operating_point="early_warning")
-        for e in judgement.events
-        if e.kind == "missed_season"
-    ]
+    found = [_hit(evidence, e, "missed_season", "low") for e in judgement.events if e.kind == "missed_season"]
+    confirmed_by = ("abandonment", "land_preparation")
+    return [replace(hit, operating_point="early_warning", leads_to=confirmed_by) for hit in found]
 
 
 @RULES.register("land_preparation")
@@ -308,8 +306,6 @@ def _hit(
     event: Event,
     rule: str,
     severity: Severity,
-    *,
-    operating_point: OperatingPoint = "confirmed",
 ) -> Hit:
     return Hit(
         parcel_id=evidence.parcel_id,
@@ -324,7 +320,6 @@ def _hit(
             "ndvi_magnitude": round(event.magnitude, 4),
         },
         reasons=event.reasons,
-        operating_point=operating_point,
     )
 
 

@@ -361,6 +361,7 @@ def _early(evidence: ParcelEvidence, params: AquacultureParams) -> list[Hit]:
             sensors=event.sensors,
             evidence={"p_dry": round(event.probability, 4), "grace_days": params.grace_days},
             reasons=(f"The ponds lie dry since {event.first_clear_after}; filled again in time, it was business.",),
+            leads_to=("pond_drained",),
             operating_point="early_warning",
         )
     ]

@@ -372,26 +372,30 @@ def _stalls(
     evidence: ParcelEvidence, path: StagePath, curve: Curve, start: Event, params: ConstructionParams
 ) -> list[Event]:
     """Times in which an unfinished site did not change for longer than the grace period: suspected on one look,
-    confirmed on several running.
+    confirmed on several running. Both are dated by the first of these looks.
     """
     begun = np.datetime64(start.first_clear_after)
     still = standstill.compare(evidence, begun, params.standstill)
     is_still, goes_on = still.is_still(params.standstill), still.goes_on(params.standstill)
     found: list[Event] = []
     run, changed, first = 0, 0, -1  # looks running that were still or changed; position of the first event of this time
+    since = 0  # first look of the run
     for n, day in enumerate(still.days.astype("datetime64[D]")):
         is_open = _open_on(curve, day) >= params.min_open
         changed = changed + 1 if goes_on[n] else 0
         late_enough = day - begun >= np.timedelta64(params.stall_days + SETTLING_DAYS, "D")
         run = run + 1 if is_still[n] and late_enough and is_open else 0
+        since = n if run == 1 else since
         if first >= 0 and changed >= 2:
             found[first:] = [replace(event, recovered_on=day_of(day)) for event in found[first:]]
             first = -1
         elif first < 0 and run:
             first = len(found)
-            found.append(_stall("stall_suspected", path, curve, still, n, params))
+            rest = standstill.began(still, since, begun, params.standstill)
+            found.append(_stall("stall_suspected", path, curve, still, n, rest, params))
         elif first == len(found) - 1 and run == params.standstill.confirm_looks:
-            found.append(_stall("stall", path, curve, still, n, params))
+            rest = standstill.began(still, since, begun, params.standstill)
+            found.append(_stall("stall", path, curve, still, n, rest, params))
     return found
 
 
@@ -401,7 +405,15 @@ def _open_on(curve: Curve, day: np.datetime64) -> float:
     return float(curve.settled()[n, CLEARED]) if n >= 0 else 0.0
 
 
-def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, params: ConstructionParams) -> Event:
+def _stall(
+    kind: str,
+    path: StagePath,
+    curve: Curve,
+    still: Stillness,
+    n: int,
+    rest: tuple[np.datetime64, np.datetime64],
+    params: ConstructionParams,
+) -> Event:
     days = still.days.astype("datetime64[D]")
     then = max(int(np.searchsorted(days, days[n] - params.stall_days * DAY, side="right")) - 1, 0)
     look = max(int(np.searchsorted(curve.days, days[n], side="right")) - 1, 0)
@@ -409,11 +421,11 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
     whole = float(path.area_m2.sum())
     area = float(shares[CLEARED] + shares[BUILDING]) * whole
     error = float(np.hypot(curve.error[look, CLEARED], curve.error[look, BUILDING]) * BAND * whole)
-    radar = "no radar looks" if np.isnan(still.radar[n]) else f"radar {still.radar[n]:.2f} dB2"
+    witnesses = "radar had no look to compare" if np.isnan(still.radar[n]) else "radar sees no new walls or earthworks"
     return Event(
         kind=kind,
-        last_clear_before=day_of(days[then]),
-        first_clear_after=day_of(days[min(then + 1, n)]),
+        last_clear_before=day_of(rest[0]),
+        first_clear_after=day_of(rest[1]),
         detected_on=day_of(days[n]),
         recovered_on=None,
         area_m2=area,
@@ -426,9 +438,10 @@ def _stall(kind: str, path: StagePath, curve: Curve, still: Stillness, n: int, p
         sensors=_sensors(path),
         reasons=(
             (
-                f"On {day_of(days[n])} the pattern of the site is that of about {day_of(days[then])}: likeness "
-                f"{still.likeness[n]:.2f}, energy of change {max(still.optical[n], 0):.4f} in squares of log "
-                f"reflectance, {radar}; the grace period is {params.stall_days} days."
+                f"On {day_of(days[n])} the site looks as it did about {day_of(days[then])}: its bright and dark places "
+                f"are the same ({max(still.likeness[n], 0):.0%} alike), nothing was dug, paved or roofed since, and "
+                f"{witnesses}. Work ended between {day_of(rest[0])} and {day_of(rest[1])}; rest of up to "
+                f"{params.stall_days} days is normal on a site."
             ),
             (
                 f"{area / whole:.0%} of the parcel is open ground or unfinished building; progress stands at about "
@@ -570,7 +583,7 @@ def _in_words(
         "progressing": f"Works started by {columns['chg_started_on']} and go on: progress {band[1]:.0%} "
         f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
-        "stalled": f"Works stand still since about {columns['chg_stalled_since']}: progress {band[1]:.0%} "
+        "stalled": f"Works stand still since {columns['chg_stalled_since']} at the latest: progress {band[1]:.0%} "
         f"({band[0]:.0%} to "
         f"{band[2]:.0%}).",
         "finished": f"Roofed and paved by {columns['chg_finished_on']}, as far as seen from above.",
@@ -608,7 +621,7 @@ def _first(events: Sequence[Event], kind: str) -> dt.date | None:
 def _open_stall(events: Sequence[Event]) -> dt.date | None:
     finished = any(event.kind == "construction_finished" for event in events)
     stalls = [event for event in events if event.kind == "stall" and event.recovered_on is None]
-    return stalls[-1].last_clear_before if stalls and not finished else None
+    return stalls[-1].first_clear_after if stalls and not finished else None
 
 
 def _hit(evidence: ParcelEvidence, event: Event, rule: str, severity: Literal["low", "medium", "high"]) -> Hit:
@@ -638,23 +651,20 @@ def construction_start(evidence: ParcelEvidence, judgement: Judgement) -> list[H
 def works_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """Works seem to have started: an early warning, which later looks confirm or not."""
     found = [_hit(evidence, e, "works_suspected", "low") for e in judgement.events if e.kind == "works_suspected"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    return [replace(hit, operating_point="early_warning", leads_to=("construction_start",)) for hit in found]
 
 
 @RULES.register("stall_suspected")
 def stall_suspected(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """A look shows no change since the grace period began: an early warning, which later looks confirm or not."""
     found = [_hit(evidence, e, "stall_suspected", "medium") for e in judgement.events if e.kind == "stall_suspected"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    return [replace(hit, operating_point="early_warning", leads_to=("construction_stall",)) for hit in found]
 
 
 @RULES.register("construction_stall")
 def construction_stall(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Works stand still in an unfinished stage on several looks running: an early warning, since slow works change as
-    little in a season and works inside walls are not seen.
-    """
-    found = [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
-    return [replace(hit, operating_point="early_warning") for hit in found]
+    """Works stand still in an unfinished stage on several looks running. Works inside walls are not seen."""
+    return [_hit(evidence, e, "construction_stall", "high") for e in judgement.events if e.kind == "stall"]
 
 
 @RULES.register("demolition")

@@ -30,6 +30,8 @@ from geocollateral.types import Event, Params, ParcelEvidence
 Floats = NDArray[np.float64]
 INDEX = "nbr"
 YEAR = 365.25
+MAD_TO_SD = 1.4826
+"""Makes the median absolute deviation of a normal variable its standard deviation."""
 AFFECTED_DAYS = 200
 """Looks this long after the fall tell which pixels it is on [days]."""
 
@@ -119,10 +121,9 @@ def measure_losses(evidence: ParcelEvidence, left: NDArray[np.bool_], params: De
     values = np.concatenate([own[:, None], others], axis=1).astype(np.float64)
     days = dates.astype(np.int64)
     lost, spread = _relative_losses(values, days, params)
-    weather = _weather(lost[:, 1:], params.min_peers)
-    # Only a fall that neighbours share is weather: where they thrive, a stand that does not is no decline yet.
-    each = lost[:, 0] - np.maximum(weather, 0.0)
-    loss, score = _agreed(each, spread, days, params)
+    weather, doubt = _weather(lost[:, 1:], params.min_peers)
+    each = lost[:, 0] - weather
+    loss, score = _agreed(each, spread, doubt, days, params)
     return Losses(days=days, each=each, loss=loss, score=score)
 
 
@@ -162,12 +163,23 @@ def _relative_losses(values: Floats, days: NDArray[np.int64], params: DeclinePar
     return lost, np.where(told[:, 0], spread / np.where(told[:, 0], usual[:, 0] - BARE_NBR, 1.0), np.nan)
 
 
-def _weather(lost: Floats, least: int) -> Floats:
-    """What peers lost on each look, their median; 0 where fewer of them are known."""
-    return np.where(np.isfinite(lost).sum(axis=1) >= least, middle_of(lost.T), 0.0)
+def _weather(lost: Floats, least: int) -> tuple[Floats, Floats]:
+    """What peers lost on each look, their median, and how far one stand's own loss may be from it (sd).
+
+    Only a fall that neighbours share is weather: where they thrive, a stand that does not is no decline yet. Both are 0
+    where fewer peers are known.
+    """
+    count = np.isfinite(lost).sum(axis=1)
+    middle = np.maximum(middle_of(lost.T), 0.0)
+    apart = MAD_TO_SD * middle_of(np.abs(lost - middle[:, None]).T)
+    enough = count >= least
+    # Weather makes no stand greener, so its doubt is no larger than what it took.
+    return np.where(enough, middle, 0.0), np.where(enough, np.minimum(apart, middle), 0.0)
 
 
-def _agreed(each: Floats, spread: Floats, days: NDArray[np.int64], params: DeclineParams) -> tuple[Floats, Floats]:
+def _agreed(
+    each: Floats, spread: Floats, doubt: Floats, days: NDArray[np.int64], params: DeclineParams
+) -> tuple[Floats, Floats]:
     """Loss and its score in the window that ends on each look."""
     loss, score = np.full(len(each), np.nan), np.full(len(each), np.nan)
     told = np.flatnonzero(np.isfinite(each) & np.isfinite(spread))
@@ -183,7 +195,9 @@ def _agreed(each: Floats, spread: Floats, days: NDArray[np.int64], params: Decli
         # One stray look moves the mean, one busy fortnight the median: the smaller of both holds against either.
         loss[at] = min(float(weight @ each[window] / weight.sum()), float(np.median(each[window])))
         # Looks of a season share their baseline: many of them are no more independent than the fewest asked for.
-        score[at] = loss[at] / np.sqrt(len(window) / min(len(window), params.min_looks) / weight.sum())
+        noise = len(window) / min(len(window), params.min_looks) / weight.sum()
+        # How a stand bears a drought is the same on all looks of it: more of them make it no surer.
+        score[at] = loss[at] / np.hypot(np.sqrt(noise), float(weight @ doubt[window] / weight.sum()))
     return loss, score
 
 

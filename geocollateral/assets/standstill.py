@@ -41,7 +41,7 @@ class StandstillParams(Params):
     still_optical: float = Field(
         0.003, gt=0, description="Energy of change, in squares of log reflectance, below which nothing changed."
     )
-    still_radar: float = Field(0.15, gt=0, description="The same of radar, in squares of dB [dB2].")
+    still_radar: float = Field(0.08, gt=0, description="The same of radar, in squares of dB [dB2].")
     still_likeness: float = Field(
         0.9, gt=0, le=1, description="Correlation of the patterns of now and then from which they are the same [1]."
     )
@@ -100,6 +100,24 @@ def compare(evidence: ParcelEvidence, since: np.datetime64, params: StandstillPa
             pairs.append((value[late], value[early]))
         found[2, n] = _compared(pairs, weight, LEAST_RADAR, both=False)[0]
     return Stillness(days=days, optical=found[0], likeness=found[1], radar=found[2])
+
+
+def began(
+    still: Stillness, look: int, start: np.datetime64, params: StandstillParams
+) -> tuple[np.datetime64, np.datetime64]:
+    """Days between which the works ended, by the first look on which nothing had changed.
+
+    They had ended before the present of that look's comparison was parted from its past; and they had not before the
+    past of the last comparison that did show a change, or the start of the works.
+    """
+    moved = np.flatnonzero(np.isfinite(still.optical[:look]) & ~still.is_still(params)[:look])
+    last = int(still.days[moved[-1] if len(moved) else look])
+    earliest = max(last - params.apart_days - OPTICAL_DAYS, int(start.astype("datetime64[D]").astype(np.int64)))
+    latest = int(still.days[look]) - params.apart_days
+    before = still.days[still.days <= earliest]
+    after = still.days[(still.days >= latest) & (still.days <= still.days[look])]
+    first = int(before[-1]) if len(before) else earliest
+    return np.datetime64(first, "D"), np.datetime64(max(int(after[0]), first), "D")
 
 
 def _contrast(values: Floats) -> Floats:
@@ -169,4 +187,4 @@ def _energies(now: Floats, then: Floats, weight: Floats) -> tuple[float, float, 
     return float(late @ w), float(early @ w), float((sum_a * sum_b / (k * m)) @ w)
 
 
-__all__ = ["StandstillParams", "Stillness", "compare"]
+__all__ = ["StandstillParams", "Stillness", "began", "compare"]

@@ -2,9 +2,10 @@
 
 from geocollateral.change.evidence import SequentialParams
 from geocollateral.change.monitor import METHODS, default_params, monitor, monitor_joint
-from geocollateral.change.peers import monitor_with_peers, peer_departure, weather_of_stands
+from geocollateral.change.peers import BARE, monitor_with_peers, peer_departure, weather_of_stands
 
 __all__ = [
+    "BARE",
     "METHODS",
     "SequentialParams",
     "default_params",

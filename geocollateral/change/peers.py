@@ -127,49 +127,63 @@ FEWEST_COMMON_LOOKS = 8
 """Looks of both histories from which courses can be called alike."""
 MOST_APART = 0.1
 """Largest root mean square difference of indices of normalised differences that are alike in their history [1]."""
+BARE: Mapping[str, float] = {"ndvi": 0.2, "ndmi": -0.15}
+"""Level of bare, dry ground by index [1]: what stands above it is canopy, and can wither."""
+LEAST_CANOPY = 0.05
+"""Smallest signal of canopy that a share is taken of [1]."""
+MOST_WITHERED = 0.5
+"""Share of the canopy's signal up to which weather can be the cause of what stands share [1]."""
+FEWEST_PEERS = 3
+"""Peers below which nothing is said of what they share."""
 
 
 def weather_of_stands(
-    series: xr.Dataset, params: Mapping[str, SequentialParams], min_peers: int = 5
+    series: xr.Dataset, params: Mapping[str, SequentialParams], bare: Mapping[str, float] = BARE, min_peers: int = 5
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """What dips in common: the departure that weather, and not an event, brings to ground of like course.
 
-    A common departure that takes its ground down to the changed level of every index is an event that hit all, such as
-    a fire: nothing is taken off then. Nor is a common rise: weather explains a dip away and makes none.
+    1. A departure is counted as share of the canopy's signal, baseline less bare ground: dense and thin stands that
+       wither alike share it.
+    2. What ``min_peers`` or more have in common is their median; what three or four have, the least dip of them.
+    3. A common dip that takes more than half of the canopy in every index is an event that hit all, such as a fire:
+       nothing is taken off then. Nor is a common rise: weather explains a dip away and makes none.
 
     Parameters
     ----------
     series
         By index, dims ``(time, parcel)``, normalised differences; NaN = no look.
     params
-        By index; those without ``changed_level`` are never at it.
+        By index.
+    bare
+        By index, level of bare ground [1].
     min_peers
-        As in `peer_departure`.
+        Peers seen on a look from which their median counts.
 
     Returns
     -------
-    Median departure of the others of like course and its standard error, by index as ``series`` [1], at most nought;
-    NaN where there are fewer peers or the ground is at the changed level. What is said at a look rests on looks up to
-    it only.
+    Common departure of the others of like course by index as ``series`` [1], at most nought, and how far one stand's
+    own may be from it (sd): the spread of the peers, no more than the dip itself; NaN where there are fewer than
+    three peers, or no weather takes so much. What is said at a look rests on looks up to it only.
     """
     alone = {name: monitor(series[name], None, params=params[name], curves=True) for name in params}
     expected = {name: found["expected"].transpose("time", "parcel").values for name, found in alone.items()}
+    canopy = {name: np.maximum(one - bare[name], LEAST_CANOPY) for name, one in expected.items()}
     values = {name: series[name].transpose("time", "parcel").values.astype(np.float64) for name in params}
     before: Mask = np.logical_or.reduce([_in_history(series[name], found) for name, found in alone.items()])
     alike = _alike(values, before)
-    residual = {name: np.where(before, np.nan, values[name] - expected[name]) for name in params}
+    shares = {name: np.where(before, np.nan, values[name] - expected[name]) / canopy[name] for name in params}
     # As in `monitor_with_peers`: all may have changed alone, only what stands out from the others is no peer.
-    first = _bounded(residual, expected, alike, params, min_peers)
+    first = _common_dips(shares, canopy, alike, min_peers)
     for name in params:
         common, doubt = (series[name].copy(data=part[name]) for part in first)
         apart = monitor(series[name], None, params=params[name], common=common, common_sd=doubt)
         changed: Mask = (series["time"] >= apart["detected_on"]).transpose("time", "parcel").values
-        for one in residual.values():
+        for one in shares.values():
             one[changed] = np.nan
-    middle, error = _bounded(residual, expected, alike, params, min_peers)
+    dips, spreads = _common_dips(shares, canopy, alike, min_peers)
     dims = ("time", "parcel")
     common_of, doubt_of = (
-        xr.Dataset({name: (dims, part) for name, part in one.items()}, coords=series.coords) for one in (middle, error)
+        xr.Dataset({name: (dims, part) for name, part in one.items()}, coords=series.coords) for one in (dips, spreads)
     )
     return common_of, doubt_of
 
@@ -188,35 +202,36 @@ def _alike(values: Mapping[str, Floats], before: Mask) -> Mask:
     return found
 
 
-def _bounded(
-    residual: Mapping[str, Floats],
-    expected: Mapping[str, Floats],
-    alike: Mask,
-    params: Mapping[str, SequentialParams],
-    min_peers: int,
+def _common_dips(
+    shares: Mapping[str, Floats], canopy: Mapping[str, Floats], alike: Mask, min_peers: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
-    """Common dips and their standard errors by index, where they leave the ground above the changed level of one."""
-    parts = {name: _median_of_alike(one, alike, min_peers) for name, one in residual.items()}
-    living = np.zeros(next(iter(residual.values())).shape, bool)
-    for name, (middle, _) in parts.items():
-        level = params[name].changed_level
-        living |= np.isfinite(middle) if level is None else expected[name] + middle > level
-    middles = {name: np.where(living, np.minimum(middle, 0), np.nan) for name, (middle, _) in parts.items()}
-    return middles, {name: np.where(living, error, np.nan) for name, (_, error) in parts.items()}
+    """Common dips and how far a stand's own may be from them, by index [1]; NaN where they are no weather."""
+    parts = {name: _shared_by_alike(one, alike, min_peers) for name, one in shares.items()}
+    is_weather: Mask = np.logical_or.reduce([middle > -MOST_WITHERED for middle, _ in parts.values()])
+    dips = {
+        name: np.where(is_weather, np.minimum(middle, 0) * canopy[name], np.nan) for name, (middle, _) in parts.items()
+    }
+    # Weather makes no stand greener, so its doubt is no larger than what it took.
+    spreads = {name: np.minimum(spread * canopy[name], -dips[name]) for name, (_, spread) in parts.items()}
+    return dips, spreads
 
 
-def _median_of_alike(residual: Floats, alike: Mask, min_peers: int) -> tuple[Floats, Floats]:
-    middle, error = np.full(residual.shape, np.nan), np.full(residual.shape, np.nan)
+def _shared_by_alike(shares: Floats, alike: Mask, min_peers: int) -> tuple[Floats, Floats]:
+    """What the peers of each series share, and the sd of one more among them; NaN with fewer than three."""
+    middle, spread = np.full(shares.shape, np.nan), np.full(shares.shape, np.nan)
     for target, peers in enumerate(alike):
-        own = residual[:, peers]
+        own = shares[:, peers]
         count = np.isfinite(own).sum(axis=1)
-        enough = count >= min_peers
-        if enough.any():
-            given = own[enough]
-            middle[enough, target] = np.nanmedian(given, axis=1)
-            spread = MAD_TO_SIGMA * np.nanmedian(np.abs(given - middle[enough, target, None]), axis=1)
-            error[enough, target] = MEDIAN_TO_MEAN * spread / np.sqrt(count[enough])
-    return middle, error
+        many, few = count >= min_peers, (count >= FEWEST_PEERS) & (count < min_peers)
+        if many.any():
+            given = own[many]
+            middle[many, target] = np.nanmedian(given, axis=1)
+            around = MAD_TO_SIGMA * np.nanmedian(np.abs(given - middle[many, target, None]), axis=1)
+            spread[many, target] = around * np.sqrt(1 + MEDIAN_TO_MEAN**2 / count[many])
+        if few.any():  # a median of few is easily that of those that were hit: what all of them share
+            middle[few, target] = np.nanmax(own[few], axis=1)
+            spread[few, target] = middle[few, target] - np.nanmin(own[few], axis=1)
+    return middle, spread
 
 
 def _in_history(series: xr.DataArray, found: xr.Dataset) -> Mask:
@@ -225,4 +240,4 @@ def _in_history(series: xr.DataArray, found: xr.Dataset) -> Mask:
     return (~(series["time"] >= first)).transpose(*series.dims).values.astype(bool)
 
 
-__all__ = ["monitor_with_peers", "peer_departure", "weather_of_stands"]
+__all__ = ["BARE", "monitor_with_peers", "peer_departure", "weather_of_stands"]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from geocollateral.types import CHANGE_STATUSES, Alert, Assessment, ParcelStatus, Verdict
+from geocollateral.types import CHANGE_STATUSES, CLOSED_STATUSES, Alert, Assessment, ParcelStatus, Verdict
 
 State = Literal["fine", "attention", "cannot_tell"]
 STATES: tuple[State, ...] = ("attention", "cannot_tell", "fine")
@@ -19,9 +19,6 @@ STATES: tuple[State, ...] = ("attention", "cannot_tell", "fine")
 LIVING_COLUMN = "obs_living_share_frac"
 DISTURBED_COLUMN = "chg_disturbed_m2"
 DISTURBED_RANGE = ("chg_disturbed_low_m2", "chg_disturbed_high_m2")
-
-CLOSED_STATUSES = frozenset({"dismissed", "closed", "resolved"})
-"""Of an alert that asks nothing of the reader any more."""
 
 _VERDICT_COLUMN = re.compile(r"claim_(\w+)_verdict")
 _OF_A_VERDICT = re.compile(r"claim_\w+_(verdict|reason|observed|low|high)")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pandas.testing import assert_frame_equal
 from geocollateral import service
 from geocollateral.config import Settings, load_settings
 from geocollateral.store import find_damage
-from geocollateral.types import OBSERVATION_STATUSES, Assessment
+from geocollateral.types import OBSERVATION_STATUSES, Alert, Assessment
 
 SYNCHRONOUS = {"compute": {"scheduler": "synchronous"}}
 
@@ -52,21 +53,44 @@ def expected(source: str, parcels: Path) -> Assessment:
     return service.assess(parcels, source=source, settings=knobs())
 
 
-def require_same(one: Assessment, other: Assessment, *, identity: bool = True) -> None:
-    """Every figure equal to the last bit; with ``identity`` the run id too."""
+def require_same(one: Assessment, other: Assessment, *, identity: bool = True, peers: bool = True) -> None:
+    """Every figure equal to the last bit; with ``identity`` the run id too.
+
+    Without ``peers`` the ground around that a stand is compared with may differ (decision 0005): days, ids, words and
+    verdicts are the same all the same, and figures of change to half a percent.
+    """
+    near: dict[str, Any] = {} if peers else {"rtol": 5e-3}
     order = list(one.parcels.index)
-    assert_frame_equal(one.parcels.drop(columns="geometry"), other.parcels.loc[order].drop(columns="geometry"))
-    for name in ("series", "changes", "baselines"):
-        assert_frame_equal(getattr(one, name), getattr(other, name))
+    assert_frame_equal(one.parcels.drop(columns="geometry"), other.parcels.loc[order].drop(columns="geometry"), **near)
+    assert_frame_equal(one.series, other.series)
+    for name in ("changes", "baselines"):
+        assert_frame_equal(getattr(one, name), getattr(other, name), **near)
     key = ["parcel_id", "year"]
-    assert_frame_equal(one.yearly.sort_values(key, ignore_index=True), other.yearly.sort_values(key, ignore_index=True))
-    assert one.alerts == other.alerts
+    years = [run.yearly.sort_values(key, ignore_index=True) for run in (one, other)]
+    assert_frame_equal(*years, **near)
+    if peers:
+        assert one.alerts == other.alerts
+    else:
+        require_near(one.alerts, other.alerts)
     assert one.scenes == other.scenes
     assert {(c.parcel_id, c.role, c.acquired, c.rgb.tobytes()) for c in one.chips} == {
         (c.parcel_id, c.role, c.acquired, c.rgb.tobytes()) for c in other.chips
     }
     if identity:
         assert one.run_id == other.run_id
+
+
+def require_near(alerts: Sequence[Alert], others: Sequence[Alert]) -> None:
+    """Alerts that are the same but for areas to half a percent and scores to one in a hundred."""
+    numbers: dict[str, Any] = {"area_m2": 0.0, "probability": 0.0, "evidence": {}}
+    assert [replace(a, **numbers) for a in alerts] == [replace(a, **numbers) for a in others]
+    for one, other in zip(alerts, others, strict=True):
+        assert one.area_m2 == pytest.approx(other.area_m2, rel=5e-3)
+        assert one.probability == pytest.approx(other.probability, abs=0.01)
+        assert one.evidence.keys() == other.evidence.keys()
+        for name, value in one.evidence.items():
+            given = other.evidence[name]
+            assert value == (pytest.approx(given, rel=5e-3, abs=0.01) if isinstance(given, float) else given), name
 
 
 def test_truth_is_found(world: Any, expected: Assessment, clearing: tuple[int, slice, slice]) -> None:
@@ -96,7 +120,7 @@ def test_truth_is_found(world: Any, expected: Assessment, clearing: tuple[int, s
 def test_size_of_blocks_changes_nothing(expected: Assessment, block_pixels: int, source: str, parcels: Path) -> None:
     got = assess(parcels, source, settings=knobs(plan={"block_pixels": block_pixels}))
     assert got.run["n_blocks"] > expected.run["n_blocks"] or block_pixels > 16
-    require_same(expected, got, identity=False)
+    require_same(expected, got, identity=False, peers=False)
 
 
 def test_widened_clouds_reach_across_the_edge_of_a_block(source: str, parcels: Path) -> None:
@@ -104,7 +128,7 @@ def test_widened_clouds_reach_across_the_edge_of_a_block(source: str, parcels: P
     masks = {"dilate_m": 120.0}
     one = assess(parcels, source, settings=knobs(masks=masks, plan={"block_pixels": 256}))
     many = assess(parcels, source, settings=knobs(masks=masks, plan={"block_pixels": 16, "margin_pixels": 0}))
-    require_same(one, many, identity=False)
+    require_same(one, many, identity=False, peers=False)
 
 
 @pytest.mark.parametrize("compute", [{"scheduler": "threads", "workers": 1}, {"scheduler": "threads", "workers": 4}])
@@ -140,7 +164,7 @@ def test_cluster_by_address_changes_nothing(
     seen: list[tuple[int, int]] = []
     settings = knobs(compute={"scheduler": scheduler_address}, plan={"block_pixels": 16})
     got = assess(parcels, source, settings=settings, progress=lambda done, of: seen.append((done, of)))
-    require_same(expected, got, identity=False)
+    require_same(expected, got, identity=False, peers=False)
     assert seen == [(n, got.run["n_blocks"]) for n in range(1, got.run["n_blocks"] + 1)]
 
 
@@ -164,7 +188,7 @@ def test_a_parcel_alone_gets_the_same_answer(world: Any, expected: Assessment, s
         (expected.series["parcel_id"] == "felled") & expected.series["index"].isin(got.series["index"])
     ]
     assert_frame_equal(got.series, own.reset_index(drop=True))
-    assert got.alerts == expected.alerts
+    require_near(got.alerts, expected.alerts)
 
 
 def test_zarr_gives_what_netcdf_gives(world: Any, expected: Assessment, parcels: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from dataclasses import replace
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -125,6 +126,33 @@ def test_a_sharper_or_shifted_interval_keeps_the_alert(start: int, length: int, 
     assert [a.alert_id for a in second] == [a.alert_id for a in first]
     assert second[0].area_m2 == 3000
     assert second[0].detected_on <= first[0].detected_on
+
+
+@st.composite
+def states(draw: st.DrawFn) -> list[Hit]:
+    """Early and confirmed states of things of one parcel."""
+    found = []
+    for _ in range(draw(st.integers(1, 6))):
+        one = hit("A", draw(st.integers(0, 300)), draw(st.integers(1, 60)), 2000)
+        ended = draw(st.none() | st.integers(1, 200))
+        if ended is not None:
+            one = replace(one, event=replace(one.event, recovered_on=one.event.detected_on + dt.timedelta(days=ended)))
+        early = draw(st.booleans())
+        found.append(replace(one, rule="works", leads_to=("start",)) if early else replace(one, rule="start"))
+    return found
+
+
+@given(hits=states(), cut=st.integers(0, 400), data=st.data())
+def test_one_thing_is_one_alert_whose_id_is_that_of_the_day_it_was_first_said(
+    hits: list[Hit], cut: int, data: st.DataObject
+) -> None:
+    day = dt.date(2019, 1, 1) + dt.timedelta(days=cut)
+    then = raise_alerts([one for one in hits if one.event.detected_on <= day])
+    now = raise_alerts(hits)
+    assert {alert.alert_id for alert in then} <= {alert.alert_id for alert in now}
+    assert now == raise_alerts(data.draw(st.permutations(hits)))
+    # A run that knows the alerts of an earlier day ends with the same ones.
+    assert {a.alert_id: a.rule for a in raise_alerts(hits, then)} == {a.alert_id: a.rule for a in now}
 
 
 def test_overlapping_hits_of_a_parcel_stay_two_alerts() -> None:

@@ -183,7 +183,7 @@ def test_a_cleared_site_left_alone_stands_still_and_goes_on() -> None:
     found = judge(look, "2022-03-01")
     assert kinds(found) == ["construction_start", "stall_suspected", "stall"]
     assert found.columns["obs_status"] == "stalled"
-    assert "grace period is 90 days" in found.events[2].reasons[0]
+    assert "rest of up to 90 days is normal" in found.events[2].reasons[0]
     resumed = judge(turned(look, "2022-06-10", CONCRETE, house), "2022-10-01")
     stall = next(event for event in resumed.events if event.kind == "stall")
     assert stall.recovered_on is not None

@@ -41,6 +41,20 @@ def test_a_site_that_is_wet_is_still() -> None:
     assert on(look, "2022-03-01")[1] is False
 
 
+def test_a_standstill_is_dated_between_the_last_works_and_the_rest() -> None:
+    params = StandstillParams()
+    site = turned(cleared(), "2022-01-10", WHITE, WING)
+    found = standstill.compare(evidence(site), SINCE, params)
+    day = found.days.astype("datetime64[D]")
+    look = int(np.flatnonzero(found.is_still(params) & (day > np.datetime64("2022-02-01")))[0])
+    before, after = standstill.began(found, look, SINCE, params)
+    assert before <= np.datetime64("2022-01-10") <= after < day[look]
+    alone = standstill.began(
+        replace(found, optical=np.zeros(len(day)), likeness=np.ones(len(day))), look, SINCE, params
+    )
+    assert alone[0] >= SINCE
+
+
 def test_without_looks_in_winter_nothing_is_said() -> None:
     given = evidence(cleared())
     dark = (given.look_days > np.datetime64("2021-11-01")) & (given.look_days < np.datetime64("2022-02-20"))

@@ -107,12 +107,32 @@ def test_a_dip_of_all_stands_is_weather_and_one_felled_in_it_is_not() -> None:
     assert confirmed(felled) == [n == 4 for n in range(9)]
 
 
+def test_a_drought_that_takes_all_stands_down_to_the_level_of_cleared_ground_is_weather() -> None:
+    dry = lowered(stands(), DRY, 0.27, slice(None))
+    assert (monitor_joint({"s2": dry}, None, PARAMS)["status"].values == CONFIRMED).all()
+    assert not any(confirmed(dry))
+
+
 def test_all_stands_felled_at_once_are_an_event() -> None:
     assert all(confirmed(lowered(stands(), FELLED, 0.45, slice(None))))
 
 
+@pytest.mark.parametrize("hit", [2, 4])
+def test_stands_felled_together_are_found_while_others_stand(hit: int) -> None:
+    assert confirmed(lowered(stands(), FELLED, 0.3, slice(hit))) == [n < hit for n in range(9)]
+
+
+def test_a_few_stands_share_only_what_all_of_them_lost() -> None:
+    common, doubt = weather_of_stands(lowered(stands(5), DRY, 0.1, slice(None)), PARAMS)
+    late = (np.datetime64("2020-06-01") < TIME) & (np.datetime64("2020-09-01") > TIME)
+    assert (common["ndvi"].values[late] < 0).any()
+    one_well = lowered(stands(5), DRY, 0.1, slice(4))
+    assert np.nanmin(weather_of_stands(one_well, PARAMS)[0]["ndvi"].values[late, :4]) > -0.08
+    assert (doubt["ndvi"] <= -common["ndvi"]).where(common["ndvi"].notnull(), True).all()
+
+
 def test_with_too_few_stands_of_like_course_nothing_is_taken_off() -> None:
-    common, _ = weather_of_stands(lowered(stands(5), DRY, 0.1, slice(None)), PARAMS)
+    common, _ = weather_of_stands(lowered(stands(3), DRY, 0.1, slice(None)), PARAMS)
     assert np.isnan(common["ndvi"]).all()
 
 

@@ -103,6 +103,72 @@ def test_an_open_alert_without_a_hit_stays() -> None:
     assert raise_alerts([], open_alerts) == open_alerts
 
 
+WARNED = moved(
+    replace(
+        HIT, rule="works_suspected", severity="low", leads_to=("construction_start",), evidence={}, reasons=("hint",)
+    ),
+    "2018-05-02",
+    "2018-05-22",
+    detected_on=dt.date(2018, 6, 1),
+)
+STARTED = moved(
+    replace(HIT, rule="construction_start", reasons=("works",)),
+    "2018-05-12",
+    "2018-06-20",
+    detected_on=dt.date(2018, 7, 1),
+)
+
+
+def test_a_confirmed_state_takes_over_its_early_one_and_says_when_it_was_warned_of() -> None:
+    (early,) = raise_alerts([WARNED])
+    (alert,) = raise_alerts([STARTED, WARNED])
+    assert alert.alert_id == early.alert_id
+    assert (alert.rule, alert.severity, alert.detected_on) == ("construction_start", "medium", dt.date(2018, 7, 1))
+    assert (alert.break_date, alert.last_clear_before) == (dt.date(2018, 6, 20), dt.date(2018, 5, 12))
+    assert (alert.evidence["warned_on"], alert.evidence["warned_as"]) == ("2018-06-01", "works_suspected")
+    assert alert.reasons == ("works", "Warned of on 2018-06-01.")
+    assert (alert,) == raise_alerts([WARNED, STARTED], [early])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(moved(STARTED, "2018-06-02", "2018-06-20"), id="began after the warning"),
+        pytest.param(replace(STARTED, parcel_id="P2"), id="other parcel"),
+        pytest.param(replace(STARTED, rule="demolition"), id="a rule that does not confirm it"),
+    ],
+)
+def test_what_does_not_confirm_a_warning_is_another_alert(other: Hit) -> None:
+    assert {a.rule for a in raise_alerts([WARNED, other])} == {"works_suspected", other.rule}
+
+
+def test_a_warning_that_was_over_is_another_alert_than_what_is_confirmed_later() -> None:
+    over = replace(WARNED, event=replace(WARNED.event, recovered_on=dt.date(2018, 6, 20)))
+    assert len(raise_alerts([over, STARTED])) == 2
+    assert len(raise_alerts([replace(over, event=replace(over.event, recovered_on=dt.date(2018, 7, 1))), STARTED])) == 1
+
+
+def test_a_further_warning_of_what_goes_on_says_nothing_new() -> None:
+    again = moved(WARNED, "2018-08-02", "2018-08-22", detected_on=dt.date(2018, 9, 1))
+    assert raise_alerts([WARNED, again]) == raise_alerts([WARNED])
+    assert raise_alerts([WARNED, STARTED, again]) == raise_alerts([WARNED, STARTED])
+    ended = replace(STARTED, event=replace(STARTED.event, recovered_on=dt.date(2018, 8, 1)))
+    assert [a.rule for a in raise_alerts([WARNED, ended, again])].count("works_suspected") == 1
+
+
+def test_a_dismissed_warning_is_new_when_it_is_confirmed_and_stays_dismissed_when_it_is_not() -> None:
+    (early,) = raise_alerts([WARNED])
+    dismissed, noted = replace(early, status="dismissed"), replace(early, status="acknowledged")
+    assert [a.status for a in raise_alerts([WARNED], [dismissed])] == ["dismissed"]
+    assert [a.status for a in raise_alerts([WARNED, STARTED], [dismissed])] == ["new"]
+    assert [a.status for a in raise_alerts([WARNED, STARTED], [noted])] == ["acknowledged"]
+
+
+def test_a_confirmed_alert_is_not_taken_back_to_a_warning() -> None:
+    confirmed = raise_alerts([WARNED, STARTED])
+    assert raise_alerts([WARNED], confirmed) == confirmed
+
+
 def test_most_severe_first_then_parcel_then_date() -> None:
     hits = [
         replace(HIT, severity="low", parcel_id="A"),
