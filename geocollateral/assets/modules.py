@@ -4,8 +4,7 @@ Modules are built to absorb: dark from blue to the near infrared, without the re
 gravel, so
 never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared with
 something
-else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
-(doi:10.1117/1.JRS.11.045003),
+else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017 (J. Appl. Remote Sens. 11),
 Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
 """
 

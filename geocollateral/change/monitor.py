@@ -57,7 +57,7 @@ NORMALISED_DIFFERENCE: Mapping[str, float] = {
 
 DAMPED = frozenset({"evi", "evi2", "savi", "msavi", "msavi2", "kndvi"})
 """Indices whose range from bare ground to a closed canopy is about two thirds of NDVI's: 0.1..0.6 against 0.15..0.9.
-Huete et al. 2002, doi:10.1016/S0034-4257(02)00096-2; Jiang et al. 2008, doi:10.1016/j.rse.2008.06.006."""
+Huete et al. 2002, doi:10.1016/S0034-4257(02)00096-2."""
 DAMPING = 2 / 3
 
 BACKSCATTER_DB: Mapping[str, float] = {

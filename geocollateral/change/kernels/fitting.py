@@ -37,7 +37,7 @@ def fit_seasons(
 
     A look alone in its season draws the curve to itself: its residual stays small however wrong it is. Residuals are
     therefore weighed in their own standard error, which for a look of leverage h is sqrt(1 - h) spreads (Schweppe's
-    weights). The leverage is that of the first, unweighted fit.
+    weights; Krasker & Welsch 1982, J. Am. Stat. Assoc. 77). The leverage is that of the first, unweighted fit.
     """
     floor2, huber, bound, share = rules
     n_days, k, n_waves, n = len(days), x.shape[1], waves.shape[1], len(columns)
