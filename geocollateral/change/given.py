@@ -22,8 +22,8 @@ Day = str | dt.date | np.datetime64 | pd.Timestamp | None
 
 DECIBEL = frozenset({"db", "decibel", "decibels"})
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
-WIDE = 1.5
-"""Indices lie within -1..1, a little beyond on odd looks; where most values are further off, the scale is another."""
+WIDE = 3.0
+"""Indices lie within about -1..1; where most values are as far off as this, the scale is another."""
 FILL = 100.0
 """No index has such a value: it stands for "no data"."""
 MANY = 500_000
