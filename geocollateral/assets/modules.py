@@ -1,11 +1,9 @@
 """Photovoltaic modules from Sentinel-2: how much of any parcel they cover, look by look.
 
 Modules are built to absorb: dark from blue to the near infrared, without the red of soil, and in rows over grass or
-gravel, so
-never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared with
-something
-else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017 (J. Appl. Remote Sens. 11),
-Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
+gravel, so never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared
+with something else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
+(J. Appl. Remote Sens. 11), Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ WIDE = 3.0
 """Indices lie within about -1..1; where most values are as far off as this, the scale is another."""
 FILL = 100.0
 """No index has such a value: it stands for "no data"."""
-MANY = 500_000
+MANY = 50_000
 """Values that are looked at for their scale; more would cost time that monitoring itself needs."""
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
