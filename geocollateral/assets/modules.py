@@ -3,7 +3,7 @@
 Modules are built to absorb: dark from blue to the near infrared, without the red of soil, and in rows over grass or
 gravel, so never quite as dark as water nor as flat as asphalt, and with little season. Each property alone is shared
 with something else; a pixel must have all of them, as medians of several looks. Spectra of plants: Czirjak 2017
-(doi:10.1117/1.JRS.11.045003), Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
+(J. Appl. Remote Sens. 11), Jörges, Vidal, Hank & Bach 2023 (doi:10.3390/rs15133403).
 
 Colour alone is passed through by what greens up or dries out: a field in spring, a burnt stand, a bank of a pond. What
 tells them apart is that modules stay and lie together. So a pixel counts only while no look shows it in full leaf, and

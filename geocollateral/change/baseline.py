@@ -6,7 +6,8 @@ The expected value of a clear look on day ``t`` is ``b0 + sum_k (c_k cos(k w t) 
 * a normal prior on the amplitudes. Where looks constrain the season it has no effect; where there are none (a cloudy
   winter) it keeps the curve from swinging, and the uncertainty there stays wide, so that such a season is judged with
   wide limits instead of a false certainty;
-* Huber weights and Huber's second proposal for the spread, so that a missed cloud does not bend the season;
+* Huber weights, with residuals counted in their own standard error, and Huber's second proposal for the spread, so that
+  a missed cloud does not bend the season, not even one that is the only look of its season;
 * forgetting: looks that agreed later are added to the normal equations, older ones fade, and the level may drift.
 
 Series lie on the last axis. The arithmetic is compiled: `geocollateral.change.kernels`.

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.change.evidence import SequentialParams
+from geocollateral.change.given import Day, day_number, days_of, is_decibel, require_scale, require_series
 from geocollateral.change.state import Outcome, Watch, outcome_of
 from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
 from geocollateral.registry import Registry
 from geocollateral.types import CHANGE_STATUSES, Params
 
-Day = str | dt.date | np.datetime64 | pd.Timestamp | None
 SERIES_AT_ONCE = 8192
 """Bounds what the monitor takes beside its input and result: fewer cost more calls, more do not fit the cache."""
 
@@ -57,6 +55,11 @@ NORMALISED_DIFFERENCE: Mapping[str, float] = {
 }
 """Defaults for optical indices within -1..1 [1]."""
 
+DAMPED = frozenset({"evi", "evi2", "savi", "msavi", "msavi2", "kndvi"})
+"""Indices whose range from bare ground to a closed canopy is about two thirds of NDVI's: 0.1..0.6 against 0.15..0.9.
+Huete et al. 2002, doi:10.1016/S0034-4257(02)00096-2."""
+DAMPING = 2 / 3
+
 BACKSCATTER_DB: Mapping[str, float] = {
     "amplitude_prior": 2.0,
     "noise_floor": 0.8,
@@ -66,8 +69,13 @@ BACKSCATTER_DB: Mapping[str, float] = {
 
 
 def default_params(series: xr.DataArray, method: str = "sequential") -> Params:
-    """Parameters that fit the unit of a series: ``attrs["units"] == "dB"`` for backscatter, else an index in -1..1."""
-    unit = BACKSCATTER_DB if series.attrs.get("units") == "dB" else NORMALISED_DIFFERENCE
+    """Parameters that fit the unit of a series: backscatter in dB (see `is_decibel`), else an index in -1..1.
+
+    Of the indices that are `DAMPED` all three are two thirds of those of a normalised difference.
+    """
+    unit = BACKSCATTER_DB if is_decibel(series) else NORMALISED_DIFFERENCE
+    if unit is NORMALISED_DIFFERENCE and str(series.name).lower() in DAMPED:
+        unit = {name: round(value * DAMPING, 4) for name, value in unit.items()}
     known = METHODS[method].params
     return known(**{name: value for name, value in unit.items() if name in known.model_fields})
 
@@ -89,15 +97,17 @@ def monitor(
     Parameters
     ----------
     series
-        First dimension ``time`` (datetime64, any order, two values for a day refused); any further dimensions (pixels
-        or parcels). Named after its index (``ndvi``, ``nbr``, ``vh`` ...); backscatter in dB says
-        ``attrs["units"] = "dB"``. NaN = no observation.
+        First dimension ``time`` (dates in any order; with a zone, in UTC; two values for a day refused); any further
+        dimensions (pixels or parcels). Named after its index (``ndvi``, ``nbr``, ``vh`` ...); backscatter in dB says
+        ``attrs["units"] = "dB"``. NaN = no observation; infinite values count as none.
     history_end
         Last day of the history the baseline is fitted on, or None: each series' shortest beginning that is long enough.
     method
         A name of `METHODS`.
     params
-        Parameters of the method; by default those of `default_params`.
+        Parameters of the method, in the unit of the series; by default those of `default_params`, for which an index
+        must lie within about -1..1. An index of another range (tasselled cap, ratios) wants its own
+        ``amplitude_prior``, ``noise_floor`` and ``min_magnitude``.
     common, common_sd
         Departure that all series of a kind share on a look, such as that of a drought, and its sd [unit of the series];
         broadcast against ``series``, NaN = not known, taken as none. It is taken off before a look is weighed. See
@@ -119,16 +129,19 @@ def monitor(
     Raises
     ------
     InvalidInput
-        No ``time`` dimension in front, times that are not dates, two values for one day, an unknown method.
+        No ``time`` dimension in front, times that are not dates, two values for one day, a ``history_end`` that is no
+        whole date, an unknown method; without ``params``, values of another scale than an index or dB.
     """
+    run, series = METHODS[method].run, require_series(series)
+    if params is None:
+        require_scale(series)
     chosen = params if params is not None else default_params(series, method)
-    run = METHODS[method].run
     if not isinstance(chosen, SequentialParams):
         raise InvalidInput(f"params for method {method!r} must be SequentialParams, got {type(chosen).__name__}")
-    days, order = _days(series)
+    days, order = days_of(series)
     name = str(series.name or "")
     stream = Stream(name=name, indices=(name,), params=(chosen,))
-    plan = Plan(streams=(stream,), history_end=_day_number(history_end))
+    plan = Plan(streams=(stream,), history_end=day_number(history_end))
     values = _flat(series)
     taken = None if common is None else [_flat(common.broadcast_like(series).transpose(*series.dims))]
     doubt = None if common_sd is None else [_flat(common_sd.broadcast_like(series).transpose(*series.dims))]
@@ -190,7 +203,8 @@ def monitor_joint(
         lacking = [name for name in indices if name not in params]
         if lacking or not indices:
             raise InvalidInput(f"sensor {sensor!r} has indices {indices}; no parameters for {lacking}")
-        days, order = _days(seen[indices[0]])
+        seen = seen.map(require_series)
+        days, order = days_of(seen[indices[0]])
         own = (seen[indices[0]].dims[1:], seen[indices[0]].shape[1:])
         shape = own if shape is None else shape
         if own != shape or any(seen[name].dims != seen[indices[0]].dims for name in indices):
@@ -206,7 +220,7 @@ def monitor_joint(
         looks.append(([_flat(seen[name]) for name in indices], days, order, taken, doubt))
     if shape is None:
         raise InvalidInput("no sensor given")
-    plan = Plan(streams=tuple(streams), history_end=_day_number(history_end))
+    plan = Plan(streams=tuple(streams), history_end=day_number(history_end))
     parts = [
         monitor_sequential(
             plan,
@@ -265,25 +279,6 @@ def _seen(values: NDArray[np.float32]) -> NDArray[np.bool_]:
     for t in np.flatnonzero(~seen):
         seen[t] = np.isfinite(values[:, t]).any()
     return seen
-
-
-def _day_number(day: Day) -> int | None:
-    return None if day is None else int(pd.Timestamp(day).to_datetime64().astype("datetime64[D]").astype(int))
-
-
-def _days(series: xr.DataArray) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    if series.dims[:1] != ("time",):
-        raise InvalidInput(f"series must have 'time' as its first dimension, got {series.dims}")
-    if "time" not in series.coords or not np.issubdtype(series["time"].dtype, np.datetime64):
-        raise InvalidInput("series must have a 'time' coordinate of datetime64 values")
-    days = series["time"].values.astype("datetime64[D]").astype(np.int32)
-    if len(np.unique(days)) != len(days):
-        repeated = pd.Index(series["time"].values).floor("D")
-        raise InvalidInput(
-            f"series has more than one value for {repeated[repeated.duplicated()][0].date()}: "
-            "fuse the looks of a day first"
-        )
-    return days, np.argsort(days, kind="stable")
 
 
 def _dataset(

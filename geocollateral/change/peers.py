@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from geocollateral.change.baseline import Floats, Mask
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.monitor import Day, monitor
+from geocollateral.change.given import Day
+from geocollateral.change.monitor import monitor
 from geocollateral.errors import InvalidInput
 
 MAD_TO_SIGMA = 1.482602218505602

@@ -6,7 +6,10 @@ import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, I32, LANES, MOST, NOUGHT, ONE, TINY, TWO, Places, compiled
 from geocollateral.change.kernels.lanes import add_products, clear, put, take
-from geocollateral.change.kernels.solving import solve, unfold
+from geocollateral.change.kernels.solving import fold, leverage_form, solve, unfold
+
+LEAST_LEFT = np.float32(0.01)
+"""Least share of its own variance that a look's residual is taken to have."""
 
 
 @compiled
@@ -31,6 +34,10 @@ def fit_seasons(
 
     ``values`` has the shape (time, series); of it ``columns`` are fitted, each on its looks until its end. ``rules``
     are the least variance, Huber's constant, the bound of residuals and its share. The rest is written, by column.
+
+    A look alone in its season draws the curve to itself: its residual stays small however wrong it is. Residuals are
+    therefore weighed in their own standard error, which for a look of leverage h is sqrt(1 - h) spreads (Schweppe's
+    weights; Krasker & Welsch 1982, J. Am. Stat. Assoc. 77). The leverage is that of the first, unweighted fit.
     """
     floor2, huber, bound, share = rules
     n_days, k, n_waves, n = len(days), x.shape[1], waves.shape[1], len(columns)
@@ -47,6 +54,8 @@ def fit_seasons(
         a, b, c = np.empty((n_waves, m), np.float32), np.empty((k, m), np.float32), np.empty((k, m), np.float32)
         square, squares = np.empty((k * (k + 1) // 2, m), np.float32), np.empty(m, np.float32)
         v, freedom = np.empty(m, np.float32), np.empty(m, np.float32)
+        form, inverse = np.empty_like(square), np.empty_like(square)
+        own_error = np.empty((n_days, m), np.float32)
         for lane in range(m):
             v[lane], freedom[lane] = TWO * TWO * floor2, -regressors / TWO
         end, place = ends[first:last], columns[first:last]
@@ -67,6 +76,15 @@ def fit_seasons(
                 add_products(wf, x, 0, n_days, b)
             unfold(a, k, square)
             solve(square, b, v, precision, k, c)
+            if turn == 0:
+                leverage_form(square, k, inverse, form)
+                fold(form, k, a)
+                clear(own_error)
+                add_products(a, waves.T, 0, n_waves, own_error)
+                for t in range(n_days):
+                    for lane in range(m):
+                        left_over = ONE - own_error[t, lane]
+                        own_error[t, lane] = np.sqrt(left_over if left_over > LEAST_LEFT else LEAST_LEFT)
             for lane in range(m):
                 squares[lane] = NOUGHT
             clear(left)
@@ -92,7 +110,7 @@ def fit_seasons(
             for t in range(n_days):
                 for lane in range(m):
                     size, s = abs(left[t, lane]), seen[t, lane]
-                    one = squares[lane] / (size if size > TINY else TINY)
+                    one = squares[lane] * own_error[t, lane] / (size if size > TINY else TINY)
                     one = one if one < s else s
                     w[t, lane], wf[t, lane] = one, one * filled[t, lane]
         put(a, first, normal)
