@@ -125,7 +125,7 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
     offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
-    pixels = {} if seen.found is None else {c: _pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
+    pixels = {} if seen.found is None else {c: pixel_changes(seen.found, ASSETS[c], settings) for c in judged}
     changes: list[dict[str, Any]] = []
     baselines: list[pd.DataFrame] = []
     if not alerts_only:
@@ -386,7 +386,7 @@ def _of_peers(
     )
 
 
-def _pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
+def pixel_changes(found: xr.Dataset, asset: Asset, settings: Settings) -> dict[str, PixelChange]:
     """What the monitor finds on every pixel of the block, for each index that an asset class has monitored.
 
     Indices of one group share what was decided of them together; magnitude and season are each index's own.

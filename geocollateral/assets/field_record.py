@@ -133,7 +133,7 @@ def read_record(evidence: ParcelEvidence, params: PhenologyParams, min_look_frac
     )
     seen = days[np.isfinite(green)]
     found = find_seasons(curve, params, looks=seen)
-    crops = tuple(s for s in found if _is_crop(s))
+    crops = tuple(s for s in found if is_crop(s))
     years = float(seen[-1] - seen[0]) / 365.25 if len(seen) else 0.0
     years_of = (seen.astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970).tolist()
     bright = float(np.nanquantile(green, 0.95)) if len(seen) else 0.0
@@ -152,7 +152,7 @@ def read_record(evidence: ParcelEvidence, params: PhenologyParams, min_look_frac
     )
 
 
-def _is_crop(season: Season) -> bool:
+def is_crop(season: Season) -> bool:
     """A season that ended sharply on bare ground, or that may still do so."""
     if season.ended is None or season.fall_days is None:
         return season.peak_value - season.base >= 0.25
