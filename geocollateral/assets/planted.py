@@ -228,8 +228,8 @@ def planted_share(
 ) -> Planted | str:
     """The share of the polygon that carries its crop now, or why it cannot be told.
 
-    What was cleared or built on is not planted, nor is a crop that failed and was not followed by another; land that
-    lies idle is not planted at all. Where a season was missed, or no crop has been seen for long, the lower end is 0;
+    What was cleared or built on is not planted, and land that lies idle is not planted at all. A crop that failed and
+    was not followed by another lowers the middle and the lower end. Where a season was missed, or no crop has been seen for long, the lower end is 0;
     where the rest has crops of its own, the upper end is 1.
     """
     looks = _looks_of(evidence, params)
@@ -251,9 +251,9 @@ def planted_share(
         high, because = 1.0, "A part of it has, or had, a crop of its own: two fields in one polygon, or one given up."
     whole = float(evidence.area_m2.sum())
     for event in _failed(events, record):
-        because = "A crop that failed is not planted ground."
-        middle -= event.area_m2 / whole
-        low, high = low - event.area_high_m2 / whole, high - event.area_low_m2 / whole
+        # One alert of a failed crop in two is wrong (docs/accuracy.md): it puts the share in doubt, it proves nothing.
+        because = "A crop may have failed, and what failed is not planted ground."
+        middle, low = middle - event.area_m2 / whole, low - event.area_high_m2 / whole
     if any(event.kind == "abandonment" for event in events):
         low, middle, high, because = 0.0, 0.0, params.known_zero, "It lies idle: the same season was missed twice."
     elif not record.in_use(evidence.as_of, params.fresh_days) or any(
