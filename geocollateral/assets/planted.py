@@ -229,7 +229,8 @@ def planted_share(
     """The share of the polygon that carries its crop now, or why it cannot be told.
 
     What was cleared or built on is not planted, and land that lies idle is not planted at all. A crop that failed and
-    was not followed by another lowers the middle and the lower end. Where a season was missed, or no crop has been seen for long, the lower end is 0;
+    was not followed by another lowers the middle and the lower end. Where a season was missed, or no crop has been
+    seen for long, the lower end is 0;
     where the rest has crops of its own, the upper end is 1.
     """
     looks = _looks_of(evidence, params)
