@@ -126,7 +126,7 @@ def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -
     offered = [str(name) for table in tables for name in table.data_vars]
     classes = {parcel_id: str(task.attributes[parcel_id]["asset_class"]) for parcel_id in cover.parcel_ids}
     judged = _judged_classes(classes.values(), offered)
-    pixels = {c: _pixel_changes(seen, classes, ASSETS[c], settings) for c in judged}
+    pixels = {c: pixel_changes(seen, classes, ASSETS[c], settings) for c in judged}
     changes: list[dict[str, Any]] = []
     baselines: list[pd.DataFrame] = []
     if not alerts_only:
@@ -393,7 +393,7 @@ def _of_peers(
     )
 
 
-def _pixel_changes(
+def pixel_changes(
     seen: Observed, classes: Mapping[str, str], asset: Asset, settings: Settings
 ) -> dict[str, PixelChange]:
     """What the monitor finds on every pixel of an asset class, for each index that it has monitored.

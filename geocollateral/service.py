@@ -11,12 +11,13 @@ import json
 import os
 import platform
 import random
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -88,6 +89,9 @@ from geocollateral.types import (
 )
 from geocollateral.valuation import UnitValue, parse_unit_values, value_of
 from geocollateral.world_truth import read_truth
+
+if TYPE_CHECKING:
+    from geocollateral.simulate import WorldSpec
 
 VERSIONS_OF = (
     "numpy",
@@ -433,6 +437,83 @@ def backtest(
         presence=backtests.presence_scores(told, truth),
         blind=tuple(what_if.score_blind(unlit, truth, windows)) if blind else (),
         replays=tuple(what_if.replay(task, then, told) for task, then in what_if.sample_days(tasks, replays, seed)),
+    )
+
+
+def claim_bench(
+    folder: str | Path,
+    *,
+    world: str | None = None,
+    seed: int = 0,
+    settings: Settings | None = None,
+    kept: str | Path | None = None,
+    spec: WorldSpec | None = None,
+    blocks: int | None = None,
+    turn: int = 0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Plant right and wrong claims in a simulated world, and say what becomes of each: one row per case.
+
+    Parameters
+    ----------
+    folder
+        Of the world. One that does not exist yet is filled with the world named.
+    world, seed
+        Name of the world to simulate, and its random numbers; the latter are those of the claims too.
+    kept
+        Folder that keeps the looks of each block, of the portfolio and of the polygons drawn too large, so that a
+        later run need not read imagery; None keeps nothing.
+    spec
+        Record of a world that has no name among those known.
+    blocks
+        How many blocks of either kind, drawn at random; None: all.
+    turn
+        Another one plants other shares on the same parcels.
+
+    Raises
+    ------
+    MissingInput
+        There is neither the folder nor a world to simulate.
+    BrokenData
+        The world was drawn by another version of the program.
+    """
+    from geocollateral import claim_bench as bench
+    from geocollateral import planted_cases
+
+    home, settings = Path(folder), settings or load_settings()
+    if not home.is_dir():
+        if world is None:
+            raise MissingInput(f"{home} does not exist: name a world to simulate into it.")
+        simulate(home, world=world, seed=seed, workers=settings.compute.workers or os.cpu_count() or 1)
+    grounds = planted_cases.grounds_of(home, spec)
+    cases = planted_cases.plant(home, grounds, turn=turn)
+    imagery = open_source(f"stac:{home}", settings.access)
+    own = read_parcels(home / "parcels.geojson", datum="wgs84")
+    with tempfile.TemporaryDirectory() as room:
+        file = Path(room) / "planted.geojson"
+        file.write_text(json.dumps(planted_cases.features_of(cases, grounds)), encoding="utf-8")
+        drawn = read_parcels(file, datum="wgs84")
+    rng = random.Random(seed)  # noqa: S311 - no secret
+
+    def tasks_of(area: AreaOfInterest) -> list[BlockTask]:
+        span = _period(None, None)
+        items, _ = _search(imagery, imagery.info, area, span)
+        plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+        tasks = _tasks(area, plan, imagery, settings, _day_of(span, None, items, alive=False))
+        return tasks if blocks is None else rng.sample(tasks, min(blocks, len(tasks)))
+
+    return bench.run_bench(
+        bench.World(
+            tasks=tasks_of(own),
+            planted=tasks_of(drawn) if cases else [],
+            cases={case.case_id: case for case in cases},
+            grounds=grounds,
+            truth={n: pd.read_parquet(home / "truth" / f"{n}.parquet") for n in ("parcels", "events", "claims")},
+        ),
+        settings,
+        None if kept is None else Path(kept),
+        seed,
+        progress,
     )
 
 

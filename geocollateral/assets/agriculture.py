@@ -21,6 +21,8 @@ from geocollateral.assets.field_record import Record, read_record
 from geocollateral.assets.ground_loss import GroundParams
 from geocollateral.assets.neighbours import NeighbourParams
 from geocollateral.assets.phenology import PhenologyParams
+from geocollateral.assets.planted import COLUMNS as PLANTED_COLUMNS
+from geocollateral.assets.planted import PlantedParams, cannot_tell_planted, judge_planted
 from geocollateral.assets.refusal import too_little
 from geocollateral.assets.rhythm import RhythmParams
 from geocollateral.assets.vigour import Vigour, vigour_of
@@ -48,6 +50,7 @@ class AgricultureParams(Params):
     cropping: CroppingParams = Field(CroppingParams(), description="Test for a failed crop.")
     ground: GroundParams = Field(GroundParams(), description="Test for ground lost to farming.")
     rhythm: RhythmParams = Field(RhythmParams(), description="Test for land that is not worked any more.")
+    planted: PlantedParams = Field(PlantedParams(), description="Share of the polygon that carries its crop.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Agriculture:
         """Seasons, use and events of one parcel."""
         refusal = _why_not(evidence, params)
         if refusal:
-            return _cannot_tell(refusal)
+            return _cannot_tell(refusal, evidence)
         record = read_record(evidence, params.phenology, params.min_look_fraction)
         view = FieldView.of(evidence, params.neighbours, params.min_look_fraction)
         witness = witness_of(view, params.cropping)
@@ -145,7 +148,8 @@ def _why_not(evidence: ParcelEvidence, params: AgricultureParams) -> str:
     return ""
 
 
-def _cannot_tell(reason: str) -> Judgement:
+def _cannot_tell(reason: str, evidence: ParcelEvidence) -> Judgement:
+    planted = cannot_tell_planted(evidence.attributes, reason)
     return Judgement(
         status="cannot_tell",
         reason=reason,
@@ -154,6 +158,7 @@ def _cannot_tell(reason: str) -> Judgement:
         quantity_unit="ha",
         events=(),
         yearly=(),
+        claims=() if planted is None else (planted,),
     )
 
 
@@ -170,6 +175,7 @@ COLUMNS: tuple[str, ...] = (
     "chg_idle_since",
     "chg_flooded_m2",
     "chg_cleared_m2",
+    *PLANTED_COLUMNS,
 )
 """Columns of a parcel of farm land. ``obs_use`` is one of `USES`; dates are dates, None where there is none."""
 
@@ -195,6 +201,7 @@ def _judgement(
     low = 0.0 if doubt is not None and idle is None else min(middle, whole - taken_high)
     recent = [e for e in events if (evidence.as_of - e.first_clear_after).days <= params.cropped_days]
     last = record.last_harvested
+    planted, claim = judge_planted(evidence, record, events, params.planted, params.phenology)
     columns: dict[str, Any] = {
         "obs_use": record.use,
         "obs_cropped_m2": middle if record.use == "field" else None,
@@ -208,6 +215,7 @@ def _judgement(
         "chg_idle_since": None if idle is None else idle.first_clear_after,
         "chg_flooded_m2": _area(recent, "flood"),
         "chg_cleared_m2": taken,
+        **planted,
     }
     return Judgement(
         status="ok",
@@ -217,6 +225,7 @@ def _judgement(
         quantity_unit="ha",
         events=events,
         yearly=record.yearly(evidence.as_of),
+        claims=() if claim is None else (claim,),
         tables={"seasons": record.rows()},
     )
 

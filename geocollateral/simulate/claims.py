@@ -13,7 +13,7 @@ from geocollateral.simulate.zones import ROTATIONS, Zone
 
 FALSE_SHARE = 0.12
 """Of claims."""
-_USES = {
+USES = {
     "wheat_maize": "winter wheat and maize",
     "maize": "maize",
     "rice": "rice",
@@ -30,6 +30,8 @@ _USES = {
     "yard": "industrial buildings",
     "solar": "solar plant",
 }
+"""What a borrower calls each cover."""
+STAGES = ("planned", "site_cleared", "foundations", "structure", "complete")
 
 
 def claim(
@@ -51,8 +53,8 @@ def claim(
     factor = float(rng.uniform(1.25, 1.8)) if lies[0] else float(rng.uniform(0.985, 1.015))
     state("claim_area_ha", round(area * factor, 3), round(area, 4), not lies[0])
     first = zones[0]
-    use = _USES.get(first.cover, first.cover)
-    others = sorted(_USES[name] for name in (ROTATIONS | {"orchard", "greenhouse"}) if _USES[name] != use)
+    use = USES.get(first.cover, first.cover)
+    others = sorted(USES[name] for name in (ROTATIONS | {"orchard", "greenhouse"}) if USES[name] != use)
     if parcel.asset_class == "agriculture":
         state("claim_use", str(rng.choice(others)) if lies[1] else use, use, not lies[1])
     elif parcel.asset_class == "forestry":
@@ -70,20 +72,23 @@ def claim(
 
 def _state_stage(zones: Sequence[Zone], scenario: Scenario, is_lie: bool, rng: np.random.Generator, state: Any) -> None:
     last = scenario.weather.days.size - 1
+    actual = stage_on(zones, last)
+    ahead = STAGES[STAGES.index(actual) + 1 :]
+    is_lie = is_lie and bool(ahead)
+    state("claim_stage", str(rng.choice(ahead)) if is_lie else actual, actual, not is_lie)
+
+
+def stage_on(zones: Sequence[Zone], last: int) -> str:
+    """What an inspector would call a parcel on a day, one of `STAGES`."""
     stages = [zone.stage(last)[1] if zone.stage(last)[2] >= 0.5 else zone.stage(last)[0] for zone in zones]
     covers = {phase.cover for zone in zones for phase in zone.phases if phase.day <= last}
     if all(stage == "vegetated" for stage in stages):
-        actual = "planned"
-    elif "roofed" in covers or "solar" in covers or "pad" in covers or zones[0].cover in ("yard", "solar"):
-        actual = "complete" if "cleared" not in stages and "building" not in stages else "structure"
-    elif "shell" in covers:
-        actual = "structure"
-    else:
-        actual = "foundations" if "foundations" in covers else "site_cleared"
-    order = ["planned", "site_cleared", "foundations", "structure", "complete"]
-    ahead = order[order.index(actual) + 1 :]
-    is_lie = is_lie and bool(ahead)
-    state("claim_stage", str(rng.choice(ahead)) if is_lie else actual, actual, not is_lie)
+        return "planned"
+    if "roofed" in covers or "solar" in covers or "pad" in covers or zones[0].cover in ("yard", "solar"):
+        return "complete" if "cleared" not in stages and "building" not in stages else "structure"
+    if "shell" in covers:
+        return "structure"
+    return "foundations" if "foundations" in covers else "site_cleared"
 
 
 def _loan(scenario: Scenario, number: int) -> dict[str, Any]:
