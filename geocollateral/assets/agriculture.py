@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,10 +19,12 @@ from geocollateral.assets.cropping import CroppingParams
 from geocollateral.assets.field_events import FieldView, crop_failures, idle_land, lost_ground, witness_of
 from geocollateral.assets.field_record import Record, read_record
 from geocollateral.assets.ground_loss import GroundParams
+from geocollateral.assets.land_signs import NEEDED_BANDS
 from geocollateral.assets.neighbours import NeighbourParams
 from geocollateral.assets.phenology import PhenologyParams
 from geocollateral.assets.refusal import too_little
 from geocollateral.assets.rhythm import RhythmParams
+from geocollateral.assets.use_claim import UseParams, claims_of_use
 from geocollateral.assets.vigour import Vigour, vigour_of
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, OperatingPoint, Params, ParcelEvidence
@@ -48,6 +50,7 @@ class AgricultureParams(Params):
     cropping: CroppingParams = Field(CroppingParams(), description="Test for a failed crop.")
     ground: GroundParams = Field(GroundParams(), description="Test for ground lost to farming.")
     rhythm: RhythmParams = Field(RhythmParams(), description="Test for land that is not worked any more.")
+    use: UseParams = Field(UseParams(), description="Check of the claimed use or crop.")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Agriculture:
     name: str = "agriculture"
     indices: tuple[str, ...] = (GREEN, "ndmi", "mndwi")
     bands: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
+    optional: tuple[str, ...] = NEEDED_BANDS
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
@@ -68,7 +71,8 @@ class Agriculture:
         """Seasons, use and events of one parcel."""
         refusal = _why_not(evidence, params)
         if refusal:
-            return _cannot_tell(refusal)
+            told = claims_of_use(evidence, refusal, params.use, params.min_look_fraction)
+            return replace(_cannot_tell(refusal), claims=told)
         record = read_record(evidence, params.phenology, params.min_look_fraction)
         view = FieldView.of(evidence, params.neighbours, params.min_look_fraction)
         witness = witness_of(view, params.cropping)
@@ -79,7 +83,8 @@ class Agriculture:
             *_first_to_know(idle, ground),
         )
         events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)
-        return _judgement(evidence, record, events, vigour_of(record, view), params)
+        told = claims_of_use(evidence, "", params.use, params.min_look_fraction, record.crops)
+        return replace(_judgement(evidence, record, events, vigour_of(record, view), params), claims=told)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: AgricultureParams) -> Sequence[Hit]:
         """What `RULES` fire on."""
