@@ -139,10 +139,11 @@ def course_of(evidence: ParcelEvidence, crops: Sequence[Season], min_look_fracti
         for name in NEEDED_BANDS
         if name in evidence.optical
     }
-    radar = {
+    radar: dict[str, tuple[Days, Floats, Floats]] = {
         orbit: (
             numbers_of(looks.series["time"].values),
-            *(looks.series["mean"].sel(index=name).values.astype(np.float64) for name in ("vv", "vh")),
+            looks.series["mean"].sel(index="vv").values.astype(np.float64),
+            looks.series["mean"].sel(index="vh").values.astype(np.float64),
         )
         for orbit, looks in sorted(evidence.radar.items())
         if {"vv", "vh"} <= set(looks.series["index"].values.tolist())
@@ -240,7 +241,9 @@ def _flooding(
     """Degree to which water lay under the youngest plants of a season; NaN where nobody looked."""
     first, last = season.emerged - FLOOD_DAYS[0], min(season.emerged + FLOOD_DAYS[1], season.peak)
     at = (days >= first) & (days <= last) & (ndvi < params.green)
-    wet = np.sort((_ratio(bands["nir"], bands["swir16"]) - ndvi)[at])
+    # What is left of snow has a high LSWI too, but is bright in near infrared, as water is not.
+    dark = bands["nir"] < DARK_NIR
+    wet = np.sort(np.where(dark, _ratio(bands["nir"], bands["swir16"]) - ndvi, -0.3)[at])
     wet = wet[np.isfinite(wet)]
     odds, told = 0.0, False
     if len(wet):
@@ -251,9 +254,14 @@ def _flooding(
         told = True
     rises = [r for r in (_rise(on, vv, first, last, season) for on, vv, _ in course.radar.values()) if np.isfinite(r)]
     if rises:
-        odds += 3.0 * float(np.tanh((np.mean(rises) - params.flooded_rise) / 1.0))
+        # Tall dry crops rise as far on frozen or smooth ground: radar alone makes no paddy.
+        odds += 1.0 * float(np.tanh((np.mean(rises) - params.flooded_rise) / 1.0))
         told = True
     return 1 / (1 + float(np.exp(-odds))) if told else np.nan
+
+
+DARK_NIR = 0.15
+"""Near-infrared reflectance of water between young plants, at most [1]."""
 
 
 def _rise(on: Days, vv: Floats, first: int, last: int, season: Season) -> float:

@@ -8,7 +8,7 @@ crop. What fits is a group, not the crop: maize, soybean, cotton and peanut are 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -131,7 +131,7 @@ def read_use(text: str) -> NamedUse | None:
         readings.append(SINGLE[unique[0]])
     elif unique:
         readings.append(_rotation(frozenset(unique)))
-    fits, alike, part = (frozenset[Group]().union(*(reading[n] for reading in readings)) for n in (1, 2, 3))
+    fits, alike, part = _joined(readings)
     return NamedUse(
         kinds=kinds,
         words=tuple(word for word, _ in found),
@@ -212,8 +212,15 @@ def _rotation(kinds: frozenset[Kind]) -> Reading:
         return ROTATIONS[kinds]
     single = [SINGLE[kind] for kind in SEASONAL if kind in kinds]
     pairs = [reading for pair, reading in ROTATIONS.items() if pair < kinds]
-    fits, alike, part = (frozenset[Group]().union(*(reading[n] for reading in [*single, *pairs])) for n in (1, 2, 3))
+    fits, alike, part = _joined([*single, *pairs])
     return " or ".join(reading[0] for reading in single), fits, alike, part
+
+
+def _joined(readings: Sequence[Reading]) -> tuple[frozenset[Group], frozenset[Group], frozenset[Group]]:
+    """Groups that any reading names: what fits, what is alike, what is a part."""
+    fits = frozenset(group for reading in readings for group in reading[1])
+    alike = frozenset(group for reading in readings for group in reading[2])
+    return fits, alike, frozenset(group for reading in readings for group in reading[3])
 
 
 def _words(text: str) -> list[tuple[str, Kind]]:
