@@ -37,7 +37,7 @@ class SignParams(Params):
     years: float = Field(2.0, gt=0.5, le=5, description="Looks of so many latest years tell the use [years].")
     winter_peak: float = Field(
         160.0,
-        description="Day of the year (northern) up to which an overwintered crop peaks; later ones are of summer.",
+        description="Day of the year (northern) up to which an overwintered crop peaks.",
     )
     spring: float = Field(
         85.0, description="Day of the year (northern) up to which a crop is up that has overwintered [day]."
@@ -57,7 +57,7 @@ class SignParams(Params):
     dense: float = Field(0.72, description="NDVI of a closed canopy [1].")
     sparse: float = Field(0.42, description="What hardly ever shows more NDVI carries no open canopy [1].")
     cover_blue: float = Field(0.11, gt=0, description="Blue reflectance from which ground is covered or paved [1].")
-    gap_days: float = Field(50.0, gt=0, description="Gap between looks in which a crop may come and go unseen [days].")
+    gap_days: float = Field(50.0, gt=0, description="Gap in which a crop may come and go unseen [days].")
     dark_nir: float = Field(0.25, gt=0, description="Near infrared below which a green canopy is of needles [1].")
 
 

@@ -91,7 +91,7 @@ TABLE: Mapping[Group, tuple[int, ...]] = {
     "winter_rice":   ( 82,  85,   5,  10,  40,  92,   4,  55,   3,  50,   8,   3,   3,  95,   6),
     "rape_rice":     ( 82,  85,   5,  10,  40,  92,  90,  50,   3,  50,  10,   3,   3,  95,   6),
     "double_rice":   (  6,  95,  75,  12,  50,  92,   4,  50,   3,  10,   8,   5,   3,  95,  10),
-    "vegetables":    ( 12,  75,  35,  55,  80,   8,   6,  40,  10,  35,  15,   5,   8,  95,   3),
+    "vegetables":    ( 12,  75,  60,  55,  80,   8,   6,  40,  10,  35,  15,   5,   8,  95,   3),
     "greenhouse":    ( 3,   5,    3,   6,  50,    6,   10,    4,   85,    6,  30,   20,   92,   80,    4),
     "grass":         ( 3,   5,    3,   4,  50,    5,   10,   25,   10,   30,  15,   10,    4,   95,    3),
     "orchard":       ( 3,   4,    3,   4,  50,    5,   10,   25,    5,   30,  65,   15,    4,   97,    3),
@@ -132,7 +132,7 @@ def opinion_of(signs: Signs) -> Opinion:
     """Probabilities of the groups from the signs; all alike where nothing could be told."""
     told = signs.told()
     n_years = max(signs.years, 1.0)
-    log = {group: 0.0 for group in GROUPS}
+    log = dict.fromkeys(GROUPS, 0.0)
     for column, name in enumerate(SIGNS):
         degree = told.get(name)
         if degree is None:

@@ -9,12 +9,16 @@ from pydantic import Field
 
 from geocollateral.assets.field_record import read_record
 from geocollateral.assets.land_signs import NEEDED_BANDS, SignParams, Signs, course_of, read_signs
-from geocollateral.assets.land_use import SAYINGS, Opinion, opinion_of
+from geocollateral.assets.land_use import GROUPS, SAYINGS, Group, Opinion, opinion_of
 from geocollateral.assets.phenology import PhenologyParams, Season
 from geocollateral.assets.use_names import NamedUse, read_use
 from geocollateral.types import ClaimCheck, Params, ParcelEvidence, Verdict
 
 CLAIM = "use"
+UNTILLED: frozenset[Group] = frozenset({"grass", "orchard", "deciduous", "evergreen", "conifer"})
+CROPPED: frozenset[Group] = frozenset(GROUPS[: GROUPS.index("greenhouse")])
+MIN_HARVESTS = 1.5
+"""Fewer harvests exclude no cover that is never tilled: one may be a mowing, and green that stands is no harvest."""
 
 
 class UseParams(Params):
@@ -134,6 +138,12 @@ def verdict_of(named: NamedUse, opinion: Opinion, params: UseParams) -> Verdict:
     """Verdict from the probabilities of the groups that fit a claim."""
     if _holding(named, opinion) >= params.match:
         return "match"
+    if (
+        named.fits & UNTILLED
+        and opinion.signs.harvests * opinion.signs.years < MIN_HARVESTS
+        and opinion.of(CROPPED) > 0.5
+    ):
+        return "cannot_tell"
     possible = opinion.of(named.fits | named.alike | named.part)
     if not np.isfinite(opinion.signs.bloom):
         return "mismatch" if possible <= params.mismatch else "cannot_tell"
