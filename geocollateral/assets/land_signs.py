@@ -282,7 +282,8 @@ def _bloom(season: Season, days: Days, ndvi: Floats, bands: Mapping[str, Floats]
     first, last = season.ended - BLOOM_DAYS[0], season.ended - BLOOM_DAYS[1]
     at = (days >= first) & (days <= last) & np.isfinite(bands["green"] - bands["blue"])
     dense = at & (ndvi >= 0.45)
-    seen = _degree(float(np.max((bands["green"] - bands["blue"])[dense])) - params.bloom, 0.005) if dense.any() else 0.0
+    yellow = (bands["green"] - bands["blue"])[dense]
+    seen = _degree(float(yellow.max()) - params.bloom, 0.005) if len(yellow) else 0.0
     watched = np.max(np.diff(np.concatenate([[first], days[at], [last]]))) <= BLOOM_GAP
     return seen if seen >= 0.5 or watched else np.nan
 
