@@ -272,7 +272,7 @@ def _rise(on: Days, vv: Floats, first: int, last: int, season: Season) -> float:
 
 
 FLOOD_DAYS = (45, 25)
-"""Paddies are flooded so long before the rise of green at most, and seen between the plants for so long after [days]."""
+"""Paddies are flooded so long before green rises at most, and seen between the plants for so long after [days]."""
 
 
 def _bloom(season: Season, days: Days, ndvi: Floats, bands: Mapping[str, Floats], params: SignParams) -> float:

@@ -159,8 +159,8 @@ def _too_few(signs: Signs, params: UseParams) -> str:
     if signs.n_looks >= params.min_looks and signs.years >= params.min_years:
         return ""
     return (
-        f"Only {signs.n_looks} clear looks over {signs.years:.1f} years; {params.min_looks} over {params.min_years:.0f} "
-        "are needed to tell what grows there."
+        f"Only {signs.n_looks} clear looks over {signs.years:.1f} years; {params.min_looks} over "
+        f"{params.min_years:.0f} are needed to tell what grows there."
     )
 
 
