@@ -123,7 +123,7 @@ def _judged(
             f"Claimed {text!r}, expected {named.expected}; {seen}. That the claim holds all the same has a probability "
             f"of {_holding(named, opinion):.0%}."
         )
-    if opinion.of(named.part) >= 1 - params.match:
+    if opinion.of(named.part) >= params.match:
         return (
             verdict,
             f"Claimed {text!r}, expected {named.expected}; {seen}, which neither bears it out nor excludes it.",
