@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyproj
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -347,7 +348,14 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
             )
             for orbit, looks in seen.radar.items()
         },
+        latitude=_latitude(task.parts[0], parcel_id),
     )
+
+
+def _latitude(part: Part, parcel_id: str) -> float:
+    middle = part.geometries[parcel_id].centroid
+    to_degrees = pyproj.Transformer.from_crs(str(part.block.geobox.crs), "EPSG:4326", always_xy=True)
+    return float(to_degrees.transform(middle.x, middle.y)[1])
 
 
 PEER_VARIABLES = ("mean", "valid_fraction")

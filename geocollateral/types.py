@@ -412,6 +412,8 @@ class ParcelEvidence:
     on all days of the block. Coordinates ``distance_m`` [m] and ``is_parcel`` (False: a cell of ground)."""
     radar: Mapping[str, RadarEvidence] = field(default_factory=dict)
     """By relative orbit, such as ``ascending-15``."""
+    latitude: float = float("nan")
+    """Of the parcel's middle [degrees]; NaN where unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,12 +19,14 @@ from geocollateral.assets.cropping import CroppingParams
 from geocollateral.assets.field_events import FieldView, crop_failures, idle_land, lost_ground, witness_of
 from geocollateral.assets.field_record import Record, read_record
 from geocollateral.assets.ground_loss import GroundParams
+from geocollateral.assets.land_signs import NEEDED_BANDS
 from geocollateral.assets.neighbours import NeighbourParams
 from geocollateral.assets.phenology import PhenologyParams
 from geocollateral.assets.planted import COLUMNS as PLANTED_COLUMNS
 from geocollateral.assets.planted import PlantedParams, cannot_tell_planted, judge_planted
 from geocollateral.assets.refusal import too_little
 from geocollateral.assets.rhythm import RhythmParams
+from geocollateral.assets.use_claim import UseParams, claims_of_use
 from geocollateral.assets.vigour import Vigour, vigour_of
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, Params, ParcelEvidence
@@ -51,6 +53,7 @@ class AgricultureParams(Params):
     ground: GroundParams = Field(GroundParams(), description="Test for ground lost to farming.")
     rhythm: RhythmParams = Field(RhythmParams(), description="Test for land that is not worked any more.")
     planted: PlantedParams = Field(PlantedParams(), description="Share of the polygon that carries its crop.")
+    use: UseParams = Field(UseParams(), description="Check of the claimed use or crop.")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Agriculture:
     name: str = "agriculture"
     indices: tuple[str, ...] = (GREEN, "ndmi", "mndwi")
     bands: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
+    optional: tuple[str, ...] = NEEDED_BANDS
 
     @property
     def monitoring(self) -> Sequence[Mapping[str, Mapping[str, Any]]]:
@@ -71,7 +74,9 @@ class Agriculture:
         """Seasons, use and events of one parcel."""
         refusal = _why_not(evidence, params)
         if refusal:
-            return _cannot_tell(refusal, evidence)
+            told = claims_of_use(evidence, refusal, params.use, params.min_look_fraction)
+            untold = _cannot_tell(refusal, evidence)
+            return replace(untold, claims=(*untold.claims, *told))
         record = read_record(evidence, params.phenology, params.min_look_fraction)
         view = FieldView.of(evidence, params.neighbours, params.min_look_fraction)
         witness = witness_of(view, params.cropping)
@@ -82,7 +87,8 @@ class Agriculture:
             *_first_to_know(idle, ground),
         )
         events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)
-        return _judgement(evidence, record, events, vigour_of(record, view), params)
+        told = claims_of_use(evidence, "", params.use, params.min_look_fraction, record.crops)
+        return replace(_judgement(evidence, record, events, vigour_of(record, view), params), claims=told)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: AgricultureParams) -> Sequence[Hit]:
         """What `RULES` fire on."""
