@@ -45,7 +45,7 @@ HEADINGS: tuple[Heading, ...] = (
     ),
     _heading(
         "claim_use",
-        "作物, 作物名称, 作物类型, 种植作物, 优势树种, 树种, 养殖品种, 品种, 土地用途, "
+        "作物, 作物名称, 作物类型, 种植作物, 优势树种, 树种, 养殖品种, 品种, 土地用途, 地块用途, "
         "crop, crop type, species, land use",
     ),
     _heading("claim_planted_on", "种植日期, 播种日期, 造林日期, 栽植日期, planted on, planting date, sowing date"),
