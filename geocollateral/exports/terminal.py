@@ -35,7 +35,7 @@ def _row(fact: ParcelFacts, words: Words) -> dict[str, str]:
 
 def _found(fact: ParcelFacts, words: Words) -> str:
     if fact.state == "cannot_tell":
-        return fact.reason or words("dash")
+        return words.reason(fact.reason) if fact.reason else words("dash")
     said = [_alert(alert, words) for alert in fact.open_alerts]
     said += [words("terminal.mismatch", claim=words.named("claim", name)) for name in fact.mismatches]
     return words("terminal.separator").join(said) or words("dash")

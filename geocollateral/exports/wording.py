@@ -1,6 +1,6 @@
 """Every word of the report, in each language, and how numbers and dates are put.
 
-Sentences of the stages (`Alert.reasons`, ``meta_reason``, intake notes) are English and shown as they are.
+Sentences of the stages (`Alert.reasons`, ``meta_reason``, notes) are English; `sentences` has them in Chinese.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocollateral.errors import InvalidInput
+from geocollateral.exports.sentences import in_chinese
 from geocollateral.types import MU_M2, Shift
 
 ENGLISH: Mapping[str, str] = {
@@ -811,6 +812,10 @@ class Words:
     def count(self, key: str, n: int, **values: object) -> str:
         """The sentence under a key in its form for ``n``."""
         return self(f"{key}.{'one' if n == 1 else 'other'}", n=self.number(n), **values)
+
+    def reason(self, text: str) -> str:
+        """A text of the stages in this language; sentences without a counterpart stay English."""
+        return in_chinese(text) if self.lang == "zh" else text
 
     def named(self, family: str, name: str) -> str:
         """The word for a name of ours (``rule.felling``); a name without one is shown readably as it is."""
