@@ -102,9 +102,7 @@ def assess(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a result folder that is already there.")
     ] = False,
-    lang: Annotated[
-        Literal["en", "zh"], typer.Option("--lang", help="Language of the report; reasons stay English.")
-    ] = "en",
+    lang: Annotated[Literal["en", "zh"], typer.Option("--lang", help="Language of the report.")] = "en",
     settings: Annotated[
         Path | None, typer.Option("--settings", metavar="YAML", help="Knobs of the stages (see docs/settings.md).")
     ] = None,

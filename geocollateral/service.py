@@ -154,7 +154,7 @@ def assess(
     with_pictures
         Read the chips and the map of the report too.
     lang
-        Language of the report: ``en`` or ``zh``. The stages' own sentences (reasons) are English in both.
+        Language of the report: ``en`` or ``zh``. Files hold the stages' own sentences (reasons) in English.
     progress
         Called with blocks done and blocks in all.
 

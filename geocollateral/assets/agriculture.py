@@ -88,7 +88,8 @@ class Agriculture:
         )
         events = _without_doubles(sorted(events, key=lambda event: (event.detected_on, event.kind)), evidence)
         told = claims_of_use(evidence, "", params.use, params.min_look_fraction, record.crops)
-        return replace(_judgement(evidence, record, events, vigour_of(record, view), params), claims=told)
+        judgement = _judgement(evidence, record, events, vigour_of(record, view), params)
+        return replace(judgement, claims=(*judgement.claims, *told))
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: AgricultureParams) -> Sequence[Hit]:
         """What `RULES` fire on."""

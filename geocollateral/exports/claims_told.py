@@ -114,7 +114,7 @@ def _reason(check: Check, words: Words) -> str:
     """The record's own sentence; in a language with sentences of its own, one put together from the record's fields."""
     sentences = claim_words.REASONS.get(words.lang)
     if sentences is None or check.n_looks is None:
-        return check.reason
+        return words.reason(check.reason)
     said = {"claimed": claimed_text(check, words), "observed": _observed(check, words)}
     return "".join(sentences[key] for key in _keys(check, sentences)).format(**said, **_error(check, words))
 

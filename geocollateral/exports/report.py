@@ -364,7 +364,7 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
     """The status of a parcel, a sentence each."""
     if fact.state == "cannot_tell":
         yield words("say.cannot_tell")
-        yield fact.reason or words("say.no_reason")
+        yield words.reason(fact.reason) if fact.reason else words("say.no_reason")
         if fact.open_alerts:
             yield words("say.cannot_tell.alerts")
         yield from _say_mismatches(fact, words)
@@ -382,7 +382,7 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
     if fact.alerts and not fact.open_alerts:
         yield words("say.closed_alerts")
     if fact.reason:
-        yield fact.reason
+        yield words.reason(fact.reason)
 
 
 def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:

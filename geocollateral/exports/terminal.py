@@ -36,7 +36,7 @@ def _row(fact: ParcelFacts, words: Words) -> dict[str, str]:
 
 def _found(fact: ParcelFacts, words: Words) -> str:
     if fact.state == "cannot_tell":
-        return fact.reason or words("dash")
+        return words.reason(fact.reason) if fact.reason else words("dash")
     said = [_alert(alert, words) for alert in fact.open_alerts]
     said += [_mismatch(check, words) for check in fact.checks if check.verdict == "mismatch"]
     return words("terminal.separator").join(said) or words("dash")

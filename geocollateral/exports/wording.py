@@ -1,6 +1,6 @@
 """Every word of the report, in each language, and how numbers and dates are put.
 
-Sentences of the stages (`Alert.reasons`, ``meta_reason``, intake notes) are English and shown as they are.
+Sentences of the stages (`Alert.reasons`, ``meta_reason``, notes) are English; `sentences` has them in Chinese.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from geocollateral.errors import InvalidInput
 from geocollateral.exports import claim_words
+from geocollateral.exports.sentences import in_chinese
 from geocollateral.types import MU_M2, Shift
 
 ENGLISH: Mapping[str, str] = {
@@ -821,6 +822,10 @@ class Words:
     def known(self, family: str, name: str) -> str | None:
         """The word for a name of ours; None where there is none."""
         return CATALOGUES[self.lang].get(f"{family}.{name}")
+
+    def reason(self, text: str) -> str:
+        """A text of the stages in this language; sentences without a counterpart stay English."""
+        return in_chinese(text) if self.lang == "zh" else text
 
     def named(self, family: str, name: str) -> str:
         """The word for a name of ours (``rule.felling``); a name without one is shown readably as it is."""

@@ -9,7 +9,19 @@ from dataclasses import replace
 
 from geocollateral.intake.contract import AREA_UNITS, CONTRACT
 from geocollateral.intake.features import Feature, Reading
-from geocollateral.intake.headings import AREA, HEADINGS, IMPLIED_CURRENCY, UNITS, WORDS, Meaning, plain, understand
+from geocollateral.intake.headings import (
+    AMOUNTS,
+    AREA,
+    HEADINGS,
+    IMPLIED_CURRENCY,
+    TERMS,
+    UNITS,
+    WORDS,
+    Meaning,
+    is_one_of,
+    plain,
+    understand,
+)
 from geocollateral.types import IntakeNote
 
 MAX_SHOWN = 50
@@ -36,12 +48,13 @@ def map_attributes(reading: Reading) -> tuple[list[Feature], list[IntakeNote], l
     features = [_map(feature, renamed, reading.textual, told) for feature in reading.features]
     if _implies_currency(renamed, headings):
         features = [_with_currency(feature) for feature in features]
-        notes.append(f"amounts in {_unit_of('loan_outstanding', renamed)} were taken as {IMPLIED_CURRENCY}")
+        units = dict.fromkeys(unit for column in AMOUNTS if (unit := _unit_of(column, renamed)) is not None)
+        notes.append(f"amounts in {' and '.join(units)} were taken as {IMPLIED_CURRENCY}")
     notes.extend(list(told)[:MAX_SHOWN])
     if len(told) > MAX_SHOWN:
         notes.append(f"and {len(told) - MAX_SHOWN} more values were understood in this way")
     readings = [IntakeNote(kind="reading", parcel_id=None, message=message) for message in notes]
-    return features, [*readings, *_unclear(headings, renamed)], faults
+    return features, [*readings, *_unclear(headings, renamed), *_terms(renamed)], faults
 
 
 def _choose(headings: Sequence[str], *, cut: bool) -> tuple[dict[str, Meaning], list[str], list[str]]:
@@ -131,6 +144,20 @@ def _unclear(headings: Iterable[str], renamed: Renamed) -> list[IntakeNote]:
     return notes
 
 
+def _terms(renamed: Renamed) -> list[IntakeNote]:
+    """Warnings on days that end a pledge by its term, on which land is not free unless it was released."""
+    return [
+        IntakeNote(
+            kind="warning",
+            parcel_id=None,
+            message=f"column {heading!r:.60} was read as the day from which the land is free. Where a pledge holds "
+            f"until it is released (解押), leave the column out: a later pledge of the land would not be told",
+        )
+        for heading, meaning in renamed.items()
+        if meaning.column == "loan_pledged_to" and is_one_of(heading, TERMS)
+    ]
+
+
 def _map(feature: Feature, renamed: Renamed, textual: bool, told: dict[str, None]) -> Feature:
     properties: dict[str, object] = {}
     for heading, value in feature.properties.items():
@@ -188,7 +215,7 @@ def _number(text: str, *, is_share: bool) -> float | None:
 
 def _implies_currency(renamed: Renamed, headings: Sequence[str]) -> bool:
     taken = {meaning.column for meaning in renamed.values()} | set(headings)
-    return _unit_of("loan_outstanding", renamed) is not None and "loan_currency" not in taken
+    return any(_unit_of(column, renamed) is not None for column in AMOUNTS) and "loan_currency" not in taken
 
 
 def _unit_of(column: str, renamed: Renamed) -> str | None:
@@ -196,6 +223,6 @@ def _unit_of(column: str, renamed: Renamed) -> str | None:
 
 
 def _with_currency(feature: Feature) -> Feature:
-    if feature.properties.get("loan_outstanding") in (None, ""):
+    if all(feature.properties.get(column) in (None, "") for column in AMOUNTS):
         return feature
     return replace(feature, properties={**feature.properties, "loan_currency": IMPLIED_CURRENCY})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyproj
 import shapely
+from numpy.typing import NDArray
 from shapely.affinity import translate
 from shapely.geometry import MultiPolygon, Polygon
 from shapely.geometry.polygon import orient
@@ -30,7 +31,8 @@ SPIKE_DEG = 1.0
 """A corner sharper than this [degrees of angle] is a spike where it encloses next to nothing."""
 
 _GEOD = pyproj.Geod(ellps="WGS84")
-_SEGMENT_DEG = 0.05
+_E2 = _GEOD.es
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 _PLACE = re.compile(r"\[(\S+) (\S+)\]")
 
 Repairs = list[tuple[str, Position | None]]
@@ -91,9 +93,33 @@ def shape_of(outline: Outline, *, max_area_m2: float = MAX_AREA_M2, max_extent_d
 
 
 def geodesic_area(polygon: Polygon | MultiPolygon) -> float:
-    """Area on the WGS 84 ellipsoid [m2]; edges are straight in longitude and latitude, as RFC 7946 has them."""
-    fine = shapely.segmentize(_orient(polygon), _SEGMENT_DEG)
-    return abs(float(_GEOD.geometry_area_perimeter(fine)[0]))
+    """Area on the WGS 84 ellipsoid [m2]; edges are straight in longitude and latitude, as RFC 7946 has them.
+
+    By Green's theorem: the area between each edge and a parallel, in closed form in latitude, and by five nodes of
+    Gauss along the edge, which is exact to rounding for edges of some degrees. No edge is replaced by a geodesic: so
+    slivers are as right as squares. A geodesic of 1 km lies up to 2 cm off, which is a large part of a strip.
+    """
+    return sum(
+        _ring_area(part.exterior) - sum(_ring_area(hole) for hole in part.interiors)
+        for part in shapely.get_parts(polygon)
+        if isinstance(part, Polygon) and not part.is_empty
+    )
+
+
+def _ring_area(ring: shapely.LinearRing) -> float:
+    """Area within a ring, whichever way it turns [m2]."""
+    at = np.radians(shapely.get_coordinates(ring))
+    step = np.diff(at, axis=0)
+    middle = (at[:, 1].min() + at[:, 1].max()) / 2
+    latitude = at[:-1, 1, None] + step[:, 1, None] * (_NODES + 1) / 2
+    height = (_band(latitude) - _band(middle)) @ _WEIGHTS / 2
+    return abs(float(height @ step[:, 0]))
+
+
+def _band(latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area between the equator and a latitude [radians], for each radian of longitude [m2] (Snyder 1987, eq. 3-12)."""
+    sine, e = np.sin(latitude), np.sqrt(_E2)
+    return np.asarray(_GEOD.b**2 / 2 * (sine / (1 - _E2 * sine**2) + np.arctanh(e * sine) / e))
 
 
 def mean_width(polygon: Polygon | MultiPolygon, area_m2: float) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 AREA = "claim_area"
 """Stands for the three columns of claimed area; the unit in the heading says which."""
 SHARES = ("claim_living_share_frac", "claim_progress_frac", "claim_water_share_frac")
+AMOUNTS = ("loan_outstanding", "loan_amount")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ HEADINGS: tuple[Heading, ...] = (
     ),
     _heading(
         "claim_use",
-        "作物, 作物名称, 作物类型, 种植作物, 优势树种, 树种, 养殖品种, 品种, 土地用途, "
+        "作物, 作物名称, 作物类型, 种植作物, 优势树种, 树种, 养殖品种, 品种, 土地用途, 地块用途, "
         "crop, crop type, species, land use",
     ),
     _heading("claim_planted_on", "种植日期, 播种日期, 造林日期, 栽植日期, planted on, planting date, sowing date"),
@@ -63,7 +64,29 @@ HEADINGS: tuple[Heading, ...] = (
     ),
     _heading("loan_outstanding", "贷款余额, 未偿余额, 本金余额, loan balance, outstanding balance, outstanding"),
     _heading("loan_currency", "币种, 货币, currency"),
-    _heading("loan_maturity", "到期日, 到期日期, 贷款到期日, maturity, maturity date, due date"),
+    _heading(
+        "loan_maturity",
+        "到期日, 到期日期, 贷款到期日, 贷款到期日期, 借款到期日, maturity, maturity date, due date",
+    ),
+    _heading(
+        "loan_amount",
+        "贷款金额, 放款金额, 发放金额, 借款金额, 借据金额, 贷款本金, loan amount, loan principal",
+    ),
+    _heading(
+        "loan_start",
+        "放款日, 放款日期, 起息日, 起息日期, 发放日, 发放日期, 贷款发放日, 贷款发放日期, 贷款起始日, 借款起始日, "
+        "loan start, disbursement date",
+    ),
+    _heading(
+        "loan_pledged_from",
+        "抵押起始日, 抵押起始日期, 抵押登记日, 抵押登记日期, 抵押日期, 抵押权设立日期, 抵押开始日期, "
+        "pledged from, pledge date, mortgage date",
+    ),
+    _heading(
+        "loan_pledged_to",
+        "解押日, 解押日期, 解除抵押日期, 抵押注销日期, 抵押到期日, 抵押到期日期, 抵押终止日, 抵押终止日期, "
+        "抵押截止日, 抵押截止日期, pledged to, release date",
+    ),
 )
 LONGITUDE = ("经度", "东经", "lon", "lng", "long", "longitude", "东坐标", "横坐标", "easting")
 LATITUDE = ("纬度", "北纬", "lat", "latitude", "北坐标", "纵坐标", "northing")
@@ -98,9 +121,9 @@ _UNITS: tuple[tuple[str, str, str, float], ...] = (
     ("claim_capacity_mw", "claim_capacity_mw", "万千瓦", 10.0),
     ("claim_floor_area_m2", "claim_floor_area_m2", "m2 平方米 平米", 1.0),
     ("claim_floor_area_m2", "claim_floor_area_m2", "万平方米", 1e4),
-    ("loan_outstanding", "loan_outstanding", "元 人民币 人民币元 cny", 1.0),
-    ("loan_outstanding", "loan_outstanding", "万元", 1e4),
-    ("loan_outstanding", "loan_outstanding", "亿元", 1e8),
+    *((sum_of, sum_of, "元 人民币 人民币元 cny", 1.0) for sum_of in AMOUNTS),
+    *((sum_of, sum_of, "万元", 1e4) for sum_of in AMOUNTS),
+    *((sum_of, sum_of, "亿元", 1e8) for sum_of in AMOUNTS),
     *((share, share, "%", 0.01) for share in SHARES),
     *((share, share, "0-1", 1.0) for share in SHARES),
 )
@@ -112,6 +135,8 @@ UNITS: Mapping[str, Mapping[str, tuple[str, float]]] = {
     for heading in dict.fromkeys(heading for heading, *_ in _UNITS)
 }
 """Units by heading, each with the column it leads to and the factor to that column's unit."""
+TERMS = tuple(f"抵押{end}{day}" for end in ("到期", "终止", "截止") for day in ("日", "日期"))
+"""Headings of a term, on which a pledge is meant to end: it holds on where it was not released."""
 IMPLIED_CURRENCY = "CNY"
 """Of amounts in 元, 万元, 亿元."""
 WORDS: Mapping[str, Mapping[str, tuple[str, ...]]] = {

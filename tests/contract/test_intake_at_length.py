@@ -53,16 +53,8 @@ def stars(count: int, seed: int) -> list[list[list[float]]]:
     return rings
 
 
-def roundness(shape: shapely.Polygon) -> float:
-    """1 for a circle, 0.2 for a strip fourteen times as long as it is wide.
-
-    Edges of our areas bend by up to 0.3 m over 0.05 degrees, which is 0.1 % of compact parcels and more of slivers.
-    """
-    return float(4 * np.pi * shape.area / shape.length**2)
-
-
 def test_s6_ten_thousand_polygons(tmp_path: Path) -> None:
-    """One file through the bounded process: nothing lost, every area within 0.1 % of an equal-area map."""
+    """One file through the bounded process: nothing lost, every area that of an equal-area map (wanted: 0.1 %)."""
     rings = stars(15_500, seed=7)
     features = [
         {
@@ -73,19 +65,17 @@ def test_s6_ten_thousand_polygons(tmp_path: Path) -> None:
         for n, ring in enumerate(rings)
     ]
     shapes = [shapely.Polygon(ring) for ring in rings]
-    good = [
-        n for n, shape in enumerate(shapes) if shape.is_valid and geodesic_area(shape) > 101 and roundness(shape) > 0.2
-    ]
+    good = [n for n, shape in enumerate(shapes) if shape.is_valid and geodesic_area(shape) > 101]
     document: dict[str, Any] = {"type": "FeatureCollection", "features": [features[n] for n in good]}
     path = tmp_path / "parcels.geojson"
     path.write_text(json.dumps(document), encoding="utf-8")
     parcels = read_parcels(path, datum="wgs84").parcels
     assert list(parcels.index) == [str(n) for n in good]
-    assert len(parcels) >= 10_000
+    assert len(parcels) >= 15_000
     to_map = pyproj.Transformer.from_crs(4326, 6933, always_xy=True).transform
-    fine = shapely.segmentize([shapely.Polygon(rings[n]) for n in good], 0.001)
+    fine = shapely.segmentize([shapely.Polygon(rings[n]) for n in good], 0.0005)
     truth = shapely.area(shapely.transform(fine, to_map, interleaved=False))
-    assert np.abs(parcels["obs_area_m2"].to_numpy() / truth - 1).max() < 1e-3
+    assert np.abs(parcels["obs_area_m2"].to_numpy() / truth - 1).max() < 1e-5
 
 
 @settings(max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])

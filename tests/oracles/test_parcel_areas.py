@@ -11,7 +11,7 @@ from geocollateral.intake.geometry import GeometryFault, shape_of
 
 
 def test_s6_ten_thousand_polygons() -> None:
-    """No crash, and every area within 0.1 %."""
+    """No crash, and every area that of the map (wanted: 0.1 %), thin ones included."""
     seen: Counter[tuple[str, bool]] = Counter()
     for kind, outline in polygons(10_000, seed=20):
         try:
@@ -21,6 +21,6 @@ def test_s6_ten_thousand_polygons() -> None:
             continue
         seen[kind, True] += 1
         assert shape.polygon.is_valid
-        assert shape.area_m2 == pytest.approx(equal_area_m2(shape.polygon), rel=1e-3), kind
+        assert shape.area_m2 == pytest.approx(equal_area_m2(shape.polygon), rel=1e-4), kind
     assert sum(seen.values()) == 10_000
     assert sum(n for (_, accepted), n in seen.items() if accepted) > 7_000, seen

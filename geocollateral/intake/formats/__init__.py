@@ -7,6 +7,7 @@ anything: in the child process no file and no address can be opened when it runs
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -33,6 +34,8 @@ _MAGIC: tuple[tuple[bytes, Content | None, str], ...] = (
     (b"\x89PNG", None, "a PNG image"),
     (b"\xff\xd8\xff", None, "a JPEG image"),
 )
+_SECTION = re.compile(rb"\[\s*[\x80-\xff]")
+"""``[属性描述]``, in any encoding: a heading, which no JSON begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,7 @@ def look_at(content: bytes) -> tuple[Content | None, str]:
         start = content[:4096].decode("utf-16", errors="replace").lstrip("\ufeff \t\r\n").encode()
     if start.startswith(b"<"):
         return "XML", "XML (KML, GML?)"
-    if start.startswith((b"{", b"[")):
+    if start.startswith((b"{", b"[")) and not _SECTION.match(start):
         return "JSON", "JSON"
     return "text", "text"
 

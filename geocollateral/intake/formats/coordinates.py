@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from geocollateral.errors import InvalidInput
 from geocollateral.intake.features import Feature, Reading, refuse_all, require_some
-from geocollateral.intake.formats import table
+from geocollateral.intake.formats import survey, table
 from geocollateral.intake.formats.angles import Angle, AngleFault, parse_angles
 from geocollateral.intake.formats.texts import decode
 from geocollateral.intake.headings import LATITUDE, LONGITUDE, is_known, is_one_of
@@ -47,6 +47,8 @@ def parse(content: bytes, name: str) -> Reading:
         Lines are neither coordinates nor attributes, or it is not clear which coordinate is which.
     """
     text, notes = decode(content, name)
+    if survey.has_sections(text):
+        return survey.parse(content, name)
     if table.has_headings(text):
         return table.parse(content, name)
     faults: list[str] = []

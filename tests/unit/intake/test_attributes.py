@@ -51,6 +51,12 @@ def mapped(
         ("借款人", "张三", "loan_borrower_id", "张三"),
         ("币种", "人民币", "loan_currency", "CNY"),
         ("到期日", "2030-01-31", "loan_maturity", "2030-01-31"),
+        ("放款日", "2024年5月1日", "loan_start", "2024-05-01"),
+        ("起息日", "20240501", "loan_start", "2024-05-01"),
+        ("抵押起始日", "2024/5/1", "loan_pledged_from", "2024-05-01"),
+        ("抵押登记日期", "2024.5.1", "loan_pledged_from", "2024-05-01"),
+        ("抵押到期日", "2034-05-01", "loan_pledged_to", "2034-05-01"),
+        ("解押日期", "2034-05-01", "loan_pledged_to", "2034-05-01"),
         ("Parcel ID", "x", "parcel_id", "x"),
         ("CLAIM_AREA_MU", "2", "claim_area_mu", 2.0),
     ],
@@ -69,6 +75,28 @@ def test_amounts_in_yuan_bring_their_currency() -> None:
     assert "taken as CNY" in notes[1]
     rows, _, _ = mapped({"贷款余额(万元)": "12.5", "loan_currency": "USD"})
     assert rows == [{"loan_outstanding": 125_000.0, "loan_currency": "USD"}]
+
+
+@pytest.mark.parametrize(
+    ("heading", "value", "stored"),
+    [("贷款金额(万元)", "12.5", 125_000.0), ("放款金额（亿元）", "1.2", 1.2e8), ("借款金额_元", "1,200.5", 1200.5)],
+)
+def test_the_amount_of_a_loan(heading: str, value: str, stored: float) -> None:
+    assert mapped({heading: value})[0] == [{"loan_amount": pytest.approx(stored), "loan_currency": "CNY"}]
+
+
+def test_balance_and_amount_in_yuan_bring_one_currency() -> None:
+    rows, notes, _ = mapped(
+        {"贷款余额(万元)": "12.5", "贷款金额(亿元)": ""}, {"贷款余额(万元)": "", "贷款金额(亿元)": "1"}
+    )
+    assert [row.get("loan_currency") for row in rows] == ["CNY", "CNY"]
+    assert "reading: amounts in 万元 and 亿元 were taken as CNY" in notes
+
+
+def test_the_end_of_a_term_is_no_release() -> None:
+    """Land whose term is over is not free: who states a term as the end of the pledge is told what that means."""
+    assert "leave the column out" in mapped({"抵押到期日": "2030-01-01"})[1][-1]
+    assert not any("leave the column out" in note for note in mapped({"解押日": "2030-01-01"})[1])
 
 
 def test_the_contracts_own_name_goes_first_and_the_preferred_heading_next() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyproj
 import pytest
 import shapely
 
@@ -90,6 +91,19 @@ def test_spike_is_told_with_its_place() -> None:
     ((message, place),) = found.warnings
     assert "spike 8" in message
     assert place == (10.02, 40.00501)
+
+
+@pytest.mark.parametrize(("length_deg", "height_deg"), [(0.01, 2e-6), (0.1, 2e-4), (1.5, 1.5), (0.002, 0.002)])
+def test_edges_are_straight_in_longitude_and_latitude(length_deg: float, height_deg: float) -> None:
+    """A triangle on a parallel, which is no geodesic: as a geodesic its long edge takes a part of a sliver away."""
+    ring = [(110.0, 52.0), (110 + length_deg, 52.0), (110 + length_deg / 2, 52 - height_deg), (110.0, 52.0)]
+    fine = shapely.segmentize(shapely.Polygon(ring), length_deg / 2_000)
+    truth = abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(fine)[0])
+    assert geodesic_area(shapely.Polygon(ring)) == pytest.approx(truth, rel=1e-5)
+    with_hole = shapely.Polygon(square(0, 10), [[(0.0005, 10.0005), (0.001, 10.001), (0.001, 10.0005)]])
+    assert geodesic_area(with_hole) + geodesic_area(shapely.Polygon(with_hole.interiors[0])) == pytest.approx(
+        geodesic_area(shapely.Polygon(square(0, 10)))
+    )
 
 
 def test_parts_are_one_parcel_and_slivers_told() -> None:
