@@ -132,7 +132,7 @@ def understand_sales(
         use, values = _column(rows[name], str(name), price, days)
         uses.append(use)
         if values is not None and use.role != "left out":
-            features[str(name)] = values
+            features[str(name)] = pd.Series(values, index=rows.index, dtype=values.dtype)
         if previous is None and use.role == "left out" and _is_earlier_value(rows[name], str(name), price):
             previous = str(name)
     if not features and xy is None:
