@@ -1,8 +1,9 @@
 """What the model has not seen it does not value: a refusal outside the model, with its reason and without a number.
 
-A booster answers everything: an unknown district, square feet for square metres, a row without a single value. Asked here, in
-this order: is enough known, is every kind known, is every number within what was sold, do the numbers fit together, and
-is there anything alike among the sales (area of applicability: Meyer & Pebesma 2021, doi:10.1111/2041-210X.13650).
+A booster answers everything: an unknown district, square feet for square metres, a row without a single value. Asked
+here, in this order: is enough known, is every kind known, is every number within what was sold, do the numbers fit
+together, and is there anything alike among the sales (area of applicability: Meyer & Pebesma 2021,
+doi:10.1111/2041-210X.13650).
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ def domain_of(
     }
     standard = _standard(features, numbers)
     filled = np.where(np.isfinite(standard), standard, 0.0)
-    precision = np.linalg.inv(filled.T @ filled / max(len(filled), 1) + 0.02 * np.eye(len(numbers)))
+    together = filled.T @ filled / max(len(filled), 1) + 0.02 * np.eye(len(numbers))
+    precision: Floats = np.asarray(np.linalg.inv(together), np.float64)
     departure = np.abs(_departures(filled, precision))
     fit_bound = np.zeros(0)
     if len(numbers):

@@ -1,8 +1,8 @@
 """Folds whose test rows are as far from their training rows as the rows to be valued are from the sales.
 
-After kNNDM (Linnenbrink et al. 2024, doi:10.5194/gmd-17-5897-2024): of random folds and of folds of ever larger clusters of
-places, those are taken whose distances to the nearest training sale are closest (in Wasserstein distance) to the distances
-that prediction meets. Rows of one group, and rows at one place, stay together.
+After kNNDM (Linnenbrink et al. 2024, doi:10.5194/gmd-17-5897-2024): of random folds and of folds of ever larger
+clusters of places, those are taken whose distances to the nearest training sale are closest (in Wasserstein distance)
+to the distances that prediction meets. Rows of one group, and rows at one place, stay together.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class Folds:
     """Between the two sets of distances, as a share of the mean distance at prediction; None without places."""
 
 
+def known_places(xy: Floats) -> NDArray[np.bool_]:
+    """Rows that have a place, shape (row,)."""
+    return np.asarray(np.isfinite(xy).all(axis=1), bool)
+
+
 def units_of(n: int, group: NDArray[np.object_] | None, xy: Floats | None) -> Ints:
     """Rows that stay together have one number: of one group, or at one place. Shape (n,)."""
     unit = np.arange(n)
@@ -47,7 +52,7 @@ def units_of(n: int, group: NDArray[np.object_] | None, xy: Floats | None) -> In
     if group is not None:
         keys.append([None if g is None else ("g", g) for g in group])
     if xy is not None:
-        known = np.isfinite(xy).all(axis=1)
+        known = known_places(xy)
         keys.append([tuple(p) if k else None for p, k in zip(np.round(xy, 1).tolist(), known, strict=True)])
     for own in keys:
         first: dict[object, int] = {}
@@ -76,7 +81,7 @@ def make_folds(units: Ints, xy: Floats | None, where: Floats | None, n_folds: in
     plain = _spread(units, np.unique(units), n_folds, rng)
     if xy is None or where is None:
         return Folds(fold=plain, kind="random", wasserstein=None)
-    known, asked = np.isfinite(xy).all(axis=1), where[np.isfinite(where).all(axis=1)]
+    known, asked = known_places(xy), where[known_places(where)]
     if known.mean() < 0.5 or len(asked) < 20:
         return Folds(fold=plain, kind="random", wasserstein=None)
     if len(asked) > _SAMPLE:
@@ -103,9 +108,9 @@ def held_out_blocks(units: Ints, xy: Floats | None, share: float, seed: int) -> 
     """Rows held out where no date parts past from future: whole clusters of places, else whole units."""
     rng = np.random.default_rng(seed)
     label = units
-    if xy is not None and np.isfinite(xy).all(axis=1).mean() >= 0.5:
+    if xy is not None and known_places(xy).mean() >= 0.5:
         n_clusters = int(np.clip(len(np.unique(units)) // 30, 5, 100))
-        cluster = _clusters(xy, np.isfinite(xy).all(axis=1), n_clusters, rng)
+        cluster = _clusters(xy, known_places(xy), n_clusters, rng)
         first = np.unique(units, return_index=True)[1]
         of_unit = dict(zip(units[first].tolist(), cluster[first].tolist(), strict=True))
         label = np.array([of_unit[u] for u in units.tolist()], np.int64)
@@ -167,4 +172,4 @@ def _distance(fold: Ints, xy: Floats, known: NDArray[np.bool_], met: Floats, rng
     return float(gap / (met.mean() + 1e-9))
 
 
-__all__ = ["Folds", "held_out_blocks", "make_folds", "units_of"]
+__all__ = ["Folds", "held_out_blocks", "known_places", "make_folds", "units_of"]

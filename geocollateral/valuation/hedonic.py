@@ -169,7 +169,7 @@ def _solve(design: Design, features: pd.DataFrame, xy: Floats | None, log_price:
         return Hedonic(design=design, middle=middle, slopes=np.zeros(0))
     ridge = np.full(len(square), penalty)
     ridge[0] = 1e-9
-    solved = np.linalg.solve(square + np.diag(ridge + 1e-9), right)
+    solved: Floats = np.asarray(np.linalg.solve(square + np.diag(ridge + 1e-9), right), np.float64)
     return Hedonic(design=design, middle=middle + float(solved[0]), slopes=solved[1:])
 
 

@@ -1,8 +1,8 @@
 """The level of prices over time: what is left of log prices when the property itself is accounted for.
 
 A random walk seen with noise, month by month, smoothed with all months at once (local level model: Durbin & Koopman
-2012, Time Series Analysis by State Space Methods, doi:10.1093/acprof:oso/9780199641178.001.0001). After the last month the level
-is held: a value for lending expects no rise of prices (CRR article 229(1)).
+2012, Time Series Analysis by State Space Methods, doi:10.1093/acprof:oso/9780199641178.001.0001). After the last
+month the level is held: a value for lending expects no rise of prices (CRR article 229(1)).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def price_level(months: Floats, residual: Floats) -> PriceLevel:
     if np.isfinite(value).sum() < 2:
         return FLAT
     level = max((_smoothed(value, variance, rate) for rate in _RATES), key=lambda found: found[1])[0]
-    return PriceLevel(months=np.arange(first, last + 1) + 0.5, level=level - level[-1])
+    return PriceLevel(months=np.arange(first, last + 1, dtype=np.float64) + 0.5, level=level - level[-1])
 
 
 def _smoothed(value: Floats, variance: Floats, rate: float) -> tuple[Floats, float]:

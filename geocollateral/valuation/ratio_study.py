@@ -133,9 +133,7 @@ def ratio_study(
     for name in sorted(set(groups.tolist())):
         own = groups == name
         if (own & kept).sum() >= 2:
-            strata[name] = _study(
-                estimate[own & kept], price[own & kept], int((own & ~kept).sum()), standards, seed
-            )
+            strata[name] = _study(estimate[own & kept], price[own & kept], int((own & ~kept).sum()), standards, seed)
     return RatioStudy(**{**_fields(whole), "strata": strata})
 
 
@@ -150,8 +148,8 @@ def _checked(estimates: ArrayLike, prices: ArrayLike) -> tuple[Floats, Floats]:
     estimate, price = (np.asarray(values, np.float64) for values in (estimates, prices))
     if estimate.ndim != 1 or estimate.shape != price.shape:
         raise InvalidInput(
-            f"Expected one estimate for each price, two rows of numbers of one length; received shapes {estimate.shape} "
-            f"and {price.shape}."
+            f"Expected one estimate for each price, two rows of numbers of one length; received shapes "
+            f"{estimate.shape} and {price.shape}."
         )
     if len(price) < 2:
         raise InvalidInput(f"A ratio study needs at least two sales; received {len(price)}.")

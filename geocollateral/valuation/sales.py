@@ -68,7 +68,7 @@ class SalesTable:
     days: NDArray[np.datetime64] | None
     """The same as days, where the column holds dates and not numbers of periods."""
     xy: Floats | None
-    """Shape (sale, 2): metres in a local plane, or the table's own planar unit; NaN = no place. None: no coordinates."""
+    """Shape (sale, 2): metres in a local plane, or the table's own unit; NaN = no place. None: no coordinates."""
     group: NDArray[np.object_] | None
     """Rows of one group, such as an owner or a property, are never parted between training and test."""
     columns: tuple[ColumnUse, ...]
@@ -156,13 +156,13 @@ def understand_sales(
 def numbers_in(column: pd.Series) -> Floats:
     """A column as numbers; NaN where a cell is none. Signs of thousands and of currency are understood."""
     if pd.api.types.is_bool_dtype(column):
-        return column.astype("float64").to_numpy(np.float64)
+        return np.asarray(column.astype("float64"), np.float64)
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
         text = column.astype("string").str.strip().str.replace(r"^[¥$€£]|(?<=\d)[,\s](?=\d{3})", "", regex=True)
         values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.asarray(np.where(np.isfinite(values), values, np.nan), np.float64)
 
 
 def times_of(column: pd.Series, name: str) -> tuple[Floats, NDArray[np.datetime64] | None]:
@@ -269,9 +269,11 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
         Fewer than half of the cells are numbers, or degrees are out of range.
     """
     xy = np.column_stack([numbers_in(first), numbers_in(second)])
-    known = np.isfinite(xy).all(axis=1)
+    known = np.asarray(np.isfinite(xy).all(axis=1), bool)
     if known.mean() < 0.5:
-        raise InvalidInput(f"{', '.join(names)}: expected coordinates; {known.mean():.0%} of the rows have two numbers.")
+        raise InvalidInput(
+            f"{', '.join(names)}: expected coordinates; {known.mean():.0%} of the rows have two numbers."
+        )
     if not _are_degrees(xy[known], names):
         return np.where(known[:, None], xy, np.nan)
     if np.abs(xy[known, 1]).max() > 90:
@@ -319,7 +321,7 @@ def _column(
     numbers = numbers_in(column)
     readable = np.isfinite(numbers)[known.to_numpy()].mean()
     if readable >= 0.98:
-        return _number(column, name, numbers, price)
+        return _number(name, numbers, price)
     text = column.astype("string").str.strip()
     n_values, longest = int(text.nunique()), float(text.dropna().str.len().mean())
     if n_values <= 1:
@@ -330,9 +332,7 @@ def _column(
     return ColumnUse(name=name, role="category", reason="", is_place=bool(_PLACE.search(name))), values
 
 
-def _number(
-    column: pd.Series, name: str, numbers: Floats, price: Floats
-) -> tuple[ColumnUse, Floats | NDArray[np.object_] | None]:
+def _number(name: str, numbers: Floats, price: Floats) -> tuple[ColumnUse, Floats | NDArray[np.object_] | None]:
     both = np.isfinite(numbers) & np.isfinite(price)
     distinct = np.unique(numbers[np.isfinite(numbers)])
     if len(distinct) <= 1:
@@ -351,9 +351,7 @@ def _number(
     return ColumnUse(name=name, role="number", reason=""), numbers
 
 
-def _dated(
-    column: pd.Series, name: str, sold: NDArray[np.datetime64] | None
-) -> tuple[ColumnUse, Floats | None]:
+def _dated(column: pd.Series, name: str, sold: NDArray[np.datetime64] | None) -> tuple[ColumnUse, Floats | None]:
     """A further date becomes days before the sale; one after the sale could not have been known."""
     if sold is None:
         return ColumnUse(name=name, role="left out", reason="a date, and the day of sale is not known"), None
@@ -377,4 +375,13 @@ def _is_earlier_value(column: pd.Series, name: str, price: Floats) -> bool:
     return bool(abs(np.median(ratio)) < 1.0 and np.std(ratio) > 1e-6)
 
 
-__all__ = ["MIN_ROWS", "ColumnUse", "SalesTable", "moment_of", "numbers_in", "places_of", "times_of", "understand_sales"]
+__all__ = [
+    "MIN_ROWS",
+    "ColumnUse",
+    "SalesTable",
+    "moment_of",
+    "numbers_in",
+    "places_of",
+    "times_of",
+    "understand_sales",
+]

@@ -1,18 +1,18 @@
 """The learned value: a linear hedonic model, corrected by gradient boosting and by what sold nearby, with an interval.
 
 1. The level of prices over time is taken out (`market_time`).
-2. Four learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices; boosting
-   of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017).
+2. Four learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
+   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017).
 3. Their mix is the non-negative one with the smallest error out of fold (stacking: Wolpert 1992,
    doi:10.1016/S0893-6080(05)80023-1): where boosting does not beat the linear model it gets no weight.
-4. The spread of errors is learned from the errors out of fold, and the interval is conformal on errors in units of that spread
-   (Lei et al. 2018, doi:10.1080/01621459.2017.1307116), wider where past forecasts forward in time were.
+4. The spread of errors is learned from the errors out of fold, and the interval is conformal on errors in units of that
+   spread (Lei et al. 2018, doi:10.1080/01621459.2017.1307116), wider where past forecasts forward in time were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm as lgb
@@ -145,13 +145,21 @@ class Interval:
     high: float
     """Quantiles of error / spread, corrected for the size of the sample."""
     forward: float
-    """Factor by which errors of forecasts forward in time were wider; 1 where there are no dates."""
+    """Factor by which errors were wider where the past valued the future; 1 where there are no dates."""
+    last_month: float
+    """Time of the last sale learned from [months]; later ones are the future."""
 
     def spreads(self, matrix: Floats) -> Floats:
         """Spread of the log error, shape (row,)."""
         if self.spread is None:
             return np.full(len(matrix), self.constant)
         return self.constant * np.exp(np.clip(_predict(self.spread, matrix), -1.5, 2.0))
+
+    def widening(self, months: Floats | None, n: int) -> Floats:
+        """Factor of each row, shape (n,): `forward` after the last sale and where the time is not known."""
+        if months is None:
+            return np.full(n, self.forward)
+        return np.where(months <= self.last_month, 1.0, self.forward)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,19 +183,20 @@ class ValueModel:
 
         Returns
         -------
-        Columns ``p05``, ``p50``, ``p95`` (named after the default level, whatever `level` is), ``refused`` and ``reason``;
-        no number where refused.
+        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``refused`` and
+        ``reason``; no number where refused.
         """
         log_price = self.members.predict(features, xy) @ self.weights
         spread = self.interval.spreads(_spread_matrix(self.members.encoder, features, xy, log_price))
+        spread = spread * self.interval.widening(months, len(features))
         log_price = log_price + self.level.at(months, len(features))
         reason = self.domain.refusals(features, xy)
         refused = np.array([r is not None for r in reason], bool)
         out = pd.DataFrame(
             {
-                "p05": np.exp(log_price + self.interval.low * self.interval.forward * spread),
+                "p05": np.exp(log_price + self.interval.low * spread),
                 "p50": np.exp(log_price),
-                "p95": np.exp(log_price + self.interval.high * self.interval.forward * spread),
+                "p95": np.exp(log_price + self.interval.high * spread),
             },
             index=features.index,
         )
@@ -233,9 +242,7 @@ def fit_value_model(
     out = np.empty((len(price), len(LEARNERS)))
     for fold in np.unique(folds.fold):
         own = folds.fold == fold
-        part = _fit_members(
-            encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params
-        )
+        part = _fit_members(encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params)
         out[own] = part.predict(features[own], _take(xy, own))
     members = _fit_members(encoder, features, xy, adjusted, linear_out, penalty, params)
     weights = _mix(out, adjusted)
@@ -247,10 +254,8 @@ def fit_value_model(
         members=members,
         weights=weights,
         level=level,
-        interval=Interval(**{**_fields(interval), "forward": forward}),
-        domain=domain_of(
-            features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed
-        ),
+        interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
+        domain=domain_of(features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed),
         folds=folds,
         out_of_fold=mixed + level.at(months, len(price)),
         importance=importance,
@@ -391,7 +396,12 @@ def _interval(
     n = len(ordered)
     rank = int(np.clip(np.ceil((n + 1) * (1 - tail)), 1, n))
     return Interval(
-        spread=spread, constant=constant, low=float(ordered[n - rank]), high=float(ordered[rank - 1]), forward=1.0
+        spread=spread,
+        constant=constant,
+        low=float(ordered[n - rank]),
+        high=float(ordered[rank - 1]),
+        forward=1.0,
+        last_month=np.inf,
     )
 
 
@@ -403,7 +413,7 @@ def _forward_factor(
     log_price: Floats,
     params: ValueModelParams,
 ) -> float:
-    """How much wider errors are when the past values the future, from three replays within the training rows."""
+    """How much wider errors are when the past values the future: the worst of three replays within the sales."""
     fold = np.arange(len(months)) % 3
     inside = np.abs(log_price - _leveled(encoder, features, xy, months, log_price, fold, params))
     usual = float(np.quantile(inside, params.level))
@@ -415,7 +425,7 @@ def _forward_factor(
             continue
         told = _one_forward(encoder, features, xy, months, log_price, past, after, params)
         factors.append(float(np.quantile(np.abs(log_price[after] - told), params.level)) / usual)
-    return float(np.clip(np.mean(factors), 1.0, 2.5)) if factors else 1.0
+    return float(np.clip(max(factors), 1.0, 2.5)) if factors else 1.0
 
 
 def _leveled(
@@ -470,10 +480,6 @@ def _nearby(nearby: Nearby | None, xy: Floats | None, *, own: bool) -> list[Floa
 
 def _take(xy: Floats | None, rows: NDArray[np.bool_]) -> Floats | None:
     return None if xy is None else xy[rows]
-
-
-def _fields(record: Interval) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 __all__ = ["LEARNERS", "ValueModel", "ValueModelParams", "fit_value_model"]
