@@ -299,6 +299,10 @@ def train(
         ),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="No result depends on them.")] = 1,
+    effort: Annotated[
+        float,
+        typer.Option("--effort", min=0.05, max=4, help="Rounds of boosting against the usual; 0.2: a quick look."),
+    ] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that train wrote.")] = False,
 ) -> None:
     """Learn values from sales, and show on held-out sales how wrong they are (docs/valuation.md)."""
@@ -318,6 +322,7 @@ def train(
         group=group,
         holdout_from=holdout_from,
         threads=threads,
+        effort=effort,
     )
     training.write_training(found, out, overwrite=overwrite)
     for line in training.in_brief(found):

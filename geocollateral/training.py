@@ -110,6 +110,7 @@ def train(
     group: str | None = None,
     holdout_from: str | None = None,
     threads: int = 1,
+    effort: float = 1.0,
 ) -> Training:
     """Learn from a part of the sales and judge on the rest, which nothing was learned from or calibrated on.
 
@@ -122,7 +123,7 @@ def train(
     InvalidInput
         Too few sales before or after the date.
     """
-    params = ValueModelParams(threads=threads)
+    params = ValueModelParams(threads=threads, effort=effort)
     table = understand_sales(rows, target=target, date=date, coords=coords, group=group)
     test, protocol = _held_out(table, holdout_from, params.seed)
     learn = table.usable & ~test

@@ -25,7 +25,7 @@ def baselines_of(table: SalesTable, learn: Mask, test: Mask) -> dict[str, Floats
 
     ``median price``; ``median price of the region``; ``median price per area of the region`` (the number whose name
     says area and that follows the price closest); ``nearest sales`` (median of the 15 nearest, per area where there is
-    one); ``linear hedonic`` (least squares on the logarithm, errors as they are); ``previous value`` as the table has it.
+    one); ``linear hedonic`` (least squares on the logarithm); ``previous value`` as the table has it.
 
     Parameters
     ----------

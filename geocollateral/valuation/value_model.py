@@ -43,6 +43,7 @@ class ValueModelParams(Params):
     folds: int = Field(5, ge=3, le=10, description="Folds behind everything that is judged out of fold.")
     seed: int = Field(1, ge=0, description="Of every random choice; the same data give the same bytes.")
     threads: int = Field(1, ge=1, description="Threads of the booster; no result depends on them.")
+    effort: float = Field(1.0, gt=0, le=4, description="Rounds of boosting against the usual; 0.2 is a quick look.")
     refusal_rate: float = Field(0.01, gt=0, lt=0.1, description="Share of good rows refused as unlike any sale [0-1].")
 
 
@@ -56,14 +57,15 @@ class Effort:
     in_leaf: int
 
     @staticmethod
-    def of(n: int) -> Effort:
-        """More sales bear larger trees; many sales need faster steps to end in minutes."""
+    def of(n: int, share: float) -> Effort:
+        """More sales bear larger trees, and need faster steps to end in minutes; fewer rounds take longer steps."""
         in_leaf = int(np.clip(n // 150, 5, 20))
-        if n <= 30_000:
-            return Effort(rounds=700, rate=0.05, leaves=31, in_leaf=in_leaf)
-        if n <= 120_000:
-            return Effort(rounds=600, rate=0.08, leaves=63, in_leaf=in_leaf)
-        return Effort(rounds=500, rate=0.12, leaves=127, in_leaf=in_leaf)
+        rounds, rate, leaves = (700, 0.05, 31) if n <= 30_000 else (600, 0.08, 63) if n <= 120_000 else (500, 0.12, 127)
+        return Effort(rounds=max(int(rounds * share), 20), rate=min(rate / share, 0.3), leaves=leaves, in_leaf=in_leaf)
+
+    def small(self) -> Effort:
+        """A third of the rounds, for what is asked roughly and often."""
+        return replace(self, rounds=max(self.rounds // 3, 20), rate=min(1.5 * self.rate, 0.3))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,7 +292,7 @@ def _fit_members(
         nearby = Nearby(xy=xy[there], residual=residual[there])
     plain = encoder.matrix(features, xy)
     told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
-    effort, kinds = Effort.of(len(features)), encoder.categorical
+    effort, kinds = Effort.of(len(features), params.effort), encoder.categorical
     return Members(
         encoder=encoder,
         linear=linear,
@@ -342,8 +344,7 @@ def _quick(
 ) -> Floats:
     """Log prices out of fold by one small booster that knows no dates."""
     matrix, out = encoder.matrix(features, xy), np.empty(len(target))
-    effort = Effort.of(len(target))
-    small = Effort(rounds=effort.rounds // 3, rate=1.5 * effort.rate, leaves=effort.leaves, in_leaf=effort.in_leaf)
+    small = Effort.of(len(target), params.effort).small()
     for f in np.unique(fold):
         own = fold == f
         out[own] = _predict(_boost(matrix[~own], target[~own], encoder.categorical, small, params, "l1"), matrix[own])
@@ -457,8 +458,7 @@ def _one_forward(
     fold = np.arange(int(past.sum())) % 3
     rough = _quick(encoder, own, own_xy, log_price[past], fold, params)
     level = price_level(months[past], log_price[past] - rough)
-    effort = Effort.of(int(past.sum()))
-    small = Effort(rounds=effort.rounds // 3, rate=1.5 * effort.rate, leaves=effort.leaves, in_leaf=effort.in_leaf)
+    small = Effort.of(int(past.sum()), params.effort).small()
     target = log_price[past] - level.at(months[past], int(past.sum()))
     booster = _boost(encoder.matrix(own, own_xy), target, encoder.categorical, small, params, "l1")
     return _predict(booster, encoder.matrix(features[after], _take(xy, after)))
