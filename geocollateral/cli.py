@@ -276,6 +276,58 @@ def simulate(
     typer.echo(f"World: {built / 'README.md'}")
 
 
+@app.command()
+def train(
+    sales: Annotated[Path, typer.Argument(metavar="TABLE", help="Sales or appraisals: CSV, Parquet or GeoPackage.")],
+    target: Annotated[str, typer.Option("--target", metavar="COLUMN", help="The column of prices.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="New folder for the model and its proof.")],
+    date: Annotated[str | None, typer.Option("--date", metavar="COLUMN", help="The column of days of sale.")] = None,
+    coords: Annotated[
+        str | None,
+        typer.Option("--coords", metavar="X,Y", help="Columns of longitude and latitude, or of planar coordinates."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", metavar="COLUMN", help="Owner, loan or property: never on both sides of a test."),
+    ] = None,
+    holdout_from: Annotated[
+        str | None,
+        typer.Option(
+            "--holdout-from", metavar="DATE", help="Judge on sales from this day on, learn from those before."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="No result depends on them.")] = 1,
+    effort: Annotated[
+        float,
+        typer.Option("--effort", min=0.05, max=4, help="Rounds of boosting against the usual; 0.2: a quick look."),
+    ] = 1.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that train wrote.")] = False,
+) -> None:
+    """Learn values from sales, and show on held-out sales how wrong they are (docs/valuation.md)."""
+    from geocollateral import training
+
+    places: tuple[str, str] | None = None
+    if coords is not None:
+        names = [name.strip() for name in coords.split(",")]
+        if len(names) != 2 or not all(names):
+            raise typer.BadParameter(f"expected two columns such as lon,lat; got {coords!r}", param_hint="--coords")
+        places = (names[0], names[1])
+    found = training.train(
+        training.read_sales(sales),
+        target=target,
+        date=date,
+        coords=places,
+        group=group,
+        holdout_from=holdout_from,
+        threads=threads,
+        effort=effort,
+    )
+    training.write_training(found, out, overwrite=overwrite)
+    for line in training.in_brief(found):
+        typer.echo(line)
+    typer.echo(f"Written: {out}")
+
+
 def _options(given: Sequence[str] | None) -> dict[str, object]:
     """Options of a source, ``NAME=VALUE`` each; values as YAML has them, so that ``[a, b]`` is a list."""
     import yaml

@@ -1,0 +1,105 @@
+"""Simple valuations that a learned one has to beat, judged on the same rows."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from geocollateral.valuation.hedonic import fit_hedonic
+from geocollateral.valuation.sales import SalesTable, numbers_in
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+_AREA = re.compile(r"area|sq\.?_?ft|sqm|m2|size|acre|hectare|_mu$|living|面积|亩", re.IGNORECASE)
+NEAREST = 15
+MIN_IN_REGION = 5
+
+
+def baselines_of(table: SalesTable, learn: Mask, test: Mask) -> dict[str, Floats]:
+    """Prices of the test rows by each baseline that the table allows; NaN where one has no answer.
+
+    ``median price``; ``median price of the region``; ``median price per area of the region`` (the number whose name
+    says area and that follows the price closest); ``nearest sales`` (median of the 15 nearest, per area where there is
+    one); ``linear hedonic`` (least squares on the logarithm); ``previous value`` as the table has it.
+
+    Parameters
+    ----------
+    learn, test
+        Shape (sale,): rows learned from, and rows to value.
+    """
+    price, n = table.price, int(test.sum())
+    found = {"median price": np.full(n, float(np.median(price[learn])))}
+    region = _region(table, learn)
+    if region is not None:
+        found["median price of the region"] = _by_region(region, price, learn, test)
+    area = _area(table, learn)
+    if area is not None:
+        per = price / area
+        found["median price per area of the region"] = _by_region(region, per, learn, test) * area[test]
+    if table.xy is not None:
+        found["nearest sales"] = _nearest(table.xy, price if area is None else price / area, learn, test)
+        if area is not None:
+            found["nearest sales"] *= area[test]
+    linear = fit_hedonic(table.features[learn], _rows(table.xy, learn), np.log(price[learn]), 1e-3)
+    found["linear hedonic"] = np.exp(linear.predict(table.features[test], _rows(table.xy, test)))
+    if table.previous is not None:
+        previous = numbers_in(table.rows[table.previous])[test]
+        found["previous value"] = np.where(previous > 0, previous, np.nan)
+    return found
+
+
+def _region(table: SalesTable, learn: Mask) -> pd.Series | None:
+    """The place with the most kinds that still has some sales in each."""
+    best: tuple[int, str] | None = None
+    for use in table.columns:
+        if use.is_place and use.role == "category":
+            kinds = table.features[use.name][learn].nunique()
+            if kinds * MIN_IN_REGION <= learn.sum() and (best is None or kinds > best[0]):
+                best = (kinds, use.name)
+    return None if best is None else table.features[best[1]]
+
+
+def _by_region(region: pd.Series | None, value: Floats, learn: Mask, test: Mask) -> Floats:
+    known = learn & np.isfinite(value)
+    overall = float(np.median(value[known]))
+    if region is None:
+        return np.full(int(test.sum()), overall)
+    grouped = pd.Series(value[known]).groupby(region[known].to_numpy(object)).agg(["median", "size"])
+    median = grouped["median"][grouped["size"] >= MIN_IN_REGION]
+    return region[test].map(median).fillna(overall).to_numpy(np.float64)
+
+
+def _area(table: SalesTable, learn: Mask) -> Floats | None:
+    best: tuple[float, Floats] | None = None
+    for use in table.columns:
+        if use.role != "number" or not _AREA.search(use.name):
+            continue
+        value = table.features[use.name].to_numpy(np.float64)
+        known = learn & np.isfinite(value) & (value > 0)
+        if known.sum() < 0.9 * learn.sum():
+            continue
+        alike = abs(float(pd.Series(value[known]).rank().corr(pd.Series(table.price[known]).rank())))
+        if best is None or alike > best[0]:
+            best = (alike, np.where(value > 0, value, np.nan))
+    return None if best is None else best[1]
+
+
+def _nearest(xy: Floats, value: Floats, learn: Mask, test: Mask) -> Floats:
+    known = learn & np.isfinite(xy).all(axis=1) & np.isfinite(value)
+    out = np.full(int(test.sum()), np.nan)
+    there = np.isfinite(xy[test]).all(axis=1)
+    index = cKDTree(xy[known]).query(xy[test][there], k=min(NEAREST, int(known.sum())))[1]
+    out[there] = np.median(value[known][index].reshape(int(there.sum()), -1), axis=1)
+    return out
+
+
+def _rows(xy: Floats | None, rows: Mask) -> Floats | None:
+    return None if xy is None else xy[rows]
+
+
+__all__ = ["baselines_of"]

@@ -1,0 +1,242 @@
+"""What the model has not seen it does not value: a refusal outside the model, with its reason and without a number.
+
+A booster answers everything: an unknown district, square feet for square metres, a row without a single value. Asked
+here, in this order: is enough known, is every kind known, is every number within what was sold, do the numbers fit
+together, and is there anything alike among the sales (area of applicability: Meyer & Pebesma 2021,
+doi:10.1111/2041-210X.13650).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+Floats = NDArray[np.float64]
+
+OPEN_RATE = 0.01
+"""A category of which more than this share of rows are new kinds out of fold is open: new kinds are no reason."""
+_REACH = 0.10
+"""Numbers may lie outside the range of the sales by this share of it."""
+_MARGIN = 1.25
+_REFERENCE = 20_000
+_DIMENSIONS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberScale:
+    """How one number was sold; in logarithms where none was negative, since sizes and prices are skewed."""
+
+    name: str
+    is_log: bool
+    low: float
+    high: float
+    middle: float
+    spread: float
+
+    def standard(self, raw: Floats) -> Floats:
+        """Numbers in spreads from the middle; NaN stays, a negative one where none was is minus infinity."""
+        if not self.is_log:
+            return (raw - self.middle) / self.spread
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (np.log1p(np.maximum(raw, -1.0)) - self.middle) / self.spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """What the sales cover."""
+
+    numbers: tuple[NumberScale, ...]
+    kinds: Mapping[str, frozenset[str]]
+    """Closed categories and their kinds."""
+    weight: Mapping[str, float]
+    """Share of what each feature tells the model; adds up to 1."""
+    least_known: float
+    """Smallest share of the weight that must be known."""
+    precision: Floats
+    """Shape (number, number): inverse of the correlation of the numbers."""
+    fit_bound: Floats
+    """Shape (number,): largest departure from what the others say [spreads]."""
+    reference: Floats
+    """Shape (row, dimension): sales in the space of the most telling numbers."""
+    dimensions: NDArray[np.int64]
+    """Positions among `numbers`."""
+    dimension_weight: Floats
+    alike_bound: float
+    """Largest distance to the nearest sale in that space."""
+    places: Floats | None
+    place_bound: float
+    """Largest distance to the nearest place of a sale."""
+
+    def refusals(self, features: pd.DataFrame, xy: Floats | None) -> NDArray[np.object_]:
+        """Reason for each row, None where it may be valued. Shape (row,)."""
+        reason = np.full(len(features), None, object)
+        free = np.ones(len(features), bool)
+
+        def refuse(rows: NDArray[np.bool_], text: str) -> None:
+            reason[rows & free] = text
+            free[rows] = False
+
+        refuse(_weight_known(features, self.weight) < self.least_known, "the features that tell most are missing")
+        for name, kinds in self.kinds.items():
+            new = features[name].notna().to_numpy() & ~features[name].isin(kinds).to_numpy()
+            for kind in sorted(set(features[name][new].astype(str))):
+                refuse(new & (features[name] == kind).to_numpy(), f"{name}: no sale of the kind {kind!r} is known")
+        standard = _standard(features, self.numbers)
+        for n, number in enumerate(self.numbers):
+            reach = _REACH * (number.high - number.low)
+            value = standard[:, n]
+            outside = (value < number.low - reach) | (value > number.high + reach)
+            refuse(outside, f"{number.name}: outside of what was sold")
+        filled = np.where(np.isfinite(standard), standard, 0.0)
+        departure = np.abs(_departures(filled, self.precision))
+        for n, number in enumerate(self.numbers):
+            refuse(departure[:, n] > self.fit_bound[n], f"{number.name}: does not fit the other features")
+        if self.places is not None and xy is not None:
+            there = np.isfinite(xy).all(axis=1)
+            far = np.zeros(len(xy), bool)
+            far[there] = cKDTree(self.places).query(xy[there])[0] > self.place_bound
+            refuse(far, "its place is far from every sale")
+        if len(self.dimensions):
+            space = filled[:, self.dimensions] * self.dimension_weight
+            refuse(cKDTree(self.reference).query(space)[0] > self.alike_bound, "no sale is alike")
+        return reason
+
+
+def domain_of(
+    features: pd.DataFrame,
+    xy: Floats | None,
+    weight: Mapping[str, float],
+    folds: NDArray[np.int64],
+    *,
+    refusal_rate: float = 0.01,
+    seed: int = 0,
+) -> Domain:
+    """What the sales of a training set cover.
+
+    Parameters
+    ----------
+    features, xy
+        Of the training rows.
+    weight
+        Share of what each feature tells the model.
+    folds
+        Shape (row,): how new kinds and distances arise where nothing is wrong.
+    refusal_rate
+        Share of good rows that the test for what is alike may refuse [0-1]; the other tests refuse far fewer.
+    """
+    rng = np.random.default_rng(seed)
+    numbers = tuple(
+        found
+        for name in features.columns
+        if features[name].dtype != object and (found := _scale_of(features[name])) is not None
+    )
+    kinds = {
+        str(name): frozenset(map(str, features[name].dropna().unique()))
+        for name in features.columns
+        if features[name].dtype == object and _share_new(features[name], folds) <= OPEN_RATE
+    }
+    standard = _standard(features, numbers)
+    filled = np.where(np.isfinite(standard), standard, 0.0)
+    together = filled.T @ filled / max(len(filled), 1) + 0.02 * np.eye(len(numbers))
+    precision: Floats = np.asarray(np.linalg.inv(together), np.float64)
+    departure = np.abs(_departures(filled, precision))
+    fit_bound = np.zeros(0)
+    if len(numbers):
+        fit_bound = np.maximum(_MARGIN * np.quantile(departure, 1 - 0.05 * refusal_rate, axis=0), 4.0)
+    by_weight = sorted(range(len(numbers)), key=lambda n: -weight.get(numbers[n].name, 0.0))
+    dimensions = np.array(by_weight[:_DIMENSIONS], np.int64)
+    dimension_weight = np.sqrt(np.array([weight.get(numbers[n].name, 0.0) for n in dimensions]) + 1e-3)
+    space = filled[:, dimensions] * dimension_weight
+    alike_bound = 0.0
+    if len(dimensions):
+        alike_bound = _MARGIN * float(np.quantile(_distances(space, folds, rng), 1 - refusal_rate)) + 1e-9
+    kept = np.arange(len(space)) if len(space) <= _REFERENCE else np.sort(rng.choice(len(space), _REFERENCE, False))
+    places, place_bound = None, float("inf")
+    if xy is not None and np.isfinite(xy).all(axis=1).sum() >= 20:
+        there = np.isfinite(xy).all(axis=1)
+        places = xy[there]
+        place_bound = 3 * float(np.quantile(_distances(places, folds[there], rng), 0.999)) + 1.0
+    return Domain(
+        numbers=numbers,
+        kinds=kinds,
+        weight=dict(weight),
+        least_known=0.5 * float(np.quantile(_weight_known(features, weight), 0.002)),
+        precision=precision,
+        fit_bound=fit_bound,
+        reference=space[kept],
+        dimensions=dimensions,
+        dimension_weight=dimension_weight,
+        alike_bound=alike_bound,
+        places=places,
+        place_bound=place_bound,
+    )
+
+
+def _weight_known(features: pd.DataFrame, weight: Mapping[str, float]) -> Floats:
+    known = np.zeros(len(features))
+    for name, share in weight.items():
+        known += share * features[name].notna().to_numpy()
+    return known
+
+
+def _scale_of(column: pd.Series) -> NumberScale | None:
+    raw = column.to_numpy(np.float64)
+    known = raw[np.isfinite(raw)]
+    if len(known) < max(10, 0.3 * len(raw)) or np.ptp(known) == 0:
+        return None
+    is_log = bool(known.min() >= 0)
+    value = np.log1p(known) if is_log else known
+    middle, spread = float(np.median(value)), float(value.std())
+    return NumberScale(
+        name=str(column.name),
+        is_log=is_log,
+        low=float((value.min() - middle) / spread),
+        high=float((value.max() - middle) / spread),
+        middle=middle,
+        spread=spread,
+    )
+
+
+def _standard(features: pd.DataFrame, numbers: tuple[NumberScale, ...]) -> Floats:
+    """Numbers in spreads from their middles, shape (row, number)."""
+    out = np.zeros((len(features), len(numbers)))
+    for n, number in enumerate(numbers):
+        out[:, n] = number.standard(features[number.name].to_numpy(np.float64))
+    return out
+
+
+def _departures(standard: Floats, precision: Floats) -> Floats:
+    """Each number against what the others say of it [spreads], shape (row, number)."""
+    return np.asarray(standard @ precision / np.sqrt(np.diag(precision)), np.float64)
+
+
+def _share_new(column: pd.Series, folds: NDArray[np.int64]) -> float:
+    """Share of rows whose kind no other fold holds."""
+    new = 0
+    for fold in np.unique(folds):
+        own = folds == fold
+        new += int((~column[own].isin(set(column[~own].dropna())) & column[own].notna()).sum())
+    return new / max(len(column), 1)
+
+
+def _distances(points: Floats, folds: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+    """Distance of points to the nearest of another fold; a sample of them where there are very many."""
+    found = []
+    for fold in np.unique(folds):
+        own, other = points[folds == fold], points[folds != fold]
+        if not len(own) or not len(other):
+            continue
+        if len(own) > _REFERENCE // 4:
+            own = own[rng.choice(len(own), _REFERENCE // 4, replace=False)]
+        if len(other) > _REFERENCE:
+            other = other[rng.choice(len(other), _REFERENCE, replace=False)]
+        found.append(cKDTree(other).query(own)[0])
+    return np.concatenate(found) if found else np.zeros(1)
+
+
+__all__ = ["Domain", "NumberScale", "domain_of"]

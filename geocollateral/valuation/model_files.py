@@ -1,0 +1,174 @@
+"""A fitted value model as files that any text editor can read and no program can run.
+
+``model.json`` holds numbers, names and the SHA-256 of every other file; boosters are LightGBM's own text; arrays are
+NPZ without objects. Whatever differs from its SHA-256 is not loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from geocollateral.errors import BrokenData, MissingInput
+from geocollateral.valuation.domain import Domain, NumberScale
+from geocollateral.valuation.folds import Folds
+from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
+from geocollateral.valuation.market_time import PriceLevel
+from geocollateral.valuation.value_model import Encoder, Interval, Members, Nearby, ValueModel, ValueModelParams
+
+FORMAT = 1
+_BOOSTERS = ("absolute", "squared", "corrected")
+
+
+def save_model(model: ValueModel, folder: Path) -> str:
+    """Write a model into a new folder and return the SHA-256 of its ``model.json``, by which it is known."""
+    folder.mkdir(parents=True)
+    files = {
+        f"{name}.txt": booster.model_to_string().encode()
+        for name, booster in zip(_BOOSTERS, model.members.boosters, strict=True)
+    }
+    if model.interval.spread is not None:
+        files["spread.txt"] = model.interval.spread.model_to_string().encode()
+    files["arrays.npz"] = _pack(_arrays(model))
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    text = json.dumps(
+        {**_numbers(model), "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}},
+        indent=1,
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+    (folder / "model.json").write_text(text, encoding="utf-8")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_model(folder: Path, expected: str | None = None) -> ValueModel:
+    """Read a model.
+
+    Parameters
+    ----------
+    expected
+        SHA-256 of ``model.json`` that was approved; None: not checked.
+
+    Raises
+    ------
+    MissingInput
+        There is no model in the folder.
+    BrokenData
+        A file differs from its SHA-256, is missing, or is of another format.
+    """
+    home = folder / "model.json"
+    if not home.is_file():
+        raise MissingInput(f"{folder} holds no model: expected a file model.json, as `geocollateral train` writes.")
+    text = home.read_bytes()
+    if expected is not None and hashlib.sha256(text).hexdigest() != expected:
+        raise BrokenData(f"{home} is not the model that was approved: its SHA-256 differs.")
+    try:
+        said = json.loads(text)
+        if said["format"] != FORMAT:
+            raise BrokenData(f"{home}: expected format {FORMAT}, found {said['format']}.")
+        files = {name: (folder / name).read_bytes() for name in said["files"] if name == Path(name).name}
+        for name, digest in said["files"].items():
+            if hashlib.sha256(files[name]).hexdigest() != digest:
+                raise BrokenData(f"{folder / name} differs from the SHA-256 in model.json; it was not loaded.")
+        return _built(said, files)
+    except (ValueError, KeyError, TypeError, OSError, lgb.basic.LightGBMError) as error:
+        raise BrokenData(f"{folder} holds no usable model: {error}") from error
+
+
+def _numbers(model: ValueModel) -> dict[str, Any]:
+    domain, interval = model.domain, model.interval
+    return {
+        "format": FORMAT,
+        "params": model.params.model_dump(mode="json"),
+        "encoder": {"names": model.members.encoder.names, "kinds": dict(model.members.encoder.kinds)},
+        "design": asdict(model.members.linear.design),
+        "middle": model.members.linear.middle,
+        "interval": {n: getattr(interval, n) for n in ("constant", "low", "high", "forward", "last_month")},
+        "domain": {
+            "numbers": [asdict(number) for number in domain.numbers],
+            "kinds": {name: sorted(kinds) for name, kinds in domain.kinds.items()},
+            "weight": dict(domain.weight),
+            **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "place_bound")},
+        },
+        "folds": {"kind": model.folds.kind, "wasserstein": model.folds.wasserstein},
+        "importance": dict(model.importance),
+    }
+
+
+def _arrays(model: ValueModel) -> dict[str, NDArray[Any]]:
+    domain, members = model.domain, model.members
+    named = {
+        "weights": model.weights,
+        "slopes": members.linear.slopes,
+        "level_months": model.level.months,
+        "level": model.level.level,
+        "fold": model.folds.fold,
+        "out_of_fold": model.out_of_fold,
+        **{n: getattr(domain, n) for n in ("precision", "fit_bound", "reference", "dimensions", "dimension_weight")},
+    }
+    if domain.places is not None:
+        named["places"] = domain.places
+    if members.nearby is not None:
+        named |= {"nearby_xy": members.nearby.xy, "nearby_residual": members.nearby.residual}
+    return named
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **dict(sorted(arrays.items())))
+    return stream.getvalue()
+
+
+def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
+    with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as packed:
+        arrays = {name: packed[name] for name in packed.files}
+    design, domain = said["design"], said["domain"]
+    nearby = None
+    if "nearby_xy" in arrays:
+        nearby = Nearby(xy=arrays["nearby_xy"], residual=arrays["nearby_residual"])
+    linear = Design(
+        numbers=tuple(NumberTerm(**term) for term in design["numbers"]),
+        kinds=tuple(KindTerm(name=term["name"], kinds=tuple(term["kinds"])) for term in design["kinds"]),
+        place=None if design["place"] is None else tuple(design["place"]),
+    )
+    boosters = [lgb.Booster(model_str=files[f"{name}.txt"].decode()) for name in _BOOSTERS]
+    spread = lgb.Booster(model_str=files["spread.txt"].decode()) if "spread.txt" in files else None
+    return ValueModel(
+        members=Members(
+            encoder=Encoder(
+                names=tuple(said["encoder"]["names"]),
+                kinds={name: tuple(kinds) for name, kinds in said["encoder"]["kinds"].items()},
+            ),
+            linear=Hedonic(design=linear, middle=said["middle"], slopes=arrays["slopes"]),
+            nearby=nearby,
+            boosters=tuple(boosters),
+        ),
+        weights=arrays["weights"],
+        level=PriceLevel(months=arrays["level_months"], level=arrays["level"]),
+        interval=Interval(spread=spread, **said["interval"]),
+        domain=Domain(
+            numbers=tuple(NumberScale(**number) for number in domain["numbers"]),
+            kinds={name: frozenset(kinds) for name, kinds in domain["kinds"].items()},
+            weight=domain["weight"],
+            places=arrays.get("places"),
+            **{n: domain[n] for n in ("least_known", "alike_bound", "place_bound")},
+            **{n: arrays[n] for n in ("precision", "fit_bound", "reference", "dimensions", "dimension_weight")},
+        ),
+        folds=Folds(fold=arrays["fold"], **said["folds"]),
+        out_of_fold=arrays["out_of_fold"],
+        importance=said["importance"],
+        params=ValueModelParams(**said["params"]),
+    )
+
+
+__all__ = ["load_model", "save_model"]

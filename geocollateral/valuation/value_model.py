@@ -1,0 +1,485 @@
+"""The learned value: a linear hedonic model, corrected by gradient boosting and by what sold nearby, with an interval.
+
+1. The level of prices over time is taken out (`market_time`).
+2. Four learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
+   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017).
+3. Their mix is the non-negative one with the smallest error out of fold (stacking: Wolpert 1992,
+   doi:10.1016/S0893-6080(05)80023-1): where boosting does not beat the linear model it gets no weight.
+4. The spread of errors is learned from the errors out of fold, and the interval is conformal on errors in units of that
+   spread (Lei et al. 2018, doi:10.1080/01621459.2017.1307116), wider where past forecasts forward in time were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.optimize import nnls
+from scipy.spatial import cKDTree
+
+from geocollateral.types import Params
+from geocollateral.valuation.domain import Domain, domain_of
+from geocollateral.valuation.folds import Folds, make_folds, units_of
+from geocollateral.valuation.hedonic import PENALTIES, Hedonic, best_penalty, fit_hedonic
+from geocollateral.valuation.market_time import FLAT, PriceLevel, price_level
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEARNERS = ("linear", "boosted, absolute errors", "boosted, squared errors", "linear corrected by boosting")
+NEIGHBOURS = (8, 30)
+
+
+class ValueModelParams(Params):
+    """Knobs of the learned value. The defaults serve 100 to 400,000 sales; nothing needs tuning by hand."""
+
+    level: float = Field(0.90, gt=0.5, lt=1, description="Share of prices that the interval is to hold [0-1].")
+    folds: int = Field(5, ge=3, le=10, description="Folds behind everything that is judged out of fold.")
+    seed: int = Field(1, ge=0, description="Of every random choice; the same data give the same bytes.")
+    threads: int = Field(1, ge=1, description="Threads of the booster; no result depends on them.")
+    effort: float = Field(1.0, gt=0, le=4, description="Rounds of boosting against the usual; 0.2 is a quick look.")
+    refusal_rate: float = Field(0.01, gt=0, lt=0.1, description="Share of good rows refused as unlike any sale [0-1].")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """Size of the boosters by the number of sales."""
+
+    rounds: int
+    rate: float
+    leaves: int
+    in_leaf: int
+
+    @staticmethod
+    def of(n: int, share: float) -> Effort:
+        """More sales bear larger trees, and need faster steps to end in minutes; fewer rounds take longer steps."""
+        in_leaf = int(np.clip(n // 150, 5, 20))
+        rounds, rate, leaves = (700, 0.05, 31) if n <= 30_000 else (600, 0.08, 63) if n <= 120_000 else (500, 0.12, 127)
+        return Effort(rounds=max(int(rounds * share), 20), rate=min(rate / share, 0.3), leaves=leaves, in_leaf=in_leaf)
+
+    def small(self) -> Effort:
+        """A third of the rounds, for what is asked roughly and often."""
+        return replace(self, rounds=max(self.rounds // 3, 20), rate=min(1.5 * self.rate, 0.3))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """Features as a matrix of numbers: kinds by their place in a fixed list, NaN for missing and new ones."""
+
+    names: tuple[str, ...]
+    kinds: Mapping[str, tuple[str, ...]]
+
+    @property
+    def categorical(self) -> list[int]:
+        """Columns that hold kinds."""
+        return [n for n, name in enumerate(self.names) if name in self.kinds]
+
+    def matrix(self, features: pd.DataFrame, xy: Floats | None, further: Sequence[Floats] = ()) -> Floats:
+        """Shape (row, column): features in fixed order, then the place and its diagonals, then further columns."""
+        columns: list[Floats] = []
+        for name in self.names:
+            if name in self.kinds:
+                code = pd.Categorical(features[name], categories=list(self.kinds[name])).codes.astype(np.float64)
+                columns.append(np.where(code < 0, np.nan, code))
+            else:
+                columns.append(features[name].to_numpy(np.float64))
+        if xy is not None:
+            columns += [xy[:, 0], xy[:, 1], xy[:, 0] + xy[:, 1], xy[:, 0] - xy[:, 1]]
+        columns += list(further)
+        return np.column_stack(columns) if columns else np.zeros((len(features), 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearby:
+    """What the linear model left at the places of the sales."""
+
+    xy: Floats
+    residual: Floats
+
+    def columns(self, where: Floats, own: bool) -> list[Floats]:
+        """Mean residual of the nearest sales, and how far they are; `own`: leave each row's own sale out."""
+        known = np.isfinite(where).all(axis=1)
+        k = min(max(NEIGHBOURS) + int(own), len(self.xy))
+        distance = np.full((len(where), k), np.nan)
+        index = np.zeros((len(where), k), np.int64)
+        distance[known], index[known] = cKDTree(self.xy).query(where[known], k=k)
+        distance, index = distance[:, int(own) :], index[:, int(own) :]
+        found = [
+            np.where(known, self.residual[index[:, :n]].mean(axis=1), np.nan) for n in NEIGHBOURS if n <= index.shape[1]
+        ]
+        fifth = min(4, distance.shape[1] - 1)
+        return [*found, np.log1p(distance[:, fifth])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Members:
+    """The four learners, fitted on one set of rows."""
+
+    encoder: Encoder
+    linear: Hedonic
+    nearby: Nearby | None
+    boosters: tuple[lgb.Booster, ...]
+
+    def predict(self, features: pd.DataFrame, xy: Floats | None) -> Floats:
+        """Log prices, shape (row, learner)."""
+        linear = self.linear.predict(features, xy)
+        plain = self.encoder.matrix(features, xy)
+        told = self.encoder.matrix(features, xy, [linear, *_nearby(self.nearby, xy, own=False)])
+        absolute, squared, corrected = self.boosters
+        return np.column_stack(
+            [linear, _predict(absolute, plain), _predict(squared, plain), linear + _predict(corrected, told)]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """Conformal interval in units of a learned spread."""
+
+    spread: lgb.Booster | None
+    constant: float
+    low: float
+    high: float
+    """Quantiles of error / spread, corrected for the size of the sample."""
+    forward: float
+    """Factor by which errors were wider where the past valued the future; 1 where there are no dates."""
+    last_month: float
+    """Time of the last sale learned from [months]; later ones are the future."""
+
+    def spreads(self, matrix: Floats) -> Floats:
+        """Spread of the log error, shape (row,)."""
+        if self.spread is None:
+            return np.full(len(matrix), self.constant)
+        return self.constant * np.exp(np.clip(_predict(self.spread, matrix), -1.5, 2.0))
+
+    def widening(self, months: Floats | None, n: int) -> Floats:
+        """Factor of each row, shape (n,): `forward` after the last sale and where the time is not known."""
+        if months is None:
+            return np.full(n, self.forward)
+        return np.where(months <= self.last_month, 1.0, self.forward)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueModel:
+    """A fitted model of prices."""
+
+    members: Members
+    weights: Floats
+    """Shape (learner,)."""
+    level: PriceLevel
+    interval: Interval
+    domain: Domain
+    folds: Folds
+    out_of_fold: Floats
+    """Log prices of the training rows at their own dates, out of fold. Shape (row,)."""
+    importance: Mapping[str, float]
+    params: ValueModelParams
+
+    def predict(self, features: pd.DataFrame, xy: Floats | None, months: Floats | None) -> pd.DataFrame:
+        """Intervals of prices at given times.
+
+        Returns
+        -------
+        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``refused`` and
+        ``reason``; no number where refused.
+        """
+        log_price = self.members.predict(features, xy) @ self.weights
+        spread = self.interval.spreads(_spread_matrix(self.members.encoder, features, xy, log_price))
+        spread = spread * self.interval.widening(months, len(features))
+        log_price = log_price + self.level.at(months, len(features))
+        reason = self.domain.refusals(features, xy)
+        refused = np.array([r is not None for r in reason], bool)
+        out = pd.DataFrame(
+            {
+                "p05": np.exp(log_price + self.interval.low * spread),
+                "p50": np.exp(log_price),
+                "p95": np.exp(log_price + self.interval.high * spread),
+            },
+            index=features.index,
+        )
+        out.loc[refused, :] = np.nan
+        # The mix's own bias can place both quantiles on one side of it; the middle stays between.
+        out["p05"], out["p95"] = out[["p05", "p50"]].min(axis=1), out[["p95", "p50"]].max(axis=1)
+        out["refused"], out["reason"] = refused, reason
+        return out
+
+
+def fit_value_model(
+    features: pd.DataFrame,
+    xy: Floats | None,
+    months: Floats | None,
+    group: NDArray[np.object_] | None,
+    price: Floats,
+    params: ValueModelParams,
+    *,
+    where: Floats | None = None,
+) -> ValueModel:
+    """Fit on sales.
+
+    Parameters
+    ----------
+    features
+        Numbers as float64 with NaN, categories as text with None; one row per sale.
+    xy, months, group
+        Place, time and group of each sale; None where the table has none.
+    price
+        Positive prices.
+    where
+        Places that will be valued, from which the kind of folds follows.
+    """
+    log_price = np.log(price)
+    units = units_of(len(price), group, xy)
+    folds = make_folds(units, xy, where, params.folds, params.seed)
+    encoder = encoder_of(features)
+    level = FLAT
+    if months is not None:
+        level = price_level(months, log_price - _quick(encoder, features, xy, log_price, folds.fold, params))
+    adjusted = log_price - level.at(months, len(price))
+    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES)
+    out = np.empty((len(price), len(LEARNERS)))
+    for fold in np.unique(folds.fold):
+        own = folds.fold == fold
+        part = _fit_members(encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params)
+        out[own] = part.predict(features[own], _take(xy, own))
+    members = _fit_members(encoder, features, xy, adjusted, linear_out, penalty, params)
+    weights = _mix(out, adjusted)
+    mixed = out @ weights
+    interval = _interval(encoder, features, xy, mixed, adjusted - mixed, folds.fold, params)
+    forward = 1.0 if months is None else _forward_factor(encoder, features, xy, months, log_price, params)
+    importance = _importance(encoder, members)
+    return ValueModel(
+        members=members,
+        weights=weights,
+        level=level,
+        interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
+        domain=domain_of(features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed),
+        folds=folds,
+        out_of_fold=mixed + level.at(months, len(price)),
+        importance=importance,
+        params=params,
+    )
+
+
+def encoder_of(features: pd.DataFrame) -> Encoder:
+    """The fixed order of columns and kinds of a training set."""
+    kinds = {
+        str(name): tuple(sorted(map(str, features[name].dropna().unique())))
+        for name in features.columns
+        if features[name].dtype == object
+    }
+    return Encoder(names=tuple(map(str, features.columns)), kinds=kinds)
+
+
+def _fit_members(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    adjusted: Floats,
+    linear_out: Floats,
+    penalty: float,
+    params: ValueModelParams,
+) -> Members:
+    """All learners on one set of rows; `linear_out` are the linear model's predictions out of fold."""
+    linear = fit_hedonic(features, xy, adjusted, penalty)
+    residual = adjusted - linear_out
+    nearby = None
+    if xy is not None and (there := np.isfinite(xy).all(axis=1)).sum() > 2 * max(NEIGHBOURS):
+        nearby = Nearby(xy=xy[there], residual=residual[there])
+    plain = encoder.matrix(features, xy)
+    told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
+    effort, kinds = Effort.of(len(features), params.effort), encoder.categorical
+    return Members(
+        encoder=encoder,
+        linear=linear,
+        nearby=nearby,
+        boosters=(
+            _boost(plain, adjusted, kinds, effort, params, "l1"),
+            _boost(plain, adjusted, kinds, effort, params, "l2"),
+            _boost(told, residual, kinds, effort, params, "l1"),
+        ),
+    )
+
+
+def _boost(
+    matrix: Floats,
+    target: Floats,
+    categorical: list[int],
+    effort: Effort,
+    params: ValueModelParams,
+    objective: str,
+) -> lgb.Booster:
+    data = lgb.Dataset(matrix, target, categorical_feature=categorical, params={"verbose": -1})
+    settings: dict[str, Any] = {
+        "objective": objective,
+        "learning_rate": effort.rate,
+        "num_leaves": effort.leaves,
+        "min_data_in_leaf": effort.in_leaf,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+        "cat_smooth": 20.0,
+        "cat_l2": 20.0,
+        "max_cat_threshold": 16,
+        "seed": params.seed,
+        "num_threads": params.threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    return lgb.train(settings, data, effort.rounds)
+
+
+def _predict(booster: lgb.Booster, matrix: Floats) -> Floats:
+    return np.asarray(booster.predict(matrix, num_threads=1), np.float64)
+
+
+def _quick(
+    encoder: Encoder, features: pd.DataFrame, xy: Floats | None, target: Floats, fold: Ints, params: ValueModelParams
+) -> Floats:
+    """Log prices out of fold by one small booster that knows no dates."""
+    matrix, out = encoder.matrix(features, xy), np.empty(len(target))
+    small = Effort.of(len(target), params.effort).small()
+    for f in np.unique(fold):
+        own = fold == f
+        out[own] = _predict(_boost(matrix[~own], target[~own], encoder.categorical, small, params, "l1"), matrix[own])
+    return out
+
+
+def _mix(out: Floats, target: Floats) -> Floats:
+    """Non-negative weights that add up to 1, drawn a little to equal ones."""
+    n, m = out.shape
+    middle = target.mean()
+    scale = float(np.std(target - np.median(out, axis=1))) + 1e-9
+    # Errors beyond three spreads are drawn in: a few prices between relatives do not choose the learner.
+    drawn_in = np.median(out, axis=1) + np.clip(target - np.median(out, axis=1), -3 * scale, 3 * scale)
+    prior = 0.05 * scale * np.sqrt(n) * np.eye(m)
+    system = np.vstack([out - middle, prior, 1e3 * np.sqrt(n) * np.ones((1, m))])
+    right = np.concatenate([drawn_in - middle, prior @ np.full(m, 1 / m), [1e3 * np.sqrt(n)]])
+    weights = nnls(system, right)[0]
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _spread_matrix(encoder: Encoder, features: pd.DataFrame, xy: Floats | None, log_price: Floats) -> Floats:
+    return encoder.matrix(features, xy, [log_price])
+
+
+def _interval(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    log_price: Floats,
+    error: Floats,
+    fold: Ints,
+    params: ValueModelParams,
+) -> Interval:
+    """Spread of errors as a function of the features, and the quantiles of errors in its units, all out of fold."""
+    constant = 1.4826 * float(np.median(np.abs(error))) + 1e-6
+    spread, scaled = None, error / constant
+    if len(error) >= 400:
+        matrix = _spread_matrix(encoder, features, xy, log_price)
+        size = np.log(np.clip(np.abs(error), 0.05 * constant, 20 * constant) / constant)
+        size = size - np.median(size)
+        effort = Effort(rounds=150, rate=0.05, leaves=15, in_leaf=max(30, len(error) // 200))
+        out = np.empty(len(error))
+        for f in np.unique(fold):
+            own = fold == f
+            part = _boost(matrix[~own], size[~own], encoder.categorical, effort, params, "l2")
+            out[own] = np.exp(np.clip(_predict(part, matrix[own]), -1.5, 2.0))
+        spread, scaled = _boost(matrix, size, encoder.categorical, effort, params, "l2"), error / (constant * out)
+    tail = (1 - params.level) / 2
+    ordered = np.sort(scaled)
+    n = len(ordered)
+    rank = int(np.clip(np.ceil((n + 1) * (1 - tail)), 1, n))
+    return Interval(
+        spread=spread,
+        constant=constant,
+        low=float(ordered[n - rank]),
+        high=float(ordered[rank - 1]),
+        forward=1.0,
+        last_month=np.inf,
+    )
+
+
+def _forward_factor(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    months: Floats,
+    log_price: Floats,
+    params: ValueModelParams,
+) -> float:
+    """How much wider errors are when the past values the future: the worst of three replays within the sales."""
+    fold = np.arange(len(months)) % 3
+    inside = np.abs(log_price - _leveled(encoder, features, xy, months, log_price, fold, params))
+    usual = float(np.quantile(inside, params.level))
+    factors = []
+    for share in (0.7, 0.8, 0.9):
+        cut = float(np.quantile(months, share))
+        past, after = months < cut, months >= cut
+        if past.sum() < 100 or after.sum() < 50:
+            continue
+        told = _one_forward(encoder, features, xy, months, log_price, past, after, params)
+        factors.append(float(np.quantile(np.abs(log_price[after] - told), params.level)) / usual)
+    return float(np.clip(max(factors), 1.0, 2.5)) if factors else 1.0
+
+
+def _leveled(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    months: Floats,
+    log_price: Floats,
+    fold: Ints,
+    params: ValueModelParams,
+) -> Floats:
+    """Out of fold, the level of prices known."""
+    rough = _quick(encoder, features, xy, log_price, fold, params)
+    level = price_level(months, log_price - rough).at(months, len(months))
+    return _quick(encoder, features, xy, log_price - level, fold, params) + level
+
+
+def _one_forward(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    months: Floats,
+    log_price: Floats,
+    past: NDArray[np.bool_],
+    after: NDArray[np.bool_],
+    params: ValueModelParams,
+) -> Floats:
+    own, own_xy = features[past], _take(xy, past)
+    fold = np.arange(int(past.sum())) % 3
+    rough = _quick(encoder, own, own_xy, log_price[past], fold, params)
+    level = price_level(months[past], log_price[past] - rough)
+    small = Effort.of(int(past.sum()), params.effort).small()
+    target = log_price[past] - level.at(months[past], int(past.sum()))
+    booster = _boost(encoder.matrix(own, own_xy), target, encoder.categorical, small, params, "l1")
+    return _predict(booster, encoder.matrix(features[after], _take(xy, after)))
+
+
+def _importance(encoder: Encoder, members: Members) -> dict[str, float]:
+    """Share of the gain of each feature, over the two boosters of prices."""
+    gain = np.zeros(len(encoder.names))
+    for booster in members.boosters[:2]:
+        own = np.asarray(booster.feature_importance("gain"), np.float64)[: len(encoder.names)]
+        gain += own / max(float(own.sum()), 1e-12)
+    total = max(float(gain.sum()), 1e-12)
+    return {name: float(g / total) for name, g in zip(encoder.names, gain, strict=True)}
+
+
+def _nearby(nearby: Nearby | None, xy: Floats | None, *, own: bool) -> list[Floats]:
+    return [] if nearby is None or xy is None else nearby.columns(xy, own)
+
+
+def _take(xy: Floats | None, rows: NDArray[np.bool_]) -> Floats | None:
+    return None if xy is None else xy[rows]
+
+
+__all__ = ["LEARNERS", "ValueModel", "ValueModelParams", "fit_value_model"]
