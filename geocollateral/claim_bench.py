@@ -130,7 +130,7 @@ def _dealt(row: dict[str, Any], rng: np.random.Generator) -> tuple[dict[str, Any
 
 
 def _area_rows(parcel_id: str, row: Mapping[str, Any], factor: float) -> list[dict[str, Any]]:
-    found: object = judge_area(row)
+    check = judge_area(row)
     return [
         {
             "group": "area",
@@ -140,16 +140,9 @@ def _area_rows(parcel_id: str, row: Mapping[str, Any], factor: float) -> list[di
             "level": f"{factor:.2f}",
             "truth": row["obs_area_m2"],
             "over": factor - 1,
-            "verdict": _verdict_in(found),
+            "verdict": "cannot_tell" if check is None else check.verdict,
         }
     ]
-
-
-def _verdict_in(found: object) -> str:
-    """Verdict of a check, whether it is a record or columns."""
-    if isinstance(found, Mapping):
-        return str(found.get("claim_area_verdict", "cannot_tell"))
-    return str(getattr(found, "verdict", "cannot_tell"))
 
 
 def _share_rows(
@@ -187,12 +180,11 @@ def _loss_class(over: float) -> str:
 
 
 def _said(judgement: Judgement, claim: str) -> dict[str, Any]:
-    """Verdict and observed interval of a claim, from the judgement's checks or its columns."""
+    """Verdict and observed interval of a claim, from the judgement's checks."""
     check: ClaimCheck | None = next((c for c in judgement.claims if c.claim == claim), None)
     if check is not None:
         return {"verdict": check.verdict, "observed": check.observed, "low": check.low, "high": check.high}
-    verdict = judgement.columns.get(f"claim_{claim}_verdict") or "cannot_tell"
-    return {"verdict": str(verdict), "observed": None, "low": None, "high": None}
+    return {"verdict": "cannot_tell", "observed": None, "low": None, "high": None}
 
 
 # ---- sites: stage and capacity

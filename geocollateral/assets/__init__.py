@@ -3,6 +3,7 @@
 from geocollateral.assets.agriculture import AGRICULTURE, AgricultureParams
 from geocollateral.assets.aquaculture import AQUACULTURE, AquacultureParams
 from geocollateral.assets.asset import ASSETS, Asset
+from geocollateral.assets.claims import judge_area
 from geocollateral.assets.construction import CONSTRUCTION, ConstructionParams
 from geocollateral.assets.damage import DamageParams
 from geocollateral.assets.damage_told import DAMAGE_BANDS, judge_damage
@@ -38,6 +39,7 @@ __all__ = [
     "SolarParams",
     "WindParams",
     "decide",
+    "judge_area",
     "judge_damage",
     "judge_mixture",
     "pv_presence",

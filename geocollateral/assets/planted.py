@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import ndimage
 
+from geocollateral.assets.claims import AREA, checked_number, untold
 from geocollateral.assets.field_record import Record, is_crop
 from geocollateral.assets.frame import date_of, number_of, numbers_of
 from geocollateral.assets.phenology import PhenologyParams, find_seasons, smooth
-from geocollateral.types import MU_M2, ClaimCheck, Event, Params, ParcelEvidence, Verdict
+from geocollateral.types import MU_M2, ClaimCheck, Event, Params, ParcelEvidence
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -40,12 +41,6 @@ BANDS = ("green", "red", "nir")
 COLUMNS = ("obs_planted_m2", "obs_planted_frac", "obs_planted_low_frac", "obs_planted_high_frac")
 NO_CROP = frozenset({"none", "fallow", "idle", "abandoned", "wasteland", "无", "休耕", "撂荒", "闲置", "荒地"})
 """Uses that claim no crop."""
-TOLERANCE = 0.10
-"""Over-claim of planted area from which it is a mismatch [1]; the Brazilian central bank's rule for areas."""
-INNOCENT = 0.5
-"""Share of the tolerance up to which a claim is right [1]."""
-FARTHER = 2.054 / 1.645
-"""How much farther from the middle the 2 % quantile lies than the 5 % quantile, for errors that are normal [1]."""
 WHOLE = 0.99
 """Share of a pixel inside the polygon from which it counts as whole [1]."""
 
@@ -150,70 +145,31 @@ def cannot_tell_planted(attributes: Mapping[str, Any], why: str) -> ClaimCheck |
     claimed = claimed_m2(attributes)
     if claimed is None:
         return None
-    return ClaimCheck(
-        claim="planted",
-        verdict="cannot_tell",
-        claimed=claimed,
-        observed=None,
-        low=None,
-        high=None,
-        unit="m2",
-        tolerance=None,
-        n_looks=0,
-        n_pixels=0,
-        reason=f"Claimed {claimed / MU_M2:,.1f} mu planted; how much is planted could not be judged. {why}".strip(),
-    )
-
-
-def planted_verdict(claimed: float, low: float, middle: float, high: float) -> Verdict:
-    """Verdict of a claimed planted area against an observed one; all in one unit.
-
-    *Match* where the error is below the tolerance over the whole 90 % interval; *mismatch* where it exceeds half the
-    tolerance even by the near end of the 96 % interval; else *cannot tell*.
-    """
-    top, bottom = middle + FARTHER * (high - middle), middle - FARTHER * (middle - low)
-    over, under = claimed / max(low, 1e-9) - 1, claimed / max(high, 1e-9) - 1
-    if round(over, 2) < TOLERANCE and round(under, 2) > -TOLERANCE:
-        return "match"
-    if claimed / max(top, 1e-9) - 1 > INNOCENT * TOLERANCE:
-        return "mismatch"
-    if bottom > 0 and claimed / bottom - 1 < -INNOCENT * TOLERANCE:
-        return "mismatch"
-    return "cannot_tell"
+    told = f"Claimed {claimed / MU_M2:,.1f} mu planted; how much is planted could not be judged. {why}".strip()
+    return untold("planted", claimed, told, unit="m2")
 
 
 def _checked(claimed: float, found: Planted, record: Record, whole: float) -> ClaimCheck:
     low, middle, high = (share * whole for share in (found.low, found.middle, found.high))
-    verdict = planted_verdict(claimed, low, middle, high)
-    ending = {
-        "match": f"within the tolerance of {TOLERANCE:.0%}",
-        "mismatch": f"further off than the tolerance of {TOLERANCE:.0%} allows",
-        "cannot_tell": f"too uncertain to say whether it is off by the {TOLERANCE:.0%} that count",
-    }[verdict]
-    return ClaimCheck(
-        claim="planted",
-        verdict=verdict,
-        claimed=claimed,
-        observed=middle,
-        low=low,
-        high=high,
+    return checked_number(
+        "planted",
+        claimed,
+        (low, middle, high),
         unit="m2",
-        tolerance=TOLERANCE,
+        rule=AREA,
+        what="planted",
+        seen=f"on {found.n_looks} looks from {found.first} to {found.last} there follow the {_season_in_words(record)}",
+        because=found.because,
         n_looks=found.n_looks,
         n_pixels=found.n_pixels,
-        reason=(
-            f"Claimed {claimed / MU_M2:,.1f} mu planted; {middle / MU_M2:,.1f} mu ({low / MU_M2:,.1f} to "
-            f"{high / MU_M2:,.1f}) of the polygon's {whole / MU_M2:,.1f} mu follow its {_season_in_words(record)}, on "
-            f"{found.n_looks} looks from {found.first} to {found.last}: {ending}. {found.because}"
-        ).strip(),
     )
 
 
 def _season_in_words(record: Record) -> str:
     last = record.last_harvested
     if last is None or last.ended is None:
-        return "own course"
-    return f"crop; its last complete season: {date_of(last.emerged)} to {date_of(last.ended)}"
+        return "course of the parcel"
+    return f"crop (last complete season {date_of(last.emerged)} to {date_of(last.ended)})"
 
 
 # ------------------------------------------------------------------------------------------------------------ the share
@@ -482,5 +438,4 @@ __all__ = [
     "claimed_m2",
     "judge_planted",
     "planted_share",
-    "planted_verdict",
 ]

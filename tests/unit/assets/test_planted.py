@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from evidence_by_hand import days_between, parcel
-from hypothesis import given
-from hypothesis import strategies as st
 
 from geocollateral.assets.field_record import Record
 from geocollateral.assets.phenology import Curve, PhenologyParams, Season
@@ -21,7 +19,6 @@ from geocollateral.assets.planted import (
     claimed_m2,
     judge_planted,
     planted_share,
-    planted_verdict,
 )
 from geocollateral.types import ParcelEvidence
 
@@ -136,18 +133,3 @@ def test_what_is_claimed(claims: dict[str, Any], expected: float | None) -> None
     attributes = {"obs_area_m2": 1000.0, **claims}
     assert claimed_m2(attributes) == expected
     assert (cannot_tell_planted(attributes, "Too cloudy.") is None) is (expected is None)
-
-
-@given(middle=st.floats(0.05, 1.0), below=st.floats(0, 0.5), above=st.floats(0, 0.5), claimed=st.floats(0.01, 2.0))
-def test_a_wider_interval_never_decides_what_a_narrower_one_did_not(
-    middle: float, below: float, above: float, claimed: float
-) -> None:
-    narrow = planted_verdict(claimed, middle * (1 - below / 2), middle, middle * (1 + above / 2))
-    wide = planted_verdict(claimed, middle * (1 - below), middle, middle * (1 + above))
-    assert wide in (narrow, "cannot_tell")
-
-
-def test_an_exact_area_is_always_decided() -> None:
-    assert planted_verdict(1.05, 1, 1, 1) == "match"
-    assert planted_verdict(1.10, 1, 1, 1) == "mismatch"
-    assert planted_verdict(0.85, 1, 1, 1) == "mismatch"
