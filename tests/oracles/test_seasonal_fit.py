@@ -27,19 +27,24 @@ def gappy(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_huber_fit_equals_rlm_at_the_same_spread(seed: int) -> None:
-    """The spread is Huber's second proposal with a bound of its own, not statsmodels' MAD: it is checked apart."""
+    """The spread is Huber's second proposal with a bound of its own, not statsmodels' MAD: it is checked apart.
+
+    Residuals are weighed in their own standard error, by the leverage of the plain fit (Schweppe's weights).
+    """
     days, values = gappy(seed)
     x, seen = design(days, 2), np.isfinite(values)
     ours = fit(values[:, None], x, precision=np.zeros(5), rounds=400)
+    own = np.full(len(seen), np.nan)
+    own[seen] = np.sqrt(1 - OLS(values[seen], x[seen]).fit().get_influence().hat_matrix_diag)
     bent = np.flatnonzero(seen & (ours.weights[:, 0] < 1))
-    spread = float(np.abs(ours.residual[bent, 0] * ours.weights[bent, 0])[0]) / 1.345
+    spread = float(np.abs(ours.residual[bent, 0] * ours.weights[bent, 0] / own[bent])[0]) / 1.345
     norm = HuberT(1.345 * spread)
     theirs = RLM(values[seen], x[seen], M=norm)
     weights, coefficients = np.ones(seen.sum()), np.zeros(5)
     for _ in range(400):
         root = np.sqrt(weights)
         coefficients = np.linalg.lstsq(x[seen] * root[:, None], values[seen] * root, rcond=None)[0]
-        weights = theirs.M.weights(values[seen] - x[seen] @ coefficients)
+        weights = theirs.M.weights((values[seen] - x[seen] @ coefficients) / own[seen])
     np.testing.assert_allclose(ours.coefficients[:, 0], coefficients, atol=2e-6)
     np.testing.assert_allclose(ours.weights[seen, 0], weights, atol=2e-5)
     bounded = np.minimum((ours.residual[seen, 0] / spread) ** 2, SPREAD_BOUND**2).sum()

@@ -46,7 +46,7 @@ def parse(content: bytes, name: str) -> Reading:
     with closing(sqlite3.connect(":memory:")) as database:
         try:
             return _read(database, content, name, notes)
-        except sqlite3.Error as exc:
+        except (sqlite3.Error, UnicodeDecodeError) as exc:  # SQLite's own message may hold the damaged bytes
             raise InvalidInput(
                 f"{name}: expected a GeoPackage, got a damaged one or one that takes too long ({exc})."
             ) from exc

@@ -108,3 +108,10 @@ def test_wkb_of_every_kind_of_polygon(order: str, kind: int, dimensions: int) ->
 def test_broken_wkb(content: bytes) -> None:
     with pytest.raises(WkbFault):
         parse_wkb(content)
+
+
+def test_a_damaged_schema_whose_message_is_no_text_is_refused() -> None:
+    """SQLite puts the damaged bytes into its message, which Python then cannot decode."""
+    content = geopackage()
+    with pytest.raises(InvalidInput, match="expected a GeoPackage, got a damaged one"):
+        parse(content.replace(b"CREATE TABLE gpkg_contents", b"CREATE TABL\xff gpkg_contents"), "a.gpkg")
