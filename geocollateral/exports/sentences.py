@@ -263,6 +263,8 @@ CHINESE: dict[str, str] = {
     "{}, where {} of the parcel is this land: one piece of land, drawn twice": "{0}，其地块有{1}即为该土地：同一土地重复绘制",
     "{}, a strip of {} m mean width: a crooked border or a real overlap": "{0}，为平均宽{1}米的条带：边界不齐或确有重叠",
     "{}; {} there": "{0}；{1}该处",
+    "{}, which is this very parcel, and of one of the two no loan is named: if it is one pledge, name its loan in both or enter both as one project": "{0}，即为本地块，且两者之一未注明贷款：若为同一笔抵押，请在两处注明贷款，或登记为同一项目",
+    "the same outline, moved {} m {}, {} m {}, as GCJ-02 in the one and BD-09 in the other do if both are taken for WGS 84, is": "同一图形，向{1}移{0}米、向{3}移{2}米（与一份为GCJ-02、另一份为BD-09且均误作WGS 84相符），见于",
     "the same outline, moved {} m {}, {} m {}, is": "同一图形，向{1}移{0}米、向{3}移{2}米，见于",
     "the same outline, moved {} m {}, {} m {}, as {*} taken for WGS 84 does, is": "同一图形，向{1}移{0}米、向{3}移{2}米（与{4}误作WGS 84相符），见于",
     "east": "东", "west": "西", "north": "北", "south": "南",
