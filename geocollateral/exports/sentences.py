@@ -270,6 +270,9 @@ CHINESE: dict[str, str] = {
     "east": "东", "west": "西", "north": "北", "south": "南",
     "{} pledged in {}: maybe the same land, which needs a look at both deeds": "{0}{1}的抵押中：可能为同一土地，需核对两份权证",
     "{;}; and {} more.": "{0}；另有{1}处。",
+    "{;}.": "{0}。",
+    "project {*} of branch {*} (parcel {*}, loan {*}) from {} on": "{1}分行的项目{0}（地块{2}，贷款{3}），自{4}起",
+    "project {*} of branch {*} (parcel {*}, loan {*}) from {} until {}": "{1}分行的项目{0}（地块{2}，贷款{3}），{4}至{5}",
     # -- orthomosaics
     "no optical imagery of the satellite shows a parcel that it meets": "没有卫星光学影像显示其覆盖的地块",
     "there is no clear look of the satellite with a band in common": "没有与其波段相同的卫星无云观测",

@@ -14,6 +14,7 @@ from registry_cases import DAY, KX, KY, LATER, NOW, pairs_of, parcel, plant, rec
 
 from geocollateral import loan_projects, pledges
 from geocollateral.errors import InvalidInput
+from geocollateral.exports.sentences import in_chinese, lacking
 from geocollateral.intake import DATUM_SHIFTS, PledgeParams, find_shared, gcj02
 from geocollateral.intake.geometry import geodesic_area
 from geocollateral.pledges import Asked, RegistryCheck, check
@@ -158,6 +159,8 @@ class TestCheck:
         assert "project P1 of branch main (parcel 'own0'" in reason
         assert "no loan is named: if it is one pledge, name its loan in both or enter both as one project" in reason
         assert [finding.maybe_own for finding in found.findings] == [True]
+        assert lacking(reason) == []
+        assert "若为同一笔抵押" in in_chinese(reason)
         assert found.known_projects == ()
         assert found.shared_m2["own0"] == pytest.approx(geodesic_area(LAND))
         abroad = check(registry, table(LAND, loan_id=[loans[1]]), asked("north"))
@@ -181,6 +184,7 @@ class TestCheck:
         verdict, reason = told(found)
         assert verdict == "cannot_tell"
         assert "as GCJ-02 in the one and BD-09 in the other do if both are taken for WGS 84, is pledged in" in reason
+        assert lacking(reason) == []
         monkeypatch.setattr(pledges, "FEW_PARCELS", 0)
         assert check(registry, table(drawn[1]), known) == found
 
