@@ -17,6 +17,7 @@ import pandas as pd
 import shapely
 
 from geocollateral.intake import (
+    WEB_MAPS,
     DatumShift,
     PledgeParams,
     SharedGround,
@@ -38,6 +39,8 @@ LISTED = 3
 """Partners named in a sentence; the table has all."""
 NO_LEGAL_OPINION = "not a legal opinion"
 SAME_FILE = "same file"
+SAME_IOU = 0.999
+"""Common over joint area above which two outlines of one parcel id are one, but for the rounding of coordinates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,9 @@ class Finding:
     """Of the other pledge; None where it belongs to another branch."""
     same_borrower: bool | None
     """Whether the bank's keys of the borrowers agree; None where one is not known."""
+    maybe_own: bool
+    """Whether it is the same parcel, by id and outline, in another project of the branch, and a loan is missing: one
+    pledge entered twice, or two."""
     shared_from: str
     shared_to: str | None
     """First day on which both pledges hold, and first day on which one no longer does; None while that is open."""
@@ -179,7 +185,12 @@ def _say(finding: Finding) -> str:
     if finding.kind == "moved":
         return f"{_say_moved(finding)} pledged in {other} {span}: maybe the same land, which needs a look at both deeds"
     text = f"{finding.area_mu:,.2f} mu ({finding.share_frac:.1%}) are also pledged in {other} {span}"
-    if finding.kind == "redrawn":
+    if finding.maybe_own:
+        text += (
+            ", which is this very parcel, and of one of the two no loan is named: if it is one pledge, "
+            "name its loan in both or enter both as one project"
+        )
+    elif finding.kind == "redrawn":
         text += f", where {finding.other_frac:.1%} of the parcel is this land: one piece of land, drawn twice"
     if finding.kind == "border_strip":
         text += f", a strip of {finding.width_m:.1f} m mean width: a crooked border or a real overlap"
@@ -190,7 +201,11 @@ def _say(finding: Finding) -> str:
 
 def _say_moved(finding: Finding) -> str:
     east, north = finding.moved_east_m or 0.0, finding.moved_north_m or 0.0
-    why = f", as {finding.datum} taken for WGS 84 does" if finding.datum else ""
+    why = ""
+    if finding.datum == WEB_MAPS:
+        why = ", as GCJ-02 in the one and BD-09 in the other do if both are taken for WGS 84"
+    elif finding.datum:
+        why = f", as {finding.datum} taken for WGS 84 does"
     across, along = "east" if east >= 0 else "west", "north" if north >= 0 else "south"
     return f"the same outline, moved {abs(east):,.0f} m {across}, {abs(north):,.0f} m {along}{why}, is"
 
@@ -208,6 +223,10 @@ class Asked:
     shifts: Mapping[str, DatumShift]
     pledged_from: dt.date | None = None
     """First day of the pledges for which the file gives none; None: ``day``."""
+    project: str | None = None
+    """Name of the branch's project as which the file is entered, or would be; None: of none."""
+    source_sha256: str | None = None
+    """Digest of the file: where one project has parcels of this very file, it is that project; None: by name only."""
 
 
 def check(registry: LoanRegistry, parcels: gpd.GeoDataFrame, asked: Asked) -> RegistryCheck:
@@ -222,8 +241,10 @@ def check(registry: LoanRegistry, parcels: gpd.GeoDataFrame, asked: Asked) -> Re
     rows = [_Own.of(parcel_id, row, start) for parcel_id, row in parcels.to_dict("index").items()]
     outlines = _outlines([row.geometry for row in rows])
     findings, known, pieces = [], set(), _Pieces()
-    for row, pledge, pair in _partners(registry, rows, outlines, asked):
-        if _is_own(row, pledge, pair, asked.branch):
+    partners = _partners(registry, rows, outlines, asked)
+    home = _home([pledge for _, pledge, _ in partners], asked)
+    for row, pledge, pair in partners:
+        if _is_own(row, pledge, pair, asked.branch, home):
             known.add(pledge.project_id)
             continue
         finding = _finding(row, pledge, pair, asked.branch)
@@ -349,16 +370,32 @@ def _turned(pair: SharedGround) -> SharedGround:
     return replace(pair, first_frac=pair.second_frac, second_frac=pair.first_frac)
 
 
-def _is_own(row: _Own, pledge: PledgedParcel, pair: SharedGround, branch: str) -> bool:
-    """Whether a pledge is that of the parcel asked about, or of the loan it secures.
+def _home(pledges: Sequence[PledgedParcel], asked: Asked) -> int | None:
+    """The one project of the branch that the file is: by its content first, then by its name.
 
-    Never across branches: a file handed in at two of them is what is looked for.
+    One only: the same file entered as two projects is land pledged twice.
+    """
+    pledges = [pledge for pledge in pledges if pledge.branch == asked.branch]
+    named = {pledge.project_id for pledge in pledges if pledge.project == asked.project}
+    same = {pledge.project_id for pledge in pledges if pledge.source_sha256 == asked.source_sha256}
+    return min(same & named or same or named, default=None)
+
+
+def _is_own(row: _Own, pledge: PledgedParcel, pair: SharedGround, branch: str, home: int | None) -> bool:
+    """Whether a pledge is of the loan that the parcel asked about secures, or of this parcel in its own project.
+
+    Never across branches: a file handed in at two of them is what is looked for. Nor across projects unless the loan
+    says so: a parcel handed in twice by one branch is looked for as well.
     """
     if pledge.branch != branch:
         return False
     if row.loan is not None and pledge.loan is not None:
         return row.loan == pledge.loan
-    return pledge.parcel == row.parcel_id and pair.iou > 0.999 and pair.kind == "redrawn"
+    return pledge.project_id == home and _is_same_parcel(row, pledge, pair)
+
+
+def _is_same_parcel(row: _Own, pledge: PledgedParcel, pair: SharedGround) -> bool:
+    return pledge.parcel == row.parcel_id and pair.iou > SAME_IOU and pair.kind == "redrawn"
 
 
 def _finding(row: _Own, pledge: PledgedParcel, pair: SharedGround, branch: str) -> Finding | None:
@@ -372,6 +409,7 @@ def _finding(row: _Own, pledge: PledgedParcel, pair: SharedGround, branch: str) 
         other_parcel=pledge.parcel if at_home else None,
         other_loan=pledge.loan if at_home else None,
         same_borrower=_is_same(row.borrower, pledge.borrower),
+        maybe_own=at_home and None in (row.loan, pledge.loan) and _is_same_parcel(row, pledge, pair),
     )
 
 
@@ -385,6 +423,7 @@ def _finding_within(row: _Own, other: _Own, pair: SharedGround, branch: str) -> 
         other_parcel=other.parcel_id,
         other_loan=other.loan,
         same_borrower=_is_same(row.borrower, other.borrower),
+        maybe_own=False,
     )
 
 

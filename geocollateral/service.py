@@ -168,7 +168,8 @@ def assess(
     if out is not None:
         require_writable(out, overwrite=overwrite)
     area = _read(parcels, datum, settings)
-    asked_for = _check_registry(area, settings, _date(as_of, "as_of"))
+    name = None if isinstance(parcels, AreaOfInterest) else Path(parcels).stem.strip()
+    asked_for = _check_registry(area, name, settings, _date(as_of, "as_of"))
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
@@ -632,7 +633,7 @@ def add_project(
         done = loan_projects.added_record(registry, given, now)
         if names:
             done["borrowers_named"] = registry.name_borrowers(names, now)
-        found = check(registry, area.parcels, replace(_asked(settings, None), pledged_from=day))
+        found = check(registry, area.parcels, replace(_asked(settings, None), pledged_from=day, project=name))
     return done | {
         "check": loan_projects.check_record(found, area.parcels),
         "notes": [vars(note) for note in area.notes],
@@ -771,12 +772,21 @@ def _asked(settings: Settings, day: dt.date | None) -> Asked:
     )
 
 
-def _check_registry(area: AreaOfInterest, settings: Settings, day: dt.date | None) -> RegistryCheck | None:
-    """What the registry says of the parcels; None where none is named."""
+def _check_registry(
+    area: AreaOfInterest, project: str | None, settings: Settings, day: dt.date | None
+) -> RegistryCheck | None:
+    """What the registry says of the parcels; None where none is named.
+
+    Parameters
+    ----------
+    project
+        Name under which `add_project` would enter the file if told none; None: there is no file.
+    """
     if settings.store.url is None:
         return None
     with _registry(settings) as registry:
-        return check(registry, area.parcels, _asked(settings, day))
+        asked = replace(_asked(settings, day), project=project, source_sha256=area.source_sha256)
+        return check(registry, area.parcels, asked)
 
 
 def _today() -> dt.date:

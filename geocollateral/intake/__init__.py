@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geocollateral.intake.reading import read_content, read_parcels
     from geocollateral.intake.shared_ground import (
         DATUM_SHIFTS,
+        WEB_MAPS,
         DatumShift,
         PledgeParams,
         SharedGround,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "DATUM_SHIFTS",
+    "WEB_MAPS",
     "Column",
     "DatumShift",
     "IntakeParams",
@@ -51,6 +53,7 @@ __all__ = [
 _HOMES = {
     "COLUMNS": "geocollateral.intake.contract",
     "DATUM_SHIFTS": "geocollateral.intake.shared_ground",
+    "WEB_MAPS": "geocollateral.intake.shared_ground",
     "Column": "geocollateral.intake.contract",
     "DatumShift": "geocollateral.intake.shared_ground",
     "IntakeParams": "geocollateral.intake.parcels",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial import cKDTree
 
-from geocollateral.intake.gcj02 import in_box, wgs84_to_bd09, wgs84_to_gcj02
+from geocollateral.intake.gcj02 import gcj02_to_bd09, in_box, wgs84_to_bd09, wgs84_to_gcj02
 from geocollateral.intake.geometry import geodesic_area, polygonal
 from geocollateral.types import MU_M2, Params
 
@@ -23,8 +23,8 @@ Outlines = NDArray[np.object_]
 """Shape (parcel,): valid polygons in longitude and latitude [degrees, WGS 84]."""
 Offsets = tuple[NDArray[np.float64], NDArray[np.float64]]
 DatumShift = Callable[[NDArray[np.float64], NDArray[np.float64]], Offsets]
-"""From longitude and latitude [degrees] to how far east and north of its true place [degrees] a point lands whose
-coordinates are of another datum and were taken for WGS 84."""
+"""From longitude and latitude [degrees] to how far east and north [degrees] a point lands whose coordinates are of
+another datum and were taken for WGS 84: of its true place, or of where a second wrong datum puts it."""
 
 
 def _gcj02_shift(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Offsets:
@@ -39,7 +39,16 @@ def _bd09_shift(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Offsets:
     return np.where(inside, east - lon, 0.0), np.where(inside, north - lat, 0.0)
 
 
-DATUM_SHIFTS: Mapping[str, DatumShift] = {"BD-09": _bd09_shift, "GCJ-02": _gcj02_shift}
+def _web_maps_shift(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Offsets:
+    """From a point drawn in GCJ-02 to the same one in BD-09; outside the box of GCJ-02 none."""
+    east, north = gcj02_to_bd09(lon, lat)
+    inside = in_box(lon, lat)
+    return np.where(inside, east - lon, 0.0), np.where(inside, north - lat, 0.0)
+
+
+WEB_MAPS = "GCJ-02/BD-09"
+"""Name of the vector between two outlines that both lie wrong: the one in GCJ-02, the other in BD-09."""
+DATUM_SHIFTS: Mapping[str, DatumShift] = {"BD-09": _bd09_shift, "GCJ-02": _gcj02_shift, WEB_MAPS: _web_maps_shift}
 """Datums whose vector explains why one piece of land stands twice, some hundred metres apart, by name."""
 
 SharedKind = Literal["overlap", "redrawn", "border_strip", "moved"]

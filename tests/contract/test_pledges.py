@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -13,7 +14,8 @@ from registry_cases import DAY, KX, KY, LATER, NOW, pairs_of, parcel, plant, rec
 
 from geocollateral import loan_projects, pledges
 from geocollateral.errors import InvalidInput
-from geocollateral.intake import PledgeParams, find_shared
+from geocollateral.exports.sentences import in_chinese, lacking
+from geocollateral.intake import DATUM_SHIFTS, PledgeParams, find_shared, gcj02
 from geocollateral.intake.geometry import geodesic_area
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.store import LayerEntry, LoanEntry, LoanRegistry
@@ -133,12 +135,58 @@ class TestCheck:
         assert found.shared_m2["own1"] == pytest.approx(4000, rel=1e-4)
         assert check(registry, table(*outlines, loan_id=["L-1", "L-1"]), asked()).findings == ()
 
-    def test_own_pledges_are_known_by_loan_or_name_in_the_own_branch_only(self, registry: LoanRegistry) -> None:
-        registry.add_project(submission(parcel("own0", LAND, loan="L-own")), NOW)
+    def test_own_pledges_are_known_by_loan_or_project_in_the_own_branch_only(self, registry: LoanRegistry) -> None:
+        registry.add_project(submission(parcel("own0", LAND, loan="L-own"), source_sha256="d" * 64), NOW)
         assert check(registry, table(LAND), asked("main")).known_projects == ("P1",)
-        assert check(registry, table(LAND, loan_id=[None]), asked("main")).findings == ()
+        unnamed = table(LAND, loan_id=[None])
+        for own in ({"project": "firs"}, {"source_sha256": "d" * 64}, {"project": "x", "source_sha256": "d" * 64}):
+            found = check(registry, unnamed, dataclasses.replace(asked("main"), **own))
+            assert (found.findings, found.known_projects) == ((), ("P1",))
+            assert len(check(registry, unnamed, dataclasses.replace(asked("north"), **own)).findings) == 1
+            assert len(check(registry, table(LAND, loan_id=["L-x"]), asked("main")).findings) == 1
         assert len(check(registry, table(LAND, loan_id=["L-x"]), asked("main")).findings) == 1
         assert len(check(registry, table(LAND), asked("north")).findings) == 1
+
+    @pytest.mark.parametrize("loans", [(None, None), ("L-1", None), (None, "L-1")])
+    def test_a_parcel_handed_in_twice_by_one_branch_is_told_where_a_loan_is_missing(
+        self, registry: LoanRegistry, loans: tuple[str | None, str | None]
+    ) -> None:
+        registry.add_project(submission(parcel("own0", LAND, loan=loans[0])), NOW)
+        other = dataclasses.replace(asked("main"), project="second", source_sha256="e" * 64)
+        found = check(registry, table(LAND, loan_id=[loans[1]]), other)
+        verdict, reason = told(found)
+        assert verdict == "mismatch"
+        assert "project P1 of branch main (parcel 'own0'" in reason
+        assert "no loan is named: if it is one pledge, name its loan in both or enter both as one project" in reason
+        assert [finding.maybe_own for finding in found.findings] == [True]
+        assert lacking(reason) == []
+        assert "若为同一笔抵押" in in_chinese(reason)
+        assert found.known_projects == ()
+        assert found.shared_m2["own0"] == pytest.approx(geodesic_area(LAND))
+        abroad = check(registry, table(LAND, loan_id=[loans[1]]), asked("north"))
+        assert "no loan is named" not in told(abroad)[1], "whether a loan is named stays in its branch"
+
+    def test_one_file_entered_as_two_projects_is_own_in_one_of_them_only(self, registry: LoanRegistry) -> None:
+        for name in ("firs", "second"):
+            registry.add_project(submission(parcel("own0", LAND, loan=None), project=name), NOW)
+        for own, other in (("firs", "P2"), ("second", "P1"), ("third", "P2")):
+            asked_as = dataclasses.replace(asked("main"), project=own, source_sha256="a" * 64)
+            found = check(registry, table(LAND, loan_id=[None]), asked_as)
+            assert [finding.project for finding in found.findings] == [other]
+
+    def test_land_drawn_in_two_wrong_datums_is_found(
+        self, registry: LoanRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn = [shapely.transform(LAND, to, interleaved=False) for to in (gcj02.wgs84_to_gcj02, gcj02.wgs84_to_bd09)]
+        registry.add_project(submission(parcel("a", drawn[0]), branch="north"), NOW)
+        known = dataclasses.replace(asked(), shifts=DATUM_SHIFTS)
+        found = check(registry, table(drawn[1]), known)
+        verdict, reason = told(found)
+        assert verdict == "cannot_tell"
+        assert "as GCJ-02 in the one and BD-09 in the other do if both are taken for WGS 84, is pledged in" in reason
+        assert lacking(reason) == []
+        monkeypatch.setattr(pledges, "FEW_PARCELS", 0)
+        assert check(registry, table(drawn[1]), known) == found
 
     def test_only_land_crosses_from_branch_to_branch(self, registry: LoanRegistry) -> None:
         loan = LoanEntry(key="secret-loan", borrower="secret-key")

@@ -184,6 +184,22 @@ def test_own_pledges_do_not_count_against_a_file(world: Any, run: Run) -> None:
     assert any("registered as project P1" in note.message for note in result.notes)
 
 
+def test_a_file_without_loans_is_not_held_against_itself_but_against_a_second_project(world: Any, run: Run) -> None:
+    parcels = world.write_parcels("own.geojson")
+    assert _verdicts(project(run, "add", parcels, "--project", "firs")) == {"match"}
+    found, _, _ = assessed(run, world, parcels)
+    assert {row["claim_pledge_verdict"] for row in found.values()} == {"match"}, "known by its content"
+    assert _verdicts(project(run, "add", parcels, "--project", "firs")) == {"match"}
+    second = project(run, "add", parcels, "--project", "second")
+    assert _verdicts(second) == {"mismatch"}
+    reasons = {row["claim_pledge_reason"] for row in second["check"]["parcels"].values()}
+    assert all("P1" in reason and "enter both as one project" in reason for reason in reasons)
+
+
+def _verdicts(added: Any) -> set[str]:
+    return {row["claim_pledge_verdict"] for row in added["check"]["parcels"].values()}
+
+
 def _data() -> Path:
     from geocollateral.cli_projects import data_folder
 

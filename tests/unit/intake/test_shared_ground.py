@@ -184,6 +184,19 @@ def test_the_datums_of_web_maps_are_named(name: str, to: Callable[..., Any], *, 
     assert np.hypot(*pair.moved_m) == pytest.approx(expected, abs=2)
 
 
+@pytest.mark.parametrize("place", [(0.0, 0.0), (-30 * KX, 17 * KY), (4 * KX, 14 * KY)])
+@pytest.mark.parametrize("forwards", [True, False])
+def test_two_outlines_in_two_wrong_datums_are_told_as_one(place: tuple[float, float], *, forwards: bool) -> None:
+    """Fujian, Xinjiang and Beijing: neither outline lies where the land is."""
+    meant = shapely.transform(rectangle(0, 0, 150, 80), lambda xy: xy + np.array(place) / (KX, KY))
+    pair = [shapely.transform(meant, to, interleaved=False) for to in (gcj02.wgs84_to_gcj02, gcj02.wgs84_to_bd09)]
+    found = found_moved(*(pair if forwards else pair[::-1]))
+    assert found is not None
+    assert found.datum == "GCJ-02/BD-09"
+    assert found.iou > 0.96
+    assert 600 < np.hypot(*(found.moved_m or (0, 0))) < 1100
+
+
 def found_moved(one: shapely.Geometry, other: shapely.Geometry) -> SharedGround | None:
     found = find_moved(shapes(one), shapes(other), DATUM_SHIFTS, PARAMS)
     return found[0] if found else None
