@@ -73,6 +73,11 @@ CASES = [
         "This claim says nothing about the asset class forestry; it is not checked.",
         "该申报项不适用于资产类别“林地”，未予核对。",
     ),
+    (
+        "Bands of scenes that could not be used: 3 missing, 14 quarantined. scenes.json gives the reasons.",
+        "无法使用的影像波段：3个缺失、14个已隔离。原因见 scenes.json。",
+    ),
+    ("Warned of on 2023-10-16.", "2023年10月16日已预警。"),
 ]  # fmt: skip
 
 
