@@ -100,7 +100,8 @@ def _word(check: Check, text: str, words: Words) -> str:
         return f"{words.date(days[0])} {words('dash')} {words.date(days[1])}"
     if days[0] is not None:
         return words.date(days[0])
-    return words.known("seen", text) or words.known("use", text) or text.replace("_", " ")
+    # What was seen is an entry of the catalogue of sentences; a borrower's own word is not and stays as it is.
+    return words.known("seen", text) or words.known("use", text) or words.reason(text.replace("_", " "))
 
 
 def _tolerance(check: Check, words: Words) -> str:
