@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from geocollateral.assets import ASSETS, judge_area
+from geocollateral.assets import ASSETS, judge_area, settle
 from geocollateral.block import BlockTask, evidence_of, pixel_changes
 from geocollateral.change.intervals import Figure, share
 from geocollateral.compute import Progress, run_blocks
@@ -101,6 +101,8 @@ def _own_block(
     classes = {i: str(row["asset_class"]) for i, (row, _) in claims.items()}
     forests = "forestry" in classes.values()
     changes = pixel_changes(seen, classes, ASSETS["forestry"], task.settings) if forests else {}
+    stated = truth["claims"][truth["claims"]["claim"] == "claim_use"].to_dict("records")
+    uses = {str(claim["parcel_id"]): claim for claim in stated}
     rows = []
     for place, parcel_id in enumerate(seen.cover.parcel_ids):
         row, factor = claims[parcel_id]
@@ -109,6 +111,8 @@ def _own_block(
             pixels = changes if row["asset_class"] == "forestry" else {}
             judgement = _judged(evidence_of(task, seen, place, pixels), task, row)
             rows += _share_rows(parcel_id, row, judgement, truth, "")
+        if parcel_id in uses and row["asset_class"] == "agriculture":
+            rows.append(_use_row(evidence_of(task, seen, place, {}), task, uses[parcel_id]))
     hidden = hide(seen, float(rng.choice(HIDDEN)), rng)
     for place, parcel_id in enumerate(hidden.cover.parcel_ids):
         row, _ = claims[parcel_id]
@@ -170,6 +174,21 @@ def _share_rows(
             **_said(judgement, claim),
         }
     ]
+
+
+def _use_row(evidence: ParcelEvidence, task: BlockTask, stated: Mapping[Any, Any]) -> dict[str, Any]:
+    """The use as the borrower states it in this world: one in eight is another crop than what grows there."""
+    judgement = _judged(evidence, task, {"claim_use": stated["claimed"]})
+    return {
+        "group": "use",
+        "claim": "use",
+        "parcel_id": evidence.parcel_id,
+        "asset_class": evidence.attributes["asset_class"],
+        "level": "true" if stated["is_true"] else "false",
+        "truth": str(stated["actual"]),
+        "over": None,
+        **_said(judgement, "use"),
+    }
 
 
 def _loss_class(over: float) -> str:
@@ -237,7 +256,8 @@ def _judged(evidence: ParcelEvidence, task: BlockTask, claims: Mapping[str, Any]
     name = str(evidence.attributes["asset_class"])
     others = {key: None for key in evidence.attributes if key.startswith("claim_")}
     own = replace(evidence, attributes={**evidence.attributes, **others, **claims})
-    return ASSETS[name].judge(own, getattr(task.settings, name))
+    judgement = ASSETS[name].judge(own, getattr(task.settings, name))
+    return settle(own.attributes, judgement, as_of=own.as_of)
 
 
 def _stage_row(evidence: ParcelEvidence, task: BlockTask, stage: str, true: str, before: int) -> dict[str, Any]:
@@ -438,12 +458,24 @@ def cloudy(rows: pd.DataFrame) -> list[dict[str, str]]:
     return out
 
 
+def confusion(rows: pd.DataFrame) -> list[dict[str, str]]:
+    """Claimed uses: by the true use, how often each use was seen as the likeliest; empty where none was claimed."""
+    own = rows[rows["group"] == "use"]
+    seen = own["observed"].map(lambda word: "not told" if word is None or word != word else str(word))
+    counts = pd.crosstab(own["truth"].astype(str), seen)
+    return [
+        {"grows": str(use), **{str(word): str(int(n)) for word, n in line.items()}} for use, line in counts.iterrows()
+    ]
+
+
 def markdown(rows: pd.DataFrame, name: str) -> str:
     """All tables, as text."""
     parts = [f"# Claims planted in the world {name}: {len(rows):,} cases\n", _grid(goals(rows))]
     groups = [str(g) for g in rows["group"].unique() if "hidden" not in str(g) and "cloudy" not in str(g)]
     for group in sorted(groups):
         parts.append(f"\n## {group}\n\n{_grid(table_of(rows, group, naive=group == 'planted'))}")
+        if group == "use":
+            parts.append(f"\nWhat was seen (columns) by what grows there (rows):\n\n{_grid(confusion(rows))}\n")
         if group == "planted":
             parts.append(f"\nThe 90 % interval holds the truth in {_text(holds(rows, group))} of them.\n")
     if len(cloudy(rows)):
@@ -470,7 +502,7 @@ def _text(figure: Figure) -> str:
     return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
 
 
-ORDER = ("true", "up to 5 %", "5 to 10 %", "10 to 25 %", "over 25 %")
+ORDER = ("true", "false", "up to 5 %", "5 to 10 %", "10 to 25 %", "over 25 %")
 
 
 def _order(level: object) -> tuple[float, str]:
@@ -481,4 +513,16 @@ def _order(level: object) -> tuple[float, str]:
     return (-number if "behind" in text else number), text
 
 
-__all__ = ["World", "cloudy", "flagged", "goals", "hide", "holds", "markdown", "run_bench", "table_of", "until"]
+__all__ = [
+    "World",
+    "cloudy",
+    "confusion",
+    "flagged",
+    "goals",
+    "hide",
+    "holds",
+    "markdown",
+    "run_bench",
+    "table_of",
+    "until",
+]

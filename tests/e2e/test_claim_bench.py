@@ -52,7 +52,12 @@ def test_every_case_has_a_verdict_and_area_follows_the_factor(world: Path) -> No
     assert len(planted)
     assert not (planted.loc[planted["over"].abs() < 1e-3, "verdict"] == "mismatch").any()
     assert {row["claim"] for row in goals(rows)} == {"area", "planted"}
+    uses = rows[rows["group"] == "use"]
+    assert set(uses["level"]) <= {"true", "false"}
+    assert len(uses) == 6
+    assert not (uses.loc[uses["level"] == "true", "verdict"] == "mismatch").any()
     assert "## planted" in markdown(rows, "fields")
+    assert "| grows |" in markdown(rows, "fields")
 
 
 def test_the_truth_of_a_polygon_is_the_share_of_its_own_use(world: Path) -> None:
