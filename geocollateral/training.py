@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,25 +150,41 @@ def train(
     )
 
 
+_OURS = frozenset({"model", "ratio_study.json", "predictions.parquet", "card.md"})
+
+
 def write_training(training: Training, folder: Path, *, overwrite: bool = False) -> None:
     """Write ``model/``, ``ratio_study.json``, ``predictions.parquet`` and ``card.md`` into a new folder.
+
+    All of it or nothing: the folder has its name only when it is complete.
 
     Raises
     ------
     InvalidInput
-        The folder is there already and may not be overwritten, or holds something else.
+        The folder is there already and may not be overwritten, or holds anything that train did not write.
     """
-    if folder.exists():
-        ours = (folder / "ratio_study.json").is_file() and (folder / "model").is_dir()
-        if any(folder.iterdir()) and not (overwrite and ours):
-            raise InvalidInput(f"{folder} exists. Give another --out, or --overwrite for a folder that train wrote.")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    digest = save_model(training.model, folder / "model")
-    training.predictions.to_parquet(folder / "predictions.parquet", index=False)
-    study = {**training.study, "model_sha256": digest}
-    (folder / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
-    (folder / "card.md").write_text(card(training, digest), encoding="utf-8")
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInput(f"{folder} is a file; --out names a folder.")
+    if there and not (overwrite and "ratio_study.json" in there and there <= _OURS):
+        raise InvalidInput(
+            f"{folder} exists and holds {', '.join(sorted(there)[:5])}. Give another --out, or --overwrite for a "
+            "folder that holds nothing but what train wrote."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
+    try:
+        digest = save_model(training.model, partial / "model")
+        training.predictions.to_parquet(partial / "predictions.parquet", index=False)
+        study = {**training.study, "model_sha256": digest}
+        (partial / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
+        (partial / "card.md").write_text(card(training, digest), encoding="utf-8")
+        partial.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def in_brief(training: Training) -> list[str]:
@@ -219,6 +236,9 @@ def _predictions(table: SalesTable, test: Mask, told: pd.DataFrame) -> pd.DataFr
         }
     )
     given = table.rows.iloc[position].reset_index(drop=True)
+    for name in given.columns[given.dtypes == object]:
+        if pd.api.types.infer_dtype(given[name], skipna=True).startswith("mixed"):  # Parquet has one type per column
+            given[name] = given[name].map(str, na_action="ignore")
     given.columns = [f"input_{name}" if str(name) in own else str(name) for name in given.columns]
     return pd.concat([own, given], axis=1)
 
