@@ -167,9 +167,10 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
     if folder.exists() and not folder.is_dir():
         raise InvalidInput(f"{folder} is a file; --out names a folder.")
     if there and not (overwrite and "ratio_study.json" in there and there <= _OURS):
+        held = ", ".join(sorted(there)[:5])
         raise InvalidInput(
-            f"{folder} exists and holds {', '.join(sorted(there)[:5])}. Give another --out, or --overwrite for a "
-            "folder that holds nothing but what train wrote."
+            f"{folder} exists and holds {held}. Give another --out, or --overwrite for a folder that holds nothing but "
+            "what train wrote."
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
