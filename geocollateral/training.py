@@ -237,7 +237,7 @@ def _predictions(table: SalesTable, test: Mask, told: pd.DataFrame) -> pd.DataFr
         }
     )
     given = table.rows.iloc[position].reset_index(drop=True)
-    for name in given.select_dtypes(object).columns:
+    for name in (name for name in given.columns if pd.api.types.is_object_dtype(given[name])):
         if pd.api.types.infer_dtype(given[name], skipna=True).startswith("mixed"):  # Parquet has one type per column
             given[name] = given[name].map(str, na_action="ignore")
     given.columns = [f"input_{name}" if str(name) in own else str(name) for name in given.columns]
