@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # See to it that what the tests need of the operating system is there: a Chromium to open the report with and a font,
-# nginx to serve imagery, PostgreSQL with PostGIS for a STAC API.
+# nginx to serve imagery, PostgreSQL with PostGIS for a STAC API, OpenMP for LightGBM.
 #
 # Installs what lacks where that can be done without asking (root on Debian or Ubuntu). Elsewhere it says so, and the tests
 # that need it are skipped with the reason. With CI=true a lack is an error.
@@ -21,8 +21,10 @@ has_chinese_font() {
 }
 has_nginx() { PATH=$PATH:/usr/sbin command -v nginx >/dev/null; }
 has_postgis() { compgen -G '/usr/share/postgresql/*/extension/postgis.control' >/dev/null; }
+has_openmp() { [[ $(uname) != Linux ]] || compgen -G '/usr/lib*/*/libgomp.so.1' >/dev/null || compgen -G '/lib*/*/libgomp.so.1' >/dev/null || compgen -G '/usr/lib*/libgomp.so.1' >/dev/null; }
 look() {
   lacking=()
+  has_openmp || lacking+=(libgomp1)
   has_nginx || lacking+=(nginx)
   has_postgis || lacking+=(postgresql postgresql-postgis)
   has_browser || lacking+=(chromium)

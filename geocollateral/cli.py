@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 import typer
 
 from geocollateral import __version__, cli_projects
-from geocollateral.errors import GeocollateralError, InvalidInput
+from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
 
 if TYPE_CHECKING:
     from geocollateral.config import Settings
@@ -304,7 +304,13 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that train wrote.")] = False,
 ) -> None:
     """Learn values from sales, and show on held-out sales how wrong they are (docs/valuation.md)."""
-    from geocollateral import training
+    try:
+        from geocollateral import training
+    except OSError as error:  # what a shared library that is not there ends in
+        raise MissingInput(
+            f"LightGBM could not be loaded: {error}. It needs OpenMP of the operating system: libgomp1 on Debian and "
+            "Ubuntu, libgomp on Fedora, libomp of Homebrew on macOS."
+        ) from error
 
     places: tuple[str, str] | None = None
     if coords is not None:

@@ -1,6 +1,8 @@
 """`geocollateral train` on a market whose true values are known."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,23 @@ def test_the_command(tmp_path: Path) -> None:
         "card.md",
     }
     assert "baseline" in (tmp_path / "out" / "card.md").read_text()
+
+
+def test_a_machine_without_openmp_is_told_what_to_install(tmp_path: Path) -> None:
+    """In a process of its own, in which LightGBM's library does not load, as on a slim image without libgomp1."""
+    code = (
+        "import importlib.abc, sys\n"
+        "class Broken(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'lightgbm': raise OSError('libgomp.so.1: cannot open shared object file')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from geocollateral import cli\n"
+        "sys.argv = ['geocollateral', 'train', 'a.csv', '--target', 'price', '--out', 'o']\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == cli.EXIT_CODES["missing"], done.stderr
+    assert "libgomp1 on Debian" in done.stderr
 
 
 def test_faults_are_explained(tmp_path: Path) -> None:
