@@ -145,8 +145,8 @@ def assess(
     unit_values
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
     value_tables
-        CSV file of dated yields, prices, costs, rates and comparables (docs/valuation.md) for values by income, cost and
-        market; not together with `unit_values`.
+        CSV file of dated yields, prices, costs, rates and comparables (docs/valuation.md) for values by income, cost
+        and market; not together with `unit_values`.
     source_options
         Options of the source, such as ``scale``, ``offset`` and ``crs`` of ``cube``.
     orthos

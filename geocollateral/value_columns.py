@@ -47,10 +47,12 @@ def value_all(
     params: ApproachParams,
 ) -> list[ParcelValue]:
     """Value of each parcel, from what was observed and the bank's figures alone: no claim or loan enters."""
-    return [value_parcel(_seen(i, own, table.loc[i]), rows, day, params) for i, own in judgements.items() if rows]
+    if not rows:
+        return []
+    return [value_parcel(_seen(i, own, table.loc[i].to_dict()), rows, day, params) for i, own in judgements.items()]
 
 
-def _seen(parcel_id: str, judgement: Judgement, row: pd.Series[Any]) -> Seen:
+def _seen(parcel_id: str, judgement: Judgement, row: Mapping[str, Any]) -> Seen:
     told = judgement.quantity if judgement.status != "cannot_tell" else None
     vigour = judgement.columns.get("obs_vigour_own_frac")
     region = row.get("user_region")
@@ -69,12 +71,12 @@ def _seen(parcel_id: str, judgement: Judgement, row: pd.Series[Any]) -> Seen:
 def columns_of(values: Sequence[ParcelValue], table: pd.DataFrame) -> pd.DataFrame:
     """Columns ``val_`` by parcel; a parcel without a value has only ``val_reason``."""
     return pd.DataFrame(
-        [_columns(value, table.loc[value.parcel_id]) for value in values],
+        [_columns(value, table.loc[value.parcel_id].to_dict()) for value in values],
         index=pd.Index([value.parcel_id for value in values], name=table.index.name),
     )
 
 
-def _columns(value: ParcelValue, row: pd.Series[Any]) -> dict[str, Any]:
+def _columns(value: ParcelValue, row: Mapping[str, Any]) -> dict[str, Any]:
     middles = {own.approach: own.p50 for own in ((value.lead,) if value.lead else ()) + value.beside}
     lead = value.lead
     return {
@@ -90,10 +92,10 @@ def _columns(value: ParcelValue, row: pd.Series[Any]) -> dict[str, Any]:
     }
 
 
-def _valuer_gap(value: ParcelValue, row: pd.Series[Any]) -> float | None:
+def _valuer_gap(value: ParcelValue, row: Mapping[str, Any]) -> float | None:
     """The valuer's value over ours, less 1; None without one, without its currency, or where they differ in it."""
-    stated = pd.to_numeric(row.get("user_valuer_value"), errors="coerce")
-    if value.lead is None or value.lead.p50 <= 0 or stated is None or not math.isfinite(stated):
+    stated = row.get("user_valuer_value")
+    if value.lead is None or value.lead.p50 <= 0 or not isinstance(stated, (int, float)) or not math.isfinite(stated):
         return None
     if str(row.get("user_valuer_currency")).strip().upper() != value.lead.currency:
         return None

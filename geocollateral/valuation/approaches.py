@@ -28,7 +28,7 @@ LEADS: Mapping[str, tuple[str, ...]] = {
     "construction": ("cost", "market"),
 }
 """Approaches of each asset class. The first leads, the next where its rows are missing. Land that bears is worth what
-it bears; of a plant the megawatts are seen, not the contract it sells by; a site under construction earns nothing yet."""
+it bears; of a plant the megawatts are seen, not the contract it sells by; a building site earns nothing yet."""
 DEPRECIATES = ("solar", "wind")
 """Classes whose cost approach is refused without age and depreciation: an old plant must not pass as new."""
 NEEDS: Mapping[str, tuple[str, ...]] = {
