@@ -52,7 +52,7 @@ def value_all(
     return [value_parcel(_seen(i, own, table.loc[i].to_dict()), rows, day, params) for i, own in judgements.items()]
 
 
-def _seen(parcel_id: str, judgement: Judgement, row: Mapping[str, Any]) -> Seen:
+def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
     told = judgement.quantity if judgement.status != "cannot_tell" else None
     vigour = judgement.columns.get("obs_vigour_own_frac")
     region = row.get("user_region")
@@ -76,7 +76,7 @@ def columns_of(values: Sequence[ParcelValue], table: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _columns(value: ParcelValue, row: Mapping[str, Any]) -> dict[str, Any]:
+def _columns(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
     middles = {own.approach: own.p50 for own in ((value.lead,) if value.lead else ()) + value.beside}
     lead = value.lead
     return {
@@ -92,7 +92,7 @@ def _columns(value: ParcelValue, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _valuer_gap(value: ParcelValue, row: Mapping[str, Any]) -> float | None:
+def _valuer_gap(value: ParcelValue, row: Mapping[Any, Any]) -> float | None:
     """The valuer's value over ours, less 1; None without one, without its currency, or where they differ in it."""
     stated = row.get("user_valuer_value")
     if value.lead is None or value.lead.p50 <= 0 or not isinstance(stated, (int, float)) or not math.isfinite(stated):

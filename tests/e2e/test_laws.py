@@ -414,6 +414,8 @@ def test_tables_of_values_give_approaches_and_no_claim_or_loan_moves_them(
     assert 0 < row["val_p05"] < row["val_p50"] < row["val_p95"]
     assert "income approach lacks" in row["val_reason"]
     assert set(got.tables["values"]["name"]) == {"area", "comparable"}
-    parcels = world.write_parcels(order=["stable"], claim_area_mu=9000, list_price=1e9, loan_id="L", loan_amount=1e9)
+    parcels = world.write_parcels(
+        order=["stable"], claim_area_mu=9000, list_price=1e9, loan_id="L", loan_amount=1e9, loan_currency="EUR"
+    )
     again = assess(parcels, source, value_tables=tables)
     assert again.parcels["val_p50"].iloc[0] == pytest.approx(row["val_p50"], abs=1e-12)
