@@ -89,6 +89,15 @@ def assess(
             help="What a ha or mu of each asset class is worth (columns in aoi/README.md); without it no value.",
         ),
     ] = None,
+    value_tables: Annotated[
+        Path | None,
+        typer.Option(
+            "--value-tables",
+            metavar="CSV",
+            help="Dated yields, prices, costs, rates and comparables: values by income, cost and market "
+            "(docs/valuation.md); instead of --unit-values.",
+        ),
+    ] = None,
     ortho: Annotated[
         list[str] | None,
         typer.Option(
@@ -149,6 +158,7 @@ def assess(
             settings=knobs,
             datum=datum,
             unit_values=unit_values,
+            value_tables=value_tables,
             source_options={
                 "scale": scale,
                 "offset": offset,

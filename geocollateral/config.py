@@ -32,6 +32,7 @@ from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
+from geocollateral.valuation import ApproachParams
 
 PREFIX = "GEOCOLLATERAL_"
 
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     )
     shift: ShiftParams = Field(ShiftParams(), description="The place of orthomosaics against Sentinel-2.")
     datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
+    valuation: ApproachParams = Field(ApproachParams(), description="Values by income, cost and market.")
     pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
     store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")

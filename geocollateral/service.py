@@ -38,6 +38,7 @@ from geocollateral import (
     orthomosaics,
     pictures,
     series_mode,
+    value_columns,
     what_if,
 )
 from geocollateral import backtest as backtests
@@ -87,7 +88,7 @@ from geocollateral.types import (
     SourceInfo,
     bounds_of,
 )
-from geocollateral.valuation import UnitValue, parse_unit_values, value_of
+from geocollateral.valuation import UnitValue, ValueRow, parse_unit_values, parse_value_tables, value_of
 from geocollateral.world_truth import read_truth
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def assess(
     settings: Settings | None = None,
     datum: str | None = None,
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
+    value_tables: str | Path | None = None,
     source_options: Mapping[str, Any] | None = None,
     orthos: Sequence[str] = (),
     out: str | Path | None = None,
@@ -142,6 +144,9 @@ def assess(
         What the file's coordinates are measured in (docs/datums.md). Parcels in China need it stated.
     unit_values
         CSV file, or table, of what a unit of each asset class is worth; without it no value is given.
+    value_tables
+        CSV file of dated yields, prices, costs, rates and comparables (docs/valuation.md) for values by income, cost
+        and market; not together with `unit_values`.
     source_options
         Options of the source, such as ``scale``, ``offset`` and ``crs`` of ``cube``.
     orthos
@@ -172,6 +177,7 @@ def assess(
     asked_for = _check_registry(area, name, settings, _date(as_of, "as_of"))
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
+    figures = _value_tables(value_tables, unit_values)
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
@@ -196,6 +202,13 @@ def assess(
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
     table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for, day)
+    values = value_columns.value_all(judgements, table, figures, day, settings.valuation)
+    if figures:
+        table = _join_columns(
+            table.drop(columns=list(value_columns.LEAD_COLUMNS)), value_columns.columns_of(values, table)
+        )
+        table = value_columns.in_order(table)
+        table["risk_ltv"] = _loan_to_value(table, area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"]))
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
@@ -211,6 +224,8 @@ def assess(
         settings,
         units,
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
+    if value_tables is not None:
+        identity["value_tables_sha256"] = hashlib.sha256(Path(value_tables).read_bytes()).hexdigest()
     if asked_for is not None:
         identity["registry_sha256"] = _digest(asked_for.record())
     assessment = Assessment(
@@ -224,6 +239,7 @@ def assess(
         yearly=_yearly(judgements),
         tables=_tables(judgements)
         | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
+        | ({"values": value_columns.table_of(values)} if figures else {})
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
@@ -812,6 +828,23 @@ def _unit_values(given: str | Path | Mapping[str, UnitValue] | None) -> Mapping[
         return parse_unit_values(path.read_text(encoding="utf-8"), path.name)
     except UnicodeDecodeError as error:
         raise InvalidInput(f"Table of unit values {path} is not UTF-8 text: {error}") from error
+
+
+def _value_tables(path: str | Path | None, unit_values: object) -> tuple[ValueRow, ...]:
+    if path is None:
+        return ()
+    if unit_values is not None:
+        raise InvalidInput(
+            "Expected unit values or tables of values, got both; put unit values into the tables as rows of the kind "
+            "'comparable' (docs/valuation.md)."
+        )
+    file = Path(path)
+    if not file.is_file():
+        raise MissingInput(f"Tables of values {file} do not exist.")
+    try:
+        return parse_value_tables(file.read_text(encoding="utf-8"), file.name)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"Tables of values {file} are not UTF-8 text: {error}") from error
 
 
 def _period(period: tuple[dt.date | str | None, dt.date | str | None] | None, as_of: dt.date | str | None) -> Period:

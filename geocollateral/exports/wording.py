@@ -356,7 +356,7 @@ ENGLISH: Mapping[str, str] = {
     "seen. Deciduous forest in winter looks the same felled or standing.",
     "method.4": "“Cannot tell” is an answer. It has no number anywhere in this report and must not be read as “no "
     "change”.",
-    "method.5": "Value is area of living stand times unit values supplied by the user, as an interval. It is not an "
+    "method.5": "Value is the observed area or capacity times figures supplied by the user, as an interval. It is no "
     "appraisal. This report is a supporting tool, not a valuation; a qualified valuer decides and signs.",
     "signoff": "Sign-off",
     "signoff.note": "To be completed by the valuer or loan officer.",
@@ -736,7 +736,7 @@ CHINESE: Mapping[str, str] = {
     "其时间界定于此前最后一次与此后第一次清晰观测之间。",
     "method.3": "像元边长 10 米。林下间伐、单株、树种、蓄积量和权属均不可见；落叶林冬季采伐与否在影像上相同。",
     "method.4": "“无法判断”本身即是结论，本报告不以任何数字代替，亦不得理解为“未发现变化”。",
-    "method.5": "参考价值 = 活立木面积 × 用户提供的单价，以区间表示，不是评估价值。"
+    "method.5": "参考价值 = 观测面积或容量 × 用户提供的价格数据，以区间表示，不是评估价值。"
     "本报告为贷前尽调辅助材料，不构成资产评估，须由具备资质的评估人员判断并签字。",
     "signoff": "签署",
     "signoff.note": "由评估人员或客户经理填写。",

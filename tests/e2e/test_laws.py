@@ -400,3 +400,22 @@ def test_python_and_command_give_the_same(
     assert err.splitlines() == ["blocks: 1 of 1"]
     for name in ("parcels.geojson", "alerts.json", "series.parquet", "changes.parquet", "report.html"):
         assert (tmp_path / "by-command" / name).read_bytes() == (tmp_path / "by-python" / name).read_bytes()
+
+
+def test_tables_of_values_give_approaches_and_no_claim_or_loan_moves_them(
+    world: Any, source: str, tmp_path: Path
+) -> None:
+    head = "kind,asset_class,region,unit,currency,p05,p50,p95,dated,stale_after,source\n"
+    tables = tmp_path / "values.csv"
+    tables.write_text(head + "comparable,forestry,*,per ha,EUR,4000,6500,10000,2000-01-01,,x\n", encoding="utf-8")
+    got = assess(world.write_parcels(order=["stable"]), source, value_tables=tables, out=tmp_path / "out")
+    [row] = got.parcels.to_dict("records")
+    assert row["val_approach"] == "market"
+    assert 0 < row["val_p05"] < row["val_p50"] < row["val_p95"]
+    assert "income approach lacks" in row["val_reason"]
+    assert set(got.tables["values"]["name"]) == {"area", "comparable"}
+    parcels = world.write_parcels(
+        order=["stable"], claim_area_mu=9000, list_price=1e9, loan_id="L", loan_amount=1e9, loan_currency="EUR"
+    )
+    again = assess(parcels, source, value_tables=tables)
+    assert again.parcels["val_p50"].iloc[0] == pytest.approx(row["val_p50"], abs=1e-12)

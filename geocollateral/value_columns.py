@@ -1,0 +1,128 @@
+"""Values of all parcels by the three approaches, as columns of the parcel table and as the table ``values``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from geocollateral.types import PARCEL_COLUMNS, Judgement
+from geocollateral.valuation import ApproachParams, ParcelValue, Seen, ValueRow, value_parcel
+
+LEAD_COLUMNS = ("val_p05", "val_p50", "val_p95", "val_currency", "val_grade")
+APPROACHES = ("income", "cost", "market")
+TABLE_COLUMNS = (
+    "parcel_id",
+    "approach",
+    "leads",
+    "value_p05",
+    "value_p50",
+    "value_p95",
+    "value_currency",
+    "value_grade",
+    "name",
+    "p05",
+    "p50",
+    "p95",
+    "unit",
+    "currency",
+    "source",
+    "dated",
+    "line",
+    "stale",
+    "variance_share",
+)
+
+
+def value_all(
+    judgements: Mapping[str, Judgement],
+    table: pd.DataFrame,
+    rows: Sequence[ValueRow],
+    day: dt.date,
+    params: ApproachParams,
+) -> list[ParcelValue]:
+    """Value of each parcel, from what was observed and the bank's figures alone: no claim or loan enters."""
+    if not rows:
+        return []
+    return [value_parcel(_seen(i, own, table.loc[i].to_dict()), rows, day, params) for i, own in judgements.items()]
+
+
+def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
+    told = judgement.quantity if judgement.status != "cannot_tell" else None
+    vigour = judgement.columns.get("obs_vigour_own_frac")
+    region = row.get("user_region")
+    return Seen(
+        parcel_id=parcel_id,
+        asset_class=str(row["asset_class"]),
+        quantity=told,
+        quantity_unit=judgement.quantity_unit,
+        region=region.strip() if isinstance(region, str) and region.strip() else "*",
+        vigour=None if vigour is None else float(vigour),
+        whole_ha=float(row["obs_area_m2"]) / 1e4,
+        reason=judgement.reason,
+    )
+
+
+def columns_of(values: Sequence[ParcelValue], table: pd.DataFrame) -> pd.DataFrame:
+    """Columns ``val_`` by parcel; a parcel without a value has only ``val_reason``."""
+    return pd.DataFrame(
+        [_columns(value, table.loc[value.parcel_id].to_dict()) for value in values],
+        index=pd.Index([value.parcel_id for value in values], name=table.index.name),
+    )
+
+
+def _columns(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
+    middles = {own.approach: own.p50 for own in ((value.lead,) if value.lead else ()) + value.beside}
+    lead = value.lead
+    return {
+        "val_p05": lead.p05 if lead else None,
+        "val_p50": lead.p50 if lead else None,
+        "val_p95": lead.p95 if lead else None,
+        "val_currency": lead.currency if lead else None,
+        "val_grade": lead.grade if lead else None,
+        "val_approach": lead.approach if lead else None,
+        **{f"val_{approach}_p50": middles.get(approach) for approach in APPROACHES},
+        "val_valuer_gap_frac": _valuer_gap(value, row),
+        "val_reason": value.reason or None,
+    }
+
+
+def _valuer_gap(value: ParcelValue, row: Mapping[Any, Any]) -> float | None:
+    """The valuer's value over ours, less 1; None without one, without its currency, or where they differ in it."""
+    stated = row.get("user_valuer_value")
+    if value.lead is None or value.lead.p50 <= 0 or not isinstance(stated, (int, float)) or not math.isfinite(stated):
+        return None
+    if str(row.get("user_valuer_currency")).strip().upper() != value.lead.currency:
+        return None
+    return float(stated) / value.lead.p50 - 1
+
+
+def in_order(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The table with the columns every result has in their places again."""
+    return table[[*PARCEL_COLUMNS, *(name for name in table.columns if name not in PARCEL_COLUMNS)]]
+
+
+def table_of(values: Sequence[ParcelValue]) -> pd.DataFrame:
+    """One row per parcel, approach and input; days as ISO text."""
+    rows = [
+        {
+            "parcel_id": value.parcel_id,
+            "leads": own is value.lead,
+            "value_p05": own.p05,
+            "value_p50": own.p50,
+            "value_p95": own.p95,
+            "value_currency": own.currency,
+            "value_grade": own.grade,
+            **asdict(used),
+            "dated": used.dated.isoformat() if used.dated else None,
+        }
+        for value in values
+        for own in ((value.lead,) if value.lead else ()) + value.beside
+        for used in own.inputs
+    ]
+    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
