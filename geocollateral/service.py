@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from geocollateral import (
     __version__,
     claim_tables,
+    collateral_risk,
     datum_check,
     exports,
     ledger,
@@ -53,6 +54,7 @@ from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
+from geocollateral.risk.score import load_score_model
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import (
@@ -197,6 +199,10 @@ def assess(
     placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
     table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for, day)
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
+    score_model = load_score_model(settings.risk_score.model)
+    risk = collateral_risk.judge_risk(table.drop(columns="geometry"), alerts, series, score_model, settings, day)
+    table["risk_score"] = risk.columns["risk_score"]
+    table = _join_columns(table, risk.columns.drop(columns="risk_score"))
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -211,6 +217,7 @@ def assess(
         settings,
         units,
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
+    identity["risk_model_sha256"] = score_model.sha256
     if asked_for is not None:
         identity["registry_sha256"] = _digest(asked_for.record())
     assessment = Assessment(
@@ -224,6 +231,7 @@ def assess(
         yearly=_yearly(judgements),
         tables=_tables(judgements)
         | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
+        | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)

@@ -87,8 +87,8 @@ def judge_due(last: dt.date | None, months: int, as_of: dt.date) -> Due:
 def judge_monitoring(kind: PropertyKind | None, last: dt.date | None, as_of: dt.date) -> Due:
     """Article 208(3)(a): the value checked yearly (commercial) or every three years (residential).
 
-    Land, plants and works are commercial; a kind that is not known passes only where it would pass as commercial, and is
-    overdue only where it would be as residential.
+    Land, plants and works are commercial. A kind that is not known passes only where it would pass as commercial, and
+    is overdue only where it would be as residential.
     """
     if kind is not None:
         return judge_due(last, MONITOR_MONTHS[kind], as_of)
@@ -159,7 +159,8 @@ def judge_review(
         return Due(
             outcome="breach",
             due_on=as_of,
-            reason=f"The value fell by {fall:.0%} since its last review; {params.material_decline_frac:.0%} is material.",
+            reason=f"The value fell by {fall:.0%} since its last review; "
+            f"{params.material_decline_frac:.0%} is material.",
         )
     by_time = judge_due(last_review, REVIEW_MONTHS, as_of)
     if large and by_time.outcome != "ok":
