@@ -21,6 +21,7 @@ from geocollateral.types import CLOSED_STATUSES, Alert
 HURT = "A confirmed alert of an adverse event is open: what the risk score warns of has happened."
 NOT_JUDGED = "The parcel could not be judged, and neither can its risk."
 COLUMNS = ("risk_score", "risk_score_reason", "risk_codes", "risk_state")
+PLEDGE = "claim_pledge_verdict"
 GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "class")
 ALERT_COLUMNS = ["parcel_id", "rule", "operating_point", "detected_on"]
 RULE_COLUMNS = ("rule", "subject", "key", "outcome", "reason", "wording", "reference")
@@ -115,8 +116,7 @@ def _facts(parcel_id: str, row: pd.Series[Any], alerts: Sequence[Alert], score: 
     verdicts = {
         name.removeprefix("claim_").removesuffix("_verdict"): row[name]
         for name in map(str, row.index)
-        if name.startswith("claim_") and name.endswith("_verdict") and name != "claim_pledge_verdict"
-        if _given(row[name])
+        if _is_verdict(name) and _given(row[name])
     }
     own: Any = score.loc[parcel_id, "risk_score"]
     return ParcelFacts(
@@ -126,13 +126,18 @@ def _facts(parcel_id: str, row: pd.Series[Any], alerts: Sequence[Alert], score: 
         judged=row["meta_status"] == "ok",
         verdicts=verdicts,
         alerts={name: severities.count(name) for name in ("high", "medium", "low")},
-        pledge=row["claim_pledge_verdict"] if _given(row.get("claim_pledge_verdict")) else None,
+        pledge=row[PLEDGE] if _given(row.get(PLEDGE)) else None,
         valued_on=_day(row.get("val_valued_on")),
         last_clear=_day(row.get("meta_last_clear")),
         progress_low=_number(row.get("obs_progress_low_frac")),
         progress_high=_number(row.get("obs_progress_high_frac")),
         score=None if own is None else float(own),
     )
+
+
+def _is_verdict(name: str) -> bool:
+    """Of a claim; that of the pledge has a rule of its own."""
+    return name.startswith("claim_") and name.endswith("_verdict") and name != PLEDGE
 
 
 def _by_loan(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -234,7 +234,8 @@ def _section(title: str, params: type[Params]) -> str:
             inner += ["", _section(f"{title}.{name}", type(field.default))]
             continue
         default = "null" if field.default is None else field.default
-        shown = list(default) if isinstance(default, tuple) else default
+        of_records = isinstance(default, dict) and any(isinstance(item, (Params, dict)) for item in default.values())
+        shown = list(default) if isinstance(default, tuple) or of_records else default
         lines.append(f"| `{name}` | `{shown}` | {_bounds(field.metadata)} | {field.description} |")
     return "\n".join([*lines, *inner, ""])
 

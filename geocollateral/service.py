@@ -38,6 +38,7 @@ from geocollateral import (
     operating_points,
     orthomosaics,
     pictures,
+    risk_history,
     series_mode,
     what_if,
 )
@@ -54,7 +55,8 @@ from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
-from geocollateral.risk.score import load_score_model
+from geocollateral.risk.score import ScoreModel, load_score_model, save_score_model
+from geocollateral.risk.score_fit import fit_score, judge_score, reliability
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import (
@@ -326,6 +328,73 @@ def _minutes(cost: ReadCost, settings: Settings) -> float:
 def _local_cost(block: Block, bands: Sequence[str]) -> ReadCost:
     height, width = block.geobox.shape
     return ReadCost(pixels=len(block.items) * len(bands) * int(height) * int(width))
+
+
+def train_risk(
+    folders: Sequence[str | Path],
+    judged_on: Sequence[str | Path],
+    *,
+    kept: str | Path | None = None,
+    out: str | Path | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> tuple[ScoreModel, dict[str, Any]]:
+    """A risk score trained on simulated worlds and judged on others; the model and its figures.
+
+    Parameters
+    ----------
+    folders, judged_on
+        Simulated worlds, or tables of outcomes (``.parquet`` or ``.csv``: the table ``risk_features`` of earlier runs
+        with the column ``adverse``, 0 or 1, added half a year later).
+    kept
+        Folder of looks kept of each world, in folders named after them.
+    out
+        Folder to write the model and its card to.
+
+    Raises
+    ------
+    InvalidInput, MissingInput
+        A table lacks columns or events; a folder holds no world.
+    """
+    settings = settings or load_settings()
+    tables = [
+        pd.concat([_outcomes(Path(f), kept, settings, progress) for f in part], ignore_index=True)
+        for part in (folders, judged_on)
+    ]
+    model = fit_score(tables[0], tuple(Path(f).name for f in folders))
+    if "adverse" not in tables[1]:
+        raise InvalidInput("Expected the column adverse in the tables to judge on.")
+    outcome = tables[1]["adverse"].to_numpy(np.float64)
+    told = judge_score(model.predict(tables[1]), outcome, tables[1]["parcel_id"].to_numpy())
+    figures = {
+        "rows": len(outcome),
+        "parcels": int(tables[1]["parcel_id"].nunique()),
+        "events": int(outcome.sum()),
+        "reliability": reliability(model.predict(tables[1]), outcome),
+        **{name: [figure.value, figure.low, figure.high] for name, figure in told.items()},
+    }
+    card = {**model.card, "judged_on": [Path(f).name for f in judged_on], "figures": figures}
+    model = replace(model, card=card)
+    if out is not None:
+        save_score_model(model, Path(out))
+    return model, figures
+
+
+def _outcomes(path: Path, kept: str | Path | None, settings: Settings, progress: Progress | None) -> pd.DataFrame:
+    """Rows of a table, or of a world; parcels of two of them are never one."""
+    if path.is_dir():
+        area = read_parcels(path / "parcels.geojson", datum="wgs84")
+        imagery, span = open_source(f"stac:{path}", settings.access), _period(None, None)
+        items, _ = _search(imagery, imagery.info, area, span)
+        plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+        tasks = _tasks(area, plan, imagery, settings, _day_of(span, None, items, alive=False))
+        home = None if kept is None else Path(kept) / path.name
+        rows = risk_history.rows_of_world(tasks, read_truth(path), settings, home, progress)
+    elif path.is_file():
+        rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    else:
+        raise MissingInput(f"{path} is neither a folder of a simulated world nor a table of outcomes.")
+    return rows.assign(parcel_id=f"{path.name}/" + rows["parcel_id"].astype(str))
 
 
 def source_table(check: str | None = None, settings: Settings | None = None) -> list[dict[str, str]]:

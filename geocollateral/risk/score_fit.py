@@ -28,6 +28,8 @@ HORIZON_DAYS = 182
 OUTCOME = "adverse"
 PARCEL = "parcel_id"
 LEAST_EVENTS = 50
+LEAST_CLASS_EVENTS = 20
+"""Of an asset class that gets a score."""
 
 
 class ScoreFitParams(Params):
@@ -66,7 +68,8 @@ def fit_score(table: pd.DataFrame, made_on: tuple[str, ...], params: ScoreFitPar
         out[own] = np.asarray(_boost(x[~own], y[~own], params).predict(x[own], raw_score=True, num_threads=1))
     offset, slope = logistic_line(out, y)
     booster = _boost(x, y, params)
-    classes = tuple(name for name in ASSET_CLASSES if table[f"is_{name}"].any())
+    events = {name: int(table.loc[table[f"is_{name}"] == 1.0, OUTCOME].sum()) for name in ASSET_CLASSES}
+    classes = tuple(name for name, n in events.items() if n >= LEAST_CLASS_EVENTS)
     digest = hashlib.sha256(text_of(booster)).hexdigest()
     card = {
         "format": FORMAT,
@@ -80,6 +83,7 @@ def fit_score(table: pd.DataFrame, made_on: tuple[str, ...], params: ScoreFitPar
         "features": list(FEATURES),
         "groups": {name: list(members) for name, members in GROUPS.items()},
         "classes": list(classes),
+        "events": events,
         "calibration": {"offset": offset, "slope": slope},
         "params": params.model_dump(mode="json"),
         "sha256": digest,
