@@ -175,7 +175,7 @@ def _secured(name: str, own: pd.DataFrame, facts: Mapping[str, ParcelFacts]) -> 
 
 
 def _states(facts: Mapping[str, ParcelFacts], found: Sequence[Finding]) -> dict[str, str]:
-    """The worst answer by parcel, those of its loan included. A claim or a registry that nobody asked of is no answer."""
+    """The worst answer by parcel, those of its loan included; what nobody asked of cannot be told."""
     of_parcel = {name: [f.outcome for f in found if f.subject == "parcel" and f.key == name] for name in facts}
     of_loan: dict[str, list[Any]] = {}
     for finding in found:

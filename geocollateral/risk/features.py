@@ -93,7 +93,7 @@ def tracks_of(series: pd.DataFrame) -> Tracks:
     new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
     starts = np.flatnonzero(new)
     out: dict[str, dict[tuple[str, str], Track]] = {}
-    for first, last in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for first, last in zip(starts, [*starts, len(keys)][1:], strict=True):
         parcel, index, sensor = keys[first]
         out.setdefault(parcel, {})[index, sensor] = Track(days=days[first:last], values=values[first:last])
     return out
