@@ -29,6 +29,10 @@ from geocollateral.observe.indices import bands_of
 from geocollateral.observe.masks import MaskParams
 from geocollateral.observe.plan import PlanParams
 from geocollateral.observe.shift import ShiftParams
+from geocollateral.risk.clocks import ClockParams
+from geocollateral.risk.rules import LimitParams
+from geocollateral.risk.scenarios import StressParams
+from geocollateral.risk.score import ScoreParams
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
@@ -70,6 +74,10 @@ class Settings(BaseSettings):
     datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
     valuation: ApproachParams = Field(ApproachParams(), description="Values by income, cost and market.")
     pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
+    limits: LimitParams = Field(LimitParams(), description="Limits of the bank that the risk rules hold to.")
+    clocks: ClockParams = Field(ClockParams(), description="When values and looks are overdue.")
+    risk_score: ScoreParams = Field(ScoreParams(), description="The risk score.")
+    stress: StressParams = Field(StressParams(), description="Scenarios of the portfolio.")
     store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
@@ -209,6 +217,10 @@ def settings_tables() -> str:
         _section("shift", ShiftParams),
         _section("datum_fit", DatumFitParams),
         _section("pledges", PledgeParams),
+        _section("limits", LimitParams),
+        _section("clocks", ClockParams),
+        _section("risk_score", ScoreParams),
+        _section("stress", StressParams),
         _section("store", StoreParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
@@ -224,7 +236,8 @@ def _section(title: str, params: type[Params]) -> str:
             inner += ["", _section(f"{title}.{name}", type(field.default))]
             continue
         default = "null" if field.default is None else field.default
-        shown = list(default) if isinstance(default, tuple) else default
+        of_records = isinstance(default, dict) and any(isinstance(item, (Params, dict)) for item in default.values())
+        shown = list(default) if isinstance(default, tuple) or of_records else default
         lines.append(f"| `{name}` | `{shown}` | {_bounds(field.metadata)} | {field.description} |")
     return "\n".join([*lines, *inner, ""])
 

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from geocollateral import (
     __version__,
     claim_tables,
+    collateral_risk,
     datum_check,
     exports,
     ledger,
@@ -37,6 +38,7 @@ from geocollateral import (
     operating_points,
     orthomosaics,
     pictures,
+    risk_history,
     series_mode,
     value_columns,
     what_if,
@@ -54,6 +56,8 @@ from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
+from geocollateral.risk.score import ScoreModel, load_score_model, save_score_model
+from geocollateral.risk.score_fit import fit_score, judge_score, reliability
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import (
@@ -210,6 +214,10 @@ def assess(
         table = value_columns.in_order(table)
         table["risk_ltv"] = _loan_to_value(table, area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"]))
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
+    score_model = load_score_model(settings.risk_score.model)
+    risk = collateral_risk.judge_risk(table.drop(columns="geometry"), alerts, series, score_model, settings, day)
+    table["risk_score"] = risk.columns["risk_score"]
+    table = _join_columns(table, risk.columns.drop(columns="risk_score"))
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
@@ -226,6 +234,7 @@ def assess(
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
     if value_tables is not None:
         identity["value_tables_sha256"] = hashlib.sha256(Path(value_tables).read_bytes()).hexdigest()
+    identity["risk_model_sha256"] = score_model.sha256
     if asked_for is not None:
         identity["registry_sha256"] = _digest(asked_for.record())
     assessment = Assessment(
@@ -240,6 +249,7 @@ def assess(
         tables=_tables(judgements)
         | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
         | ({"values": value_columns.table_of(values)} if figures else {})
+        | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
         chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
@@ -334,6 +344,73 @@ def _minutes(cost: ReadCost, settings: Settings) -> float:
 def _local_cost(block: Block, bands: Sequence[str]) -> ReadCost:
     height, width = block.geobox.shape
     return ReadCost(pixels=len(block.items) * len(bands) * int(height) * int(width))
+
+
+def train_risk(
+    folders: Sequence[str | Path],
+    judged_on: Sequence[str | Path],
+    *,
+    kept: str | Path | None = None,
+    out: str | Path | None = None,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> tuple[ScoreModel, dict[str, Any]]:
+    """A risk score trained on simulated worlds and judged on others; the model and its figures.
+
+    Parameters
+    ----------
+    folders, judged_on
+        Simulated worlds, or tables of outcomes (``.parquet`` or ``.csv``: the table ``risk_features`` of earlier runs
+        with the column ``adverse``, 0 or 1, added half a year later).
+    kept
+        Folder of looks kept of each world, in folders named after them.
+    out
+        Folder to write the model and its card to.
+
+    Raises
+    ------
+    InvalidInput, MissingInput
+        A table lacks columns or events; a folder holds no world.
+    """
+    settings = settings or load_settings()
+    tables = [
+        pd.concat([_outcomes(Path(f), kept, settings, progress) for f in part], ignore_index=True)
+        for part in (folders, judged_on)
+    ]
+    model = fit_score(tables[0], tuple(Path(f).name for f in folders))
+    if "adverse" not in tables[1]:
+        raise InvalidInput("Expected the column adverse in the tables to judge on.")
+    outcome = tables[1]["adverse"].to_numpy(np.float64)
+    told = judge_score(model.predict(tables[1]), outcome, tables[1]["parcel_id"].to_numpy())
+    figures = {
+        "rows": len(outcome),
+        "parcels": int(tables[1]["parcel_id"].nunique()),
+        "events": int(outcome.sum()),
+        "reliability": reliability(model.predict(tables[1]), outcome),
+        **{name: [figure.value, figure.low, figure.high] for name, figure in told.items()},
+    }
+    card = {**model.card, "judged_on": [Path(f).name for f in judged_on], "figures": figures}
+    model = replace(model, card=card)
+    if out is not None:
+        save_score_model(model, Path(out))
+    return model, figures
+
+
+def _outcomes(path: Path, kept: str | Path | None, settings: Settings, progress: Progress | None) -> pd.DataFrame:
+    """Rows of a table, or of a world; parcels of two of them are never one."""
+    if path.is_dir():
+        area = read_parcels(path / "parcels.geojson", datum="wgs84")
+        imagery, span = open_source(f"stac:{path}", settings.access), _period(None, None)
+        items, _ = _search(imagery, imagery.info, area, span)
+        plan = plan_blocks(area.parcels, items, settings.plan, reach_m=_reach_m(settings))
+        tasks = _tasks(area, plan, imagery, settings, _day_of(span, None, items, alive=False))
+        home = None if kept is None else Path(kept) / path.name
+        rows = risk_history.rows_of_world(tasks, read_truth(path), settings, home, progress)
+    elif path.is_file():
+        rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    else:
+        raise MissingInput(f"{path} is neither a folder of a simulated world nor a table of outcomes.")
+    return rows.assign(parcel_id=f"{path.name}/" + rows["parcel_id"].astype(str))
 
 
 def source_table(check: str | None = None, settings: Settings | None = None) -> list[dict[str, str]]:

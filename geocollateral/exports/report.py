@@ -89,6 +89,8 @@ class ParcelSection:
     """Columns of theirs that are shown."""
     pictures: tuple[Picture, ...]
     limits: tuple[str, ...]
+    risk: tuple[str, ...]
+    """The risk score or why there is none, and the rules broken, a sentence each."""
 
 
 def report_html(assessment: Assessment, lang: str = "en") -> bytes:
@@ -306,7 +308,29 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             season_keys=tuple(key for key in SEASON_KEYS if any(key in row for row in seasons)),
             pictures=tuple(_picture(chip, outline, orthos.get(chip.scene_id), every) for chip in chips),
             limits=tuple(limits),
+            risk=tuple(_say_risk(assessment, fact.parcel_id, words)),
         )
+
+
+def _say_risk(assessment: Assessment, parcel_id: str, words: Words) -> Iterator[str]:
+    """Nothing where no rule was asked."""
+    rules = _rows(assessment, "risk_rules", parcel_id)
+    if not rules:
+        return
+    own = assessment.parcels.loc[parcel_id]
+    score, why = own.get("risk_score"), own.get("risk_score_reason")
+    if score is not None and not pd.isna(score):
+        yield words("risk.score", percent=words.percent(float(score)))
+        codes = own.get("risk_codes")
+        for code in codes if isinstance(codes, list) else ():
+            yield words("risk.raised" if code[0] == "+" else "risk.lowered", what=words.named("risk_code", code[1:]))
+    else:
+        yield words("risk.none")
+        if isinstance(why, str):
+            yield words.reason(why)
+    for row in rules:
+        if row["outcome"] == "breach":
+            yield words("risk.breach", rule=words.reason(row["wording"]), reason=words.reason(row["reason"]))
 
 
 def _rows(assessment: Assessment, table: str, parcel_id: str) -> list[dict[str, Any]]:

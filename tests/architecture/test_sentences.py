@@ -12,6 +12,10 @@ from geocollateral.exports.sentences import CHINESE
 ROOMS = (
     "assets",
     "change",
+    "risk/rules.py",
+    "risk/clocks.py",
+    "risk/caps.py",
+    "collateral_risk.py",
     "service.py",
     "block.py",
     "pledges.py",

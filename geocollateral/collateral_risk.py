@@ -1,0 +1,238 @@
+"""Tables of a run to the facts of the risk rules and the score, and back to columns and tables of the result."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from geocollateral.config import Settings
+from geocollateral.risk.features import FEATURES, features_at, hurt_already, tracks_of
+from geocollateral.risk.findings import Finding, worst
+from geocollateral.risk.rollup import GroupBy, RollUp, Secured, roll_up
+from geocollateral.risk.rules import RULES, Asked, LoanFacts, ParcelFacts, judge_loan, judge_parcel, judge_portfolio
+from geocollateral.risk.scenarios import ValueBand
+from geocollateral.risk.score import ScoreModel, ScoreParams, reasons_of
+from geocollateral.types import CLOSED_STATUSES, Alert
+
+HURT = "A confirmed alert of an adverse event is open: what the risk score warns of has happened."
+NOT_JUDGED = "The parcel could not be judged, and neither can its risk."
+COLUMNS = ("risk_score", "risk_score_reason", "risk_codes", "risk_state")
+PLEDGE = "claim_pledge_verdict"
+GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "class")
+ALERT_COLUMNS = ["parcel_id", "rule", "operating_point", "detected_on"]
+RULE_COLUMNS = ("rule", "subject", "key", "outcome", "reason", "wording", "reference")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RiskResult:
+    """What is said of the risk of a run."""
+
+    columns: pd.DataFrame
+    """Index ``parcel_id``; columns `COLUMNS`: probability or None, why there is none, codes of its reasons, and the
+    worst answer of the rules of the parcel and of its loan."""
+    tables: dict[str, pd.DataFrame]
+    """``risk_rules`` (every answer), ``risk_features`` (what the score was made of: add the column ``adverse`` half a
+    year later and train on it) and ``risk_rollup`` (per scenario and group; only where loans are named)."""
+
+
+def judge_risk(
+    table: pd.DataFrame,
+    alerts: Sequence[Alert],
+    series: pd.DataFrame,
+    model: ScoreModel,
+    settings: Settings,
+    day: dt.date,
+) -> RiskResult:
+    """Rules, score and roll-up of a run.
+
+    Parameters
+    ----------
+    table
+        Columns of ``parcels.geojson`` with those of the file (`loan_*`), index ``parcel_id``.
+    """
+    open_alerts = [alert for alert in alerts if alert.status not in CLOSED_STATUSES]
+    score = _scores(table, open_alerts, series, model, settings.risk_score, day)
+    facts = {str(i): _facts(str(i), row, open_alerts, score) for i, row in table.iterrows()}
+    asked = Asked(as_of=day, limits=settings.limits, clocks=settings.clocks)
+    loans = [_secured(name, own, facts) for name, own in _by_loan(table)]
+    found = [finding for parcel in facts.values() for finding in judge_parcel(parcel, asked)]
+    found += [finding for loan in loans for finding in judge_loan(loan.facts, asked)]
+    found += judge_portfolio([loan.facts for loan in loans], asked)
+    columns = score[["risk_score", "risk_score_reason", "risk_codes"]].assign(
+        risk_state=pd.Series(_states(facts, found), dtype=object)
+    )
+    tables = {"risk_rules": _rule_table(found), "risk_features": _feature_table(score, table, day)}
+    if loans:
+        tables["risk_rollup"] = _rollups(loans, settings)
+    return RiskResult(columns=columns, tables=tables)
+
+
+def alerts_table(alerts: Sequence[Alert]) -> pd.DataFrame:
+    """Alerts as the features read them."""
+    rows = [(a.parcel_id, a.rule, str(a.evidence.get("operating_point", "confirmed")), a.detected_on) for a in alerts]
+    return pd.DataFrame(rows, columns=ALERT_COLUMNS)
+
+
+def _scores(
+    table: pd.DataFrame,
+    alerts: Sequence[Alert],
+    series: pd.DataFrame,
+    model: ScoreModel,
+    params: ScoreParams,
+    day: dt.date,
+) -> pd.DataFrame:
+    """Features, score, why there is none, and reasons; one row per parcel."""
+    told = alerts_table(alerts)
+    parcels = pd.DataFrame(
+        {"asset_class": table["asset_class"], "area_m2": table["obs_area_m2"], "ltv": _ltv(table)}, index=table.index
+    )
+    features = features_at(parcels, told, tracks_of(series), day)
+    hurt = hurt_already(told, day)
+    refusals = model.refusals(features, params)
+    why = [
+        HURT if str(i) in hurt else NOT_JUDGED if status != "ok" else refusal
+        for i, status, refusal in zip(features.index, table["meta_status"], refusals, strict=True)
+    ]
+    parts = model.contributions(features)
+    codes = [[] if w else reasons_of(own, params) for w, (_, own) in zip(why, parts.iterrows(), strict=True)]
+    scores = [None if w else round(float(p), 4) for w, p in zip(why, model.predict(features), strict=True)]
+    return features.assign(
+        risk_score=pd.Series(scores, index=features.index, dtype=object),
+        risk_score_reason=pd.Series(why, index=features.index, dtype=object),
+        risk_codes=pd.Series(codes, index=features.index, dtype=object),
+    )
+
+
+def _ltv(table: pd.DataFrame) -> pd.Series[Any]:
+    return pd.to_numeric(table["risk_ltv"], errors="coerce")
+
+
+def _facts(parcel_id: str, row: pd.Series[Any], alerts: Sequence[Alert], score: pd.DataFrame) -> ParcelFacts:
+    severities = [alert.severity for alert in alerts if alert.parcel_id == parcel_id]
+    verdicts = {
+        name.removeprefix("claim_").removesuffix("_verdict"): row[name]
+        for name in map(str, row.index)
+        if _is_verdict(name) and _given(row[name])
+    }
+    own: Any = score.loc[parcel_id, "risk_score"]
+    return ParcelFacts(
+        parcel_id=parcel_id,
+        asset_class=str(row["asset_class"]),
+        loan=_text(row.get("loan_id")),
+        judged=row["meta_status"] == "ok",
+        verdicts=verdicts,
+        alerts={name: severities.count(name) for name in ("high", "medium", "low")},
+        pledge=row[PLEDGE] if _given(row.get(PLEDGE)) else None,
+        valued_on=_day(row.get("val_valued_on")),
+        last_clear=_day(row.get("meta_last_clear")),
+        progress_low=_number(row.get("obs_progress_low_frac")),
+        progress_high=_number(row.get("obs_progress_high_frac")),
+        score=None if own is None else float(own),
+    )
+
+
+def _is_verdict(name: str) -> bool:
+    """Of a claim; that of the pledge has a rule of its own."""
+    return name.startswith("claim_") and name.endswith("_verdict") and name != PLEDGE
+
+
+def _by_loan(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    if "loan_id" not in table:
+        return []
+    return [(str(name), own) for name, own in table.dropna(subset=["loan_id"]).groupby("loan_id")]
+
+
+def _secured(name: str, own: pd.DataFrame, facts: Mapping[str, ParcelFacts]) -> Secured:
+    """A loan of a file; a parcel may leave out what another one of the loan states."""
+    values = {
+        str(i): (
+            ValueBand(p05=row["val_p05"], p50=row["val_p50"], p95=row["val_p95"], currency=str(row["val_currency"])),
+            _text(row.get("val_approach")) or "market",
+        )
+        for i, row in own.iterrows()
+        if _given(row["val_p50"])
+    }
+    currency = _text(_stated(own, "loan_currency"))
+    whole = None
+    if len(values) == len(own) and {band.currency for band, _ in values.values()} == {currency}:
+        whole = float(sum(band.p50 for band, _ in values.values()))
+    return Secured(
+        facts=LoanFacts(
+            loan=name,
+            parcels=tuple(facts[str(i)] for i in own.index),
+            outstanding=_number(_stated(own, "loan_outstanding")),
+            amount=_number(_stated(own, "loan_amount")),
+            currency=currency,
+            value=whole,
+            borrower=_text(_stated(own, "loan_borrower_id")),
+        ),
+        values=values,
+    )
+
+
+def _states(facts: Mapping[str, ParcelFacts], found: Sequence[Finding]) -> dict[str, str]:
+    """The worst answer by parcel, those of its loan included; what nobody asked of cannot be told."""
+    of_parcel = {name: [f.outcome for f in found if f.subject == "parcel" and f.key == name] for name in facts}
+    of_loan: dict[str, list[Any]] = {}
+    for finding in found:
+        if finding.subject == "loan":
+            of_loan.setdefault(finding.key, []).append(finding.outcome)
+    return {name: worst([*of_parcel[name], *of_loan.get(parcel.loan or "", ())]) for name, parcel in facts.items()}
+
+
+def _rule_table(found: Sequence[Finding]) -> pd.DataFrame:
+    rules = {rule.id: rule for rule in RULES}
+    rows = [
+        {
+            "parcel_id": f.key if f.subject == "parcel" else None,
+            **{name: getattr(f, name) for name in ("rule", "subject", "key", "outcome", "reason")},
+            "wording": rules[f.rule].wording,
+            "reference": rules[f.rule].reference,
+            "inputs": "; ".join(f"{name} = {value}" for name, value in f.inputs.items()),
+        }
+        for f in found
+    ]
+    return pd.DataFrame(rows, columns=["parcel_id", *RULE_COLUMNS, "inputs"])
+
+
+def _feature_table(score: pd.DataFrame, table: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    own = score[[*FEATURES]].reset_index(names="parcel_id").assign(as_of=day.isoformat())
+    own["scored"] = score["risk_score"].notna().to_numpy()
+    return own.assign(asset_class=table["asset_class"].to_numpy())
+
+
+def _rollups(loans: Sequence[Secured], settings: Settings) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for name, scenario in ((None, None), *settings.stress.scenarios.items()):
+        for by in GROUPED_BY:
+            figures: list[RollUp] = roll_up(loans, by, settings.stress, scenario)
+            rows += [{"scenario": name or "as_is", "by": by, **vars(figure)} for figure in figures]
+    return pd.DataFrame(rows)
+
+
+def _stated(own: pd.DataFrame, name: str) -> Any:
+    known = own[name].dropna().tolist() if name in own else []
+    return known[0] if known else None
+
+
+def _given(value: Any) -> bool:
+    return value is not None and not pd.isna(value)
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if _given(value) else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if _given(value) else None
+
+
+def _day(value: Any) -> dt.date | None:
+    return pd.Timestamp(value).date() if _given(value) else None
+
+
+__all__ = ["COLUMNS", "RiskResult", "alerts_table", "judge_risk"]
