@@ -22,10 +22,12 @@ from geocollateral.errors import BrokenData, MissingInput
 from geocollateral.valuation.domain import Domain, NumberScale
 from geocollateral.valuation.folds import Folds
 from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
+from geocollateral.valuation.intervals import Interval
 from geocollateral.valuation.market_time import PriceLevel
-from geocollateral.valuation.value_model import Encoder, Interval, Members, Nearby, ValueModel, ValueModelParams
+from geocollateral.valuation.value_model import Encoder, Members, Nearby, ValueModel, ValueModelParams
 
-FORMAT = 1
+FORMAT = 2
+_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month")
 _BOOSTERS = ("absolute", "squared", "corrected")
 
 
@@ -93,7 +95,8 @@ def _numbers(model: ValueModel) -> dict[str, Any]:
         "encoder": {"names": model.members.encoder.names, "kinds": dict(model.members.encoder.kinds)},
         "design": asdict(model.members.linear.design),
         "middle": model.members.linear.middle,
-        "interval": {n: getattr(interval, n) for n in ("constant", "low", "high", "forward", "last_month")},
+        "mix": {"middle": model.middle, "stretch": model.stretch},
+        "interval": {n: getattr(interval, n) for n in _INTERVAL},
         "domain": {
             "numbers": [asdict(number) for number in domain.numbers],
             "kinds": {name: sorted(kinds) for name, kinds in domain.kinds.items()},
@@ -154,6 +157,7 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
             boosters=tuple(boosters),
         ),
         weights=arrays["weights"],
+        **said["mix"],
         level=PriceLevel(months=arrays["level_months"], level=arrays["level"]),
         interval=Interval(spread=spread, **said["interval"]),
         domain=Domain(

@@ -27,6 +27,7 @@ from geocollateral.types import Params
 from geocollateral.valuation.domain import Domain, domain_of
 from geocollateral.valuation.folds import Folds, make_folds, units_of
 from geocollateral.valuation.hedonic import PENALTIES, Hedonic, best_penalty, fit_hedonic
+from geocollateral.valuation.intervals import MIN_TO_LEARN, Interval, fit_interval, groups_of
 from geocollateral.valuation.market_time import FLAT, PriceLevel, price_level
 
 Floats = NDArray[np.float64]
@@ -116,6 +117,18 @@ class Nearby:
         fifth = min(4, distance.shape[1] - 1)
         return [*found, np.log1p(distance[:, fifth])]
 
+    def doubts(self, where: Floats) -> list[Floats]:
+        """How far the nearest sales are and how much the linear model left at them, in size and on one side."""
+        known = np.isfinite(where).all(axis=1)
+        distance, index = cKDTree(self.xy).query(where[known], k=min(max(NEIGHBOURS), len(self.xy)))
+        near = self.residual[index]
+        found = [np.full(len(where), np.nan) for _ in range(3)]
+        for column, values in zip(
+            found, (np.log1p(distance[:, 4]), np.abs(near).mean(axis=1), np.abs(near.mean(axis=1))), strict=True
+        ):
+            column[known] = values
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class Members:
@@ -138,39 +151,15 @@ class Members:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """Conformal interval in units of a learned spread."""
-
-    spread: lgb.Booster | None
-    constant: float
-    low: float
-    high: float
-    """Quantiles of error / spread, corrected for the size of the sample."""
-    forward: float
-    """Factor by which errors were wider where the past valued the future; 1 where there are no dates."""
-    last_month: float
-    """Time of the last sale learned from [months]; later ones are the future."""
-
-    def spreads(self, matrix: Floats) -> Floats:
-        """Spread of the log error, shape (row,)."""
-        if self.spread is None:
-            return np.full(len(matrix), self.constant)
-        return self.constant * np.exp(np.clip(_predict(self.spread, matrix), -1.5, 2.0))
-
-    def widening(self, months: Floats | None, n: int) -> Floats:
-        """Factor of each row, shape (n,): `forward` after the last sale and where the time is not known."""
-        if months is None:
-            return np.full(n, self.forward)
-        return np.where(months <= self.last_month, 1.0, self.forward)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ValueModel:
     """A fitted model of prices."""
 
     members: Members
     weights: Floats
     """Shape (learner,)."""
+    middle: float
+    stretch: float
+    """Departures of the mix from `middle` are multiplied by this."""
     level: PriceLevel
     interval: Interval
     domain: Domain
@@ -180,6 +169,10 @@ class ValueModel:
     importance: Mapping[str, float]
     params: ValueModelParams
 
+    def stretched(self, mixed: Floats) -> Floats:
+        """Log values of a mix of learners, shape (row,)."""
+        return self.middle + self.stretch * (mixed - self.middle)
+
     def predict(self, features: pd.DataFrame, xy: Floats | None, months: Floats | None) -> pd.DataFrame:
         """Intervals of prices at given times.
 
@@ -188,8 +181,9 @@ class ValueModel:
         Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``refused`` and
         ``reason``; no number where refused.
         """
-        log_price = self.members.predict(features, xy) @ self.weights
-        spread = self.interval.spreads(_spread_matrix(self.members.encoder, features, xy, log_price))
+        told = self.members.predict(features, xy)
+        log_price = self.stretched(told @ self.weights)
+        spread = self.interval.spreads(_spread_matrix(self.members, features, xy, told, log_price))
         spread = spread * self.interval.widening(months, len(features))
         log_price = log_price + self.level.at(months, len(features))
         reason = self.domain.refusals(features, xy)
@@ -241,20 +235,24 @@ def fit_value_model(
         level = price_level(months, log_price - _quick(encoder, features, xy, log_price, folds.fold, params))
     adjusted = log_price - level.at(months, len(price))
     penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES)
-    out = np.empty((len(price), len(LEARNERS)))
+    out, parts = np.empty((len(price), len(LEARNERS))), {}
     for fold in np.unique(folds.fold):
         own = folds.fold == fold
         part = _fit_members(encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params)
         out[own] = part.predict(features[own], _take(xy, own))
+        parts[int(fold)] = replace(part, boosters=())
     members = _fit_members(encoder, features, xy, adjusted, linear_out, penalty, params)
     weights = _mix(out, adjusted)
-    mixed = out @ weights
-    interval = _interval(encoder, features, xy, mixed, adjusted - mixed, folds.fold, params)
+    middle, stretch = _stretch(out @ weights, adjusted)
+    mixed = middle + stretch * (out @ weights - middle)
+    interval = _interval(parts, features, xy, out, mixed, adjusted - mixed, folds.fold, params)
     forward = 1.0 if months is None else _forward_factor(encoder, features, xy, months, log_price, params)
     importance = _importance(encoder, members)
     return ValueModel(
         members=members,
         weights=weights,
+        middle=middle,
+        stretch=stretch,
         level=level,
         interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
         domain=domain_of(features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed),
@@ -365,45 +363,64 @@ def _mix(out: Floats, target: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _spread_matrix(encoder: Encoder, features: pd.DataFrame, xy: Floats | None, log_price: Floats) -> Floats:
-    return encoder.matrix(features, xy, [log_price])
+def _stretch(mixed: Floats, target: Floats) -> tuple[float, float]:
+    """Middle of the values and the factor on departures from it that learned values lack.
+
+    A mix with the smallest error draws values to their middle: dear property is valued too low. Its spread is brought
+    towards that of prices, as far as neither the mean nor the median error out of fold grows by more than a two
+    hundredth.
+    """
+    middle = float(np.median(mixed))
+    error = target - mixed
+    if len(mixed) < MIN_TO_LEARN or np.var(mixed) <= 0:
+        return middle, 1.0
+    full = float(np.sqrt(1 + np.var(np.clip(error, *np.quantile(error, [0.005, 0.995]))) / np.var(mixed)))
+
+    def errors(factor: float) -> Floats:
+        size = np.abs(middle + factor * (mixed - middle) - target)
+        return np.array([size.mean(), np.median(size)])
+
+    best, bound = 1.0, 1.005 * errors(1.0)
+    for factor in np.linspace(1.0, min(full, 1.15), 9)[1:]:
+        if (errors(float(factor)) > bound).any():
+            break
+        best = float(factor)
+    return middle, best
+
+
+def _spread_matrix(members: Members, features: pd.DataFrame, xy: Floats | None, told: Floats, mixed: Floats) -> Floats:
+    """What the spread of errors may hang on: the features, the value, how the learners differ, what was sold near."""
+    further = [mixed, np.log(told.std(axis=1) + 1e-3), told[:, 0] - mixed]
+    if members.nearby is not None and xy is not None:
+        further += members.nearby.doubts(xy)
+    return members.encoder.matrix(features, xy, further)
 
 
 def _interval(
-    encoder: Encoder,
+    parts: Mapping[int, Members],
     features: pd.DataFrame,
     xy: Floats | None,
-    log_price: Floats,
+    told: Floats,
+    mixed: Floats,
     error: Floats,
     fold: Ints,
     params: ValueModelParams,
 ) -> Interval:
-    """Spread of errors as a function of the features, and the quantiles of errors in its units, all out of fold."""
-    constant = 1.4826 * float(np.median(np.abs(error))) + 1e-6
-    spread, scaled = None, error / constant
-    if len(error) >= 400:
-        matrix = _spread_matrix(encoder, features, xy, log_price)
-        size = np.log(np.clip(np.abs(error), 0.05 * constant, 20 * constant) / constant)
-        size = size - np.median(size)
-        effort = Effort(rounds=150, rate=0.05, leaves=15, in_leaf=max(30, len(error) // 200))
-        out = np.empty(len(error))
-        for f in np.unique(fold):
-            own = fold == f
-            part = _boost(matrix[~own], size[~own], encoder.categorical, effort, params, "l2")
-            out[own] = np.exp(np.clip(_predict(part, matrix[own]), -1.5, 2.0))
-        spread, scaled = _boost(matrix, size, encoder.categorical, effort, params, "l2"), error / (constant * out)
-    tail = (1 - params.level) / 2
-    ordered = np.sort(scaled)
-    n = len(ordered)
-    rank = int(np.clip(np.ceil((n + 1) * (1 - tail)), 1, n))
-    return Interval(
-        spread=spread,
-        constant=constant,
-        low=float(ordered[n - rank]),
-        high=float(ordered[rank - 1]),
-        forward=1.0,
-        last_month=np.inf,
-    )
+    """Each row's doubts by the members that did not know it."""
+    pieces = {
+        f: _spread_matrix(part, features[fold == f], _take(xy, fold == f), told[fold == f], mixed[fold == f])
+        for f, part in parts.items()
+    }
+    matrix = np.full((len(error), max(piece.shape[1] for piece in pieces.values())), np.nan)
+    for f, piece in pieces.items():
+        matrix[fold == f, : piece.shape[1]] = piece
+    encoder = next(iter(parts.values())).encoder
+    effort = Effort(rounds=150, rate=0.05, leaves=15, in_leaf=max(30, len(error) // 200))
+
+    def boost(given: Floats, target: Floats) -> lgb.Booster:
+        return _boost(given, target, encoder.categorical, effort, params, "l2")
+
+    return fit_interval(matrix, error, fold, groups_of(features, mixed), params.level, boost)
 
 
 def _forward_factor(
