@@ -35,6 +35,8 @@ Ints = NDArray[np.int64]
 
 LEARNERS = ("linear", "boosted, absolute errors", "boosted, squared errors", "linear corrected by boosting")
 NEIGHBOURS = (8, 30)
+_MANY = 100_000
+"""More sales than this are judged in three folds, and the level of prices is learned from a sample of this many."""
 
 
 class ValueModelParams(Params):
@@ -228,11 +230,14 @@ def fit_value_model(
     """
     log_price = np.log(price)
     units = units_of(len(price), group, xy)
-    folds = make_folds(units, xy, where, params.folds, params.seed)
+    n_folds = params.folds if len(price) <= _MANY else 3
+    folds = make_folds(units, xy, where, n_folds, params.seed)
     encoder = encoder_of(features)
     level = FLAT
+    few = _sample(len(price), params.seed)
     if months is not None:
-        level = price_level(months, log_price - _quick(encoder, features, xy, log_price, folds.fold, params))
+        own, own_xy, own_log = features[few], _take(xy, few), log_price[few]
+        level = price_level(months[few], own_log - _quick(encoder, own, own_xy, own_log, folds.fold[few], params))
     adjusted = log_price - level.at(months, len(price))
     penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES)
     out, parts = np.empty((len(price), len(LEARNERS))), {}
@@ -246,7 +251,9 @@ def fit_value_model(
     middle, stretch = _stretch(out @ weights, adjusted)
     mixed = middle + stretch * (out @ weights - middle)
     interval = _interval(parts, features, xy, out, mixed, adjusted - mixed, folds.fold, params)
-    forward = 1.0 if months is None else _forward_factor(encoder, features, xy, months, log_price, params)
+    forward = 1.0
+    if months is not None:
+        forward = _forward_factor(encoder, features[few], _take(xy, few), months[few], log_price[few], params)
     importance = _importance(encoder, members)
     return ValueModel(
         members=members,
@@ -367,8 +374,8 @@ def _stretch(mixed: Floats, target: Floats) -> tuple[float, float]:
     """Middle of the values and the factor on departures from it that learned values lack.
 
     A mix with the smallest error draws values to their middle: dear property is valued too low. Its spread is brought
-    towards that of prices, as far as neither the mean nor the median error out of fold grows by more than a two
-    hundredth.
+    towards that of prices, as far as neither the mean nor the median error out of fold grows by more than three
+    thousandths.
     """
     middle = float(np.median(mixed))
     error = target - mixed
@@ -380,7 +387,7 @@ def _stretch(mixed: Floats, target: Floats) -> tuple[float, float]:
         size = np.abs(middle + factor * (mixed - middle) - target)
         return np.array([size.mean(), np.median(size)])
 
-    best, bound = 1.0, 1.005 * errors(1.0)
+    best, bound = 1.0, 1.003 * errors(1.0)
     for factor in np.linspace(1.0, min(full, 1.15), 9)[1:]:
         if (errors(float(factor)) > bound).any():
             break
@@ -493,6 +500,15 @@ def _importance(encoder: Encoder, members: Members) -> dict[str, float]:
 
 def _nearby(nearby: Nearby | None, xy: Floats | None, *, own: bool) -> list[Floats]:
     return [] if nearby is None or xy is None else nearby.columns(xy, own)
+
+
+def _sample(n: int, seed: int) -> NDArray[np.bool_]:
+    """Rows from which levels and replays are learned: all of them, or a random part of very many. Shape (n,)."""
+    if n <= _MANY:
+        return np.ones(n, bool)
+    found = np.zeros(n, bool)
+    found[np.random.default_rng(seed).choice(n, _MANY, replace=False)] = True
+    return found
 
 
 def _take(xy: Floats | None, rows: NDArray[np.bool_]) -> Floats | None:
