@@ -24,7 +24,7 @@ from geocollateral.valuation.folds import Folds
 from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
 from geocollateral.valuation.intervals import Interval
 from geocollateral.valuation.market_time import PriceLevel
-from geocollateral.valuation.value_model import Encoder, Members, Nearby, ValueModel, ValueModelParams
+from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
 
 FORMAT = 2
 _INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month")
@@ -95,6 +95,7 @@ def _numbers(model: ValueModel) -> dict[str, Any]:
         "encoder": {"names": model.members.encoder.names, "kinds": dict(model.members.encoder.kinds)},
         "design": asdict(model.members.linear.design),
         "middle": model.members.linear.middle,
+        "correction": None if model.correction is None else asdict(model.correction),
         "mix": {"middle": model.middle, "stretch": model.stretch},
         "interval": {n: getattr(interval, n) for n in _INTERVAL},
         "domain": {
@@ -113,6 +114,7 @@ def _arrays(model: ValueModel) -> dict[str, NDArray[Any]]:
     named = {
         "weights": model.weights,
         "slopes": members.linear.slopes,
+        "means": members.linear.means,
         "level_months": model.level.months,
         "level": model.level.level,
         "fold": model.folds.fold,
@@ -152,7 +154,7 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
                 names=tuple(said["encoder"]["names"]),
                 kinds={name: tuple(kinds) for name, kinds in said["encoder"]["kinds"].items()},
             ),
-            linear=Hedonic(design=linear, middle=said["middle"], slopes=arrays["slopes"]),
+            linear=Hedonic(design=linear, middle=said["middle"], slopes=arrays["slopes"], means=arrays["means"]),
             nearby=nearby,
             boosters=tuple(boosters),
         ),
@@ -172,6 +174,7 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
         out_of_fold=arrays["out_of_fold"],
         importance=said["importance"],
         params=ValueModelParams(**said["params"]),
+        correction=None if said["correction"] is None else Correction(**said["correction"]),
     )
 
 

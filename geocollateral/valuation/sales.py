@@ -101,6 +101,7 @@ def understand_sales(
     date: str | None = None,
     coords: tuple[str, str] | None = None,
     group: str | None = None,
+    baseline: str | None = None,
 ) -> SalesTable:
     """Resolve the roles of a table's columns.
 
@@ -116,6 +117,8 @@ def understand_sales(
         Columns of longitude and latitude [degrees], or of planar coordinates.
     group
         Column that names the owner, loan or property.
+    baseline
+        Column of given values that are to be corrected: no feature either.
 
     Raises
     ------
@@ -125,7 +128,7 @@ def understand_sales(
         Too few usable prices, dates or coordinates that are none.
     """
     target = column_named(rows, target)
-    date, group = (None if name is None else column_named(rows, name) for name in (date, group))
+    date, group, baseline = (None if name is None else column_named(rows, name) for name in (date, group, baseline))
     if coords is not None:
         coords = (column_named(rows, coords[0]), column_named(rows, coords[1]))
     rows = rows.reset_index(drop=True)
@@ -135,7 +138,7 @@ def understand_sales(
     groups = None if group is None else rows[group].astype(object).where(rows[group].notna(), None).to_numpy(object)
     uses, features, previous = [], {}, None
     for name in rows.columns:
-        if name in (target, date, group, *(coords or ())):
+        if name in (target, date, group, baseline, *(coords or ())):
             continue
         use, values = _column(rows[name], str(name), price, days)
         uses.append(use)
@@ -291,14 +294,15 @@ def _days_of(column: pd.Series, name: str) -> NDArray[np.datetime64] | None:
                     # A month or year stands for its middle.
                     middle = {"%Y%m%d": 0, "%Y%m": 14, "%Y": 181}[layout]
                     return (found + pd.Timedelta(days=middle)).to_numpy("datetime64[D]")
-            for low, high, unit, origin in (
-                (20_000, 60_000, "D", "1899-12-30"),  # the serial days of spreadsheets
-                (10**8, 4 * 10**9, "s", "1970-01-01"),
-                (10**11, 4 * 10**12, "ms", "1970-01-01"),
+            for low, high, seconds, origin in (
+                (20_000, 60_000, 86_400.0, "1899-12-30"),  # the serial days of spreadsheets
+                (10**8, 4 * 10**9, 1.0, "1970-01-01"),
+                (10**11, 4 * 10**12, 1e-3, "1970-01-01"),
             ):
                 if whole.min() >= low and whole.max() <= high and np.ptp(whole) > 0:
-                    days = pd.to_datetime(pd.Series(numbers), unit=unit, origin=origin, errors="coerce")
-                    return days.to_numpy("datetime64[D]")
+                    days = np.floor(numbers * seconds / 86_400)
+                    step = np.where(np.isfinite(days), days, 0).astype("timedelta64[D]")
+                    return np.where(np.isfinite(days), np.datetime64(origin, "D") + step, np.datetime64("NaT"))
         return None
     text = column.astype("string").str.strip()
     numeric = text.dropna().str.fullmatch(r"\d+(\.0)?")

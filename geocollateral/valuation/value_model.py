@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import lightgbm as lgb
 import numpy as np
@@ -35,6 +35,10 @@ Ints = NDArray[np.int64]
 
 LEARNERS = ("linear", "boosted, absolute errors", "boosted, squared errors", "linear corrected by boosting")
 NEIGHBOURS = (8, 30)
+_WEIGHT_OF_ALL = 20
+"""Sales of a region that weigh as much as the median of all in its ratio to the baseline."""
+_CLEARLY = 0.99
+"""A further step from the baseline must bring errors below this share of those of the plainer way."""
 _MANY = 100_000
 """More sales than this are judged in three folds, and the level of prices is learned from a sample of this many."""
 
@@ -47,6 +51,9 @@ class ValueModelParams(Params):
     seed: int = Field(1, ge=0, description="Of every random choice; the same data give the same bytes.")
     threads: int = Field(1, ge=1, description="Threads of the booster; no result depends on them.")
     effort: float = Field(1.0, gt=0, le=4, description="Rounds of boosting against the usual; 0.2 is a quick look.")
+    increasing: tuple[str, ...] = Field(
+        (), description="Numbers with which the value never falls, all else alike, such as the area."
+    )
     refusal_rate: float = Field(0.01, gt=0, lt=0.1, description="Share of good rows refused as unlike any sale [0-1].")
 
 
@@ -144,12 +151,30 @@ class Members:
     def predict(self, features: pd.DataFrame, xy: Floats | None) -> Floats:
         """Log prices, shape (row, learner)."""
         linear = self.linear.predict(features, xy)
-        plain = self.encoder.matrix(features, xy)
-        told = self.encoder.matrix(features, xy, [linear, *_nearby(self.nearby, xy, own=False)])
+        plain, told = self.encoder.matrix(features, xy), self.told(features, xy, linear)
         absolute, squared, corrected = self.boosters
         return np.column_stack(
             [linear, _predict(absolute, plain), _predict(squared, plain), linear + _predict(corrected, told)]
         )
+
+    def told(self, features: pd.DataFrame, xy: Floats | None, linear: Floats) -> Floats:
+        """What the booster that corrects the linear model is told, shape (row, column)."""
+        return self.encoder.matrix(features, xy, [linear, *_nearby(self.nearby, xy, own=False)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What is made of a given baseline, such as a valuer's or an index's value."""
+
+    kind: Literal["none", "region", "learned"]
+    """``none``: the baseline as it is; ``region``: times its region's ratio; ``learned``: times what is learned."""
+    region: str | None
+    """Category whose kinds are the regions."""
+    ratios: Mapping[str, float]
+    """Median log ratio of price to baseline in each region, drawn to that of all the more the fewer its sales."""
+    overall: float
+    errors: Mapping[str, float]
+    """Mean absolute log error out of fold of each way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,31 +195,53 @@ class ValueModel:
     """Log prices of the training rows at their own dates, out of fold. Shape (row,)."""
     importance: Mapping[str, float]
     params: ValueModelParams
+    correction: Correction | None = None
+    """None: values are learned without a baseline."""
+
+    @property
+    def uses_learners(self) -> bool:
+        """Whether the learners' mix makes the value; no: a baseline is kept, or corrected by region."""
+        return self.correction is None or self.correction.kind == "learned"
+
+    def corrected(self, features: pd.DataFrame) -> Floats:
+        """Log ratio to the baseline where the learners are not used, shape (row,)."""
+        if self.correction is None or self.correction.kind == "none":
+            return np.zeros(len(features))
+        return _by_region(self.correction, features)
 
     def stretched(self, mixed: Floats) -> Floats:
         """Log values of a mix of learners, shape (row,)."""
         return self.middle + self.stretch * (mixed - self.middle)
 
-    def predict(self, features: pd.DataFrame, xy: Floats | None, months: Floats | None) -> pd.DataFrame:
-        """Intervals of prices at given times.
+    def predict(
+        self, features: pd.DataFrame, xy: Floats | None, months: Floats | None, baseline: Floats | None = None
+    ) -> pd.DataFrame:
+        """Intervals of prices at given times; `baseline`: the given values, where the model corrects such.
 
         Returns
         -------
-        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``refused`` and
-        ``reason``; no number where refused.
+        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``fsd`` (forecast
+        standard deviation of the logarithm), ``refused`` and ``reason``; no number where refused.
         """
         told = self.members.predict(features, xy)
-        log_price = self.stretched(told @ self.weights)
+        log_price = self.stretched(told @ self.weights) if self.uses_learners else self.corrected(features)
         spread = self.interval.spreads(_spread_matrix(self.members, features, xy, told, log_price))
         spread = spread * self.interval.widening(months, len(features))
-        log_price = log_price + self.level.at(months, len(features))
+        if self.uses_learners:
+            log_price = log_price + self.level.at(months, len(features))
         reason = self.domain.refusals(features, xy)
+        if self.correction is not None:
+            given = np.full(len(features), np.nan) if baseline is None else baseline
+            with np.errstate(invalid="ignore", divide="ignore"):
+                log_price = log_price + np.where(given > 0, np.log(given), np.nan)
+            reason[~(given > 0)] = "the baseline is missing"
         refused = np.array([r is not None for r in reason], bool)
         out = pd.DataFrame(
             {
                 "p05": np.exp(log_price + self.interval.low * spread),
                 "p50": np.exp(log_price),
                 "p95": np.exp(log_price + self.interval.high * spread),
+                "fsd": self.interval.deviation * spread,
             },
             index=features.index,
         )
@@ -214,6 +261,8 @@ def fit_value_model(
     params: ValueModelParams,
     *,
     where: Floats | None = None,
+    baseline: Floats | None = None,
+    region: str | None = None,
 ) -> ValueModel:
     """Fit on sales.
 
@@ -227,8 +276,13 @@ def fit_value_model(
         Positive prices.
     where
         Places that will be valued, from which the kind of folds follows.
+    baseline
+        Positive given values: what is learned is the ratio of prices to them, and used only where that is nearer to
+        prices out of fold than the given values are.
+    region
+        Category whose kinds are the regions of a correction by region.
     """
-    log_price = np.log(price)
+    log_price = np.log(price) if baseline is None else np.log(price / baseline)
     units = units_of(len(price), group, xy)
     n_folds = params.folds if len(price) <= _MANY else 3
     folds = make_folds(units, xy, where, n_folds, params.seed)
@@ -239,7 +293,7 @@ def fit_value_model(
         own, own_xy, own_log = features[few], _take(xy, few), log_price[few]
         level = price_level(months[few], own_log - _quick(encoder, own, own_xy, own_log, folds.fold[few], params))
     adjusted = log_price - level.at(months, len(price))
-    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES)
+    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES, params.increasing)
     out, parts = np.empty((len(price), len(LEARNERS))), {}
     for fold in np.unique(folds.fold):
         own = folds.fold == fold
@@ -250,7 +304,12 @@ def fit_value_model(
     weights = _mix(out, adjusted)
     middle, stretch = _stretch(out @ weights, adjusted)
     mixed = middle + stretch * (out @ weights - middle)
-    interval = _interval(parts, features, xy, out, mixed, adjusted - mixed, folds.fold, params)
+    error, correction = adjusted - mixed, None
+    if baseline is not None:
+        correction, error = _correction(features, region, log_price, error, folds.fold)
+        if correction.kind != "learned":
+            mixed, level = log_price - error, FLAT
+    interval = _interval(parts, features, xy, out, mixed, error, folds.fold, params)
     forward = 1.0
     if months is not None:
         forward = _forward_factor(encoder, features[few], _take(xy, few), months[few], log_price[few], params)
@@ -267,6 +326,7 @@ def fit_value_model(
         out_of_fold=mixed + level.at(months, len(price)),
         importance=importance,
         params=params,
+        correction=correction,
     )
 
 
@@ -290,7 +350,7 @@ def _fit_members(
     params: ValueModelParams,
 ) -> Members:
     """All learners on one set of rows; `linear_out` are the linear model's predictions out of fold."""
-    linear = fit_hedonic(features, xy, adjusted, penalty)
+    linear = fit_hedonic(features, xy, adjusted, penalty, params.increasing)
     residual = adjusted - linear_out
     nearby = None
     if xy is not None and (there := np.isfinite(xy).all(axis=1)).sum() > 2 * max(NEIGHBOURS):
@@ -298,14 +358,17 @@ def _fit_members(
     plain = encoder.matrix(features, xy)
     told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
     effort, kinds = Effort.of(len(features), params.effort), encoder.categorical
+    rising = [n for n, name in enumerate(encoder.names) if name in params.increasing and n not in set(kinds)]
+    # A correction may fall with the linear model's value no more than with the numbers in it.
+    further = [*rising, plain.shape[1]] if rising else []
     return Members(
         encoder=encoder,
         linear=linear,
         nearby=nearby,
         boosters=(
-            _boost(plain, adjusted, kinds, effort, params, "l1"),
-            _boost(plain, adjusted, kinds, effort, params, "l2"),
-            _boost(told, residual, kinds, effort, params, "l1"),
+            _boost(plain, adjusted, kinds, effort, params, "l1", rising),
+            _boost(plain, adjusted, kinds, effort, params, "l2", rising),
+            _boost(told, residual, kinds, effort, params, "l1", further),
         ),
     )
 
@@ -317,7 +380,9 @@ def _boost(
     effort: Effort,
     params: ValueModelParams,
     objective: str,
+    rising: Sequence[int] = (),
 ) -> lgb.Booster:
+    """A booster; `rising`: columns with which it never falls."""
     data = lgb.Dataset(matrix, target, categorical_feature=categorical, params={"verbose": -1})
     settings: dict[str, Any] = {
         "objective": objective,
@@ -337,6 +402,11 @@ def _boost(
         "force_row_wise": True,
         "verbose": -1,
     }
+    if rising:
+        settings["monotone_constraints"] = [int(column in set(rising)) for column in range(matrix.shape[1])]
+        if objective == "l1":  # leaves of absolute errors are renewed after growth, which no constraint survives
+            middle = np.median(target)
+            settings |= {"objective": "huber", "alpha": max(0.3 * float(np.median(np.abs(target - middle))), 1e-3)}
     return lgb.train(settings, data, effort.rounds)
 
 
@@ -368,6 +438,40 @@ def _mix(out: Floats, target: Floats) -> Floats:
     right = np.concatenate([drawn_in - middle, prior @ np.full(m, 1 / m), [1e3 * np.sqrt(n)]])
     weights = nnls(system, right)[0]
     return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _correction(
+    features: pd.DataFrame, region: str | None, log_ratio: Floats, learned: Floats, fold: Ints
+) -> tuple[Correction, Floats]:
+    """The way with the smallest error out of fold, the plainest where they are as good, and its errors."""
+    by_region = np.empty(len(log_ratio))
+    for f in np.unique(fold):
+        own = fold == f
+        by_region[own] = _by_region(_ratios(features[~own], region, log_ratio[~own]), features[own])
+    found = {"none": log_ratio, "region": log_ratio - by_region, "learned": learned}
+    errors = {kind: float(np.abs(error).mean()) for kind, error in found.items()}
+    kind: Literal["none", "region", "learned"] = "none"
+    if errors["region"] < _CLEARLY * errors[kind]:
+        kind = "region"
+    if errors["learned"] < _CLEARLY * errors[kind]:
+        kind = "learned"
+    return replace(_ratios(features, region, log_ratio), kind=kind, errors=errors), found[kind]
+
+
+def _ratios(features: pd.DataFrame, region: str | None, log_ratio: Floats) -> Correction:
+    overall, ratios = float(np.median(log_ratio)), {}
+    if region is not None:
+        grouped = pd.Series(log_ratio).groupby(features[region].to_numpy(object)).agg(["median", "size"])
+        drawn = overall + (grouped["median"] - overall) * grouped["size"] / (grouped["size"] + _WEIGHT_OF_ALL)
+        ratios = {str(name): float(value) for name, value in drawn.items()}
+    return Correction(kind="region", region=region, ratios=ratios, overall=overall, errors={})
+
+
+def _by_region(correction: Correction, features: pd.DataFrame) -> Floats:
+    if correction.region is None:
+        return np.full(len(features), correction.overall)
+    found = features[correction.region].map(dict(correction.ratios)).astype("float64")
+    return np.asarray(found.fillna(correction.overall).to_numpy(np.float64), np.float64)
 
 
 def _stretch(mixed: Floats, target: Floats) -> tuple[float, float]:
@@ -515,4 +619,4 @@ def _take(xy: Floats | None, rows: NDArray[np.bool_]) -> Floats | None:
     return None if xy is None else xy[rows]
 
 
-__all__ = ["LEARNERS", "ValueModel", "ValueModelParams", "fit_value_model"]
+__all__ = ["LEARNERS", "Correction", "ValueModel", "ValueModelParams", "fit_value_model"]
