@@ -37,7 +37,10 @@ from geocollateral.valuation.value_model import LEARNERS, ValueModel, ValueModel
 Mask = NDArray[np.bool_]
 HELD_OUT = 0.2
 """Share of the sales held out where the user names no date."""
-MIN_HELD_OUT = 20
+MIN_LEARNED = 40
+MIN_HELD_OUT = 10
+_FEW = 20
+"""Sales held out of a small table, where a fifth of it would be fewer."""
 MOST_EXPLAINED = 5_000
 """Held-out rows that are explained, spread evenly over all of them where they are more."""
 DISCLAIMER = "Supporting tool, not a valuation: a valuer stays in charge of every value used for lending."
@@ -156,13 +159,13 @@ def train(
     test, protocol = _held_out(table, holdout_from, params.seed)
     learn = table.usable & ~test & (True if given is None else np.isfinite(given))
     doubts = doubts_of(table, learn)
-    doubted = np.logical_or.reduce([rows for name, rows in doubts.items() if name in DROPPED])
-    if (learn & ~doubted).sum() >= 0.5 * learn.sum():
-        learn &= ~doubted
-    if learn.sum() < 60 or test.sum() < MIN_HELD_OUT:
+    for name in DROPPED:
+        if (learn & ~doubts[name]).sum() >= MIN_LEARNED:
+            learn &= ~doubts[name]
+    if learn.sum() < MIN_LEARNED or test.sum() < MIN_HELD_OUT:
         raise InvalidInput(
-            f"{int(learn.sum())} sales to learn from and {int(test.sum())} to judge on ({protocol}); at least 60 and "
-            f"{MIN_HELD_OUT} are needed. Choose another --holdout-from or add sales."
+            f"{int(learn.sum())} sales to learn from and {int(test.sum())} to judge on ({protocol}); at least "
+            f"{MIN_LEARNED} and {MIN_HELD_OUT} are needed. Choose another --holdout-from or add sales."
         )
     model = fit_value_model(
         table.features[learn],
@@ -174,6 +177,7 @@ def train(
         where=_of(table.xy, test),
         baseline=_of(given, learn),
         region=region_of(table, learn),
+        alike=same_rows(table)[learn],
     )
     told = model.predict(table.features[test], _of(table.xy, test), _of(table.months, test), _of(given, test))
     predictions = _predictions(table, test, told)
@@ -205,6 +209,8 @@ def _explained(
     position = np.flatnonzero(test)[~told["refused"].to_numpy(bool)]
     if len(position) > MOST_EXPLAINED:
         position = position[np.linspace(0, len(position) - 1, MOST_EXPLAINED).astype(np.int64)]
+    if not len(position):
+        return pd.DataFrame({"row_id": position}), pd.DataFrame({"row_id": position})
     own = table.features.iloc[position], _of(table.xy, position), _of(table.months, position)
     places = [use.name for use in table.columns if use.is_place]
     reasons = explanation_table(model, *own, places, _of(given, position)).reset_index(drop=True)
@@ -291,14 +297,20 @@ def _held_out(table: SalesTable, holdout_from: str | None, seed: int) -> tuple[M
         if table.months is None:
             raise InvalidInput("--holdout-from needs --date: the column that holds the days of sale.")
         return usable & (table.months >= moment_of(holdout_from, table)), f"sales from {holdout_from} on"
+    share = max(HELD_OUT, min(_FEW / max(int(usable.sum()), 1), 0.3))
     if table.months is not None:
         known = table.months[usable]
-        cut = float(np.quantile(known, 1 - HELD_OUT))
+        cut = float(np.quantile(known, 1 - share))
         if np.mean(known >= cut) <= 0.5:
             return usable & (table.months >= cut), f"the last sales ({np.mean(known >= cut):.0%})"
-    units = units_of(len(table.price), table.group, table.xy, alike=same_rows(table))
-    where = "places" if table.xy is not None else "rows" if table.group is None else "groups"
-    return usable & held_out_blocks(units, table.xy, HELD_OUT, seed), f"{where} held out (a fifth of the sales)"
+    alike = same_rows(table)
+    told = "a fifth of the sales" if share == HELD_OUT else f"{share:.0%} of the sales"
+    tries = [(table.group, table.xy), (table.group, None), (None, None)]
+    for group, xy in tries:
+        test = usable & held_out_blocks(units_of(len(table.price), group, xy, alike=alike), xy, share, seed)
+        if 0.5 * share < test.sum() / max(int(usable.sum()), 1) < 0.5:
+            return test, f"{'places' if xy is not None else 'rows' if group is None else 'groups'} held out ({told})"
+    return usable & held_out_blocks(np.arange(len(table.price)), None, share, seed), f"rows held out ({told})"
 
 
 def _predictions(table: SalesTable, test: Mask, told: pd.DataFrame) -> pd.DataFrame:

@@ -70,7 +70,7 @@ class Design:
             if term.has_missing:
                 parts.append((~known).astype(np.float64))
         for kind in self.kinds:
-            code = pd.Categorical(features[kind.name], categories=list(kind.kinds)).codes
+            code = pd.Index(list(kind.kinds), dtype=object).get_indexer(pd.Index(features[kind.name], dtype=object))
             own = np.zeros((len(features), len(kind.kinds)))
             known = code >= 0
             own[np.flatnonzero(known), code[known]] = 1.0

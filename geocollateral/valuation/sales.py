@@ -27,6 +27,8 @@ Role = Literal["number", "category", "left out"]
 
 MIN_ROWS = 60
 """Fewest sales with a price from which anything is learned."""
+MIN_PLACES = 10
+"""Fewest different places from which anything is learned about places."""
 MONTH_DAYS = 365.25 / 12
 _MONEY = re.compile(
     r"price|loan|mortgage|appraise|appraisal|assess|valuation|zestimate|market[ _]?value|estimated?[ _]?value|"
@@ -127,6 +129,7 @@ def understand_sales(
     InvalidInput
         Too few usable prices, dates or coordinates that are none.
     """
+    rows = _plain(rows)
     target = column_named(rows, target)
     date, group, baseline = (None if name is None else column_named(rows, name) for name in (date, group, baseline))
     if coords is not None:
@@ -135,6 +138,8 @@ def understand_sales(
     price = _prices(rows[target], target)
     months, days = (None, None) if date is None else times_of(rows[date], date)
     xy = None if coords is None else places_of(rows[coords[0]], rows[coords[1]], coords)
+    if xy is not None and len(np.unique(xy[np.isfinite(xy).all(axis=1)], axis=0)) < MIN_PLACES:
+        xy = None  # one point for all, such as the middle of a town, tells no sale from another
     groups = None if group is None else rows[group].astype(object).where(rows[group].notna(), None).to_numpy(object)
     uses, features, previous = [], {}, None
     for name in rows.columns:
@@ -216,6 +221,24 @@ def _texts_as_numbers(column: pd.Series) -> Floats:
         cells = text[odd].astype(str)
         values[odd] = cells.map({cell: _read_number(cell) for cell in cells.unique()}).to_numpy(np.float64)
     return values
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with one name per column and no lists or mappings in its cells: these become text."""
+    if not rows.columns.is_unique:
+        seen: dict[object, int] = {}
+        names = []
+        for name in rows.columns:
+            seen[name] = seen.get(name, -1) + 1
+            names.append(f"{name}.{seen[name]}" if seen[name] else name)
+        rows = rows.set_axis(names, axis=1)
+    nested = {
+        name: rows[name].map(str, na_action="ignore")
+        for name in rows.columns
+        if rows[name].dtype == object
+        and rows[name].map(lambda cell: isinstance(cell, list | dict | set | tuple | np.ndarray)).any()
+    }
+    return rows.assign(**{str(name): text for name, text in nested.items()}) if nested else rows
 
 
 def numbers_in(column: pd.Series) -> Floats:
@@ -345,11 +368,11 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
     Raises
     ------
     InvalidInput
-        Fewer than half of the cells are numbers, or degrees are out of range.
+        Fewer than a tenth of the cells are numbers, or degrees are out of range.
     """
     xy = np.column_stack([numbers_in(first), numbers_in(second)])
     known = np.asarray(np.isfinite(xy).all(axis=1), bool)
-    if known.mean() < 0.5:
+    if known.mean() < 0.1:
         raise InvalidInput(
             f"{', '.join(names)}: expected coordinates; {known.mean():.0%} of the rows have two numbers."
         )
@@ -401,6 +424,8 @@ def _prices(column: pd.Series, name: str) -> Floats:
             f"{name}: expected at least {MIN_ROWS} positive prices to learn from; {np.isfinite(price).sum()} of "
             f"{len(price)} rows have one."
         )
+    if np.nanmin(price) == np.nanmax(price):
+        raise InvalidInput(f"{name}: expected prices that differ; every one is {np.nanmin(price):g}.")
     return price
 
 
@@ -472,7 +497,7 @@ def _number(
         return ColumnUse(name=name, role="left out", reason=late), None
     if whole and len(distinct) > 0.95 * np.isfinite(numbers).sum() and _KEY.search(name):
         return ColumnUse(name=name, role="left out", reason="it numbers the rows"), None
-    if both.sum() >= 50 and len(distinct) > 20:
+    if both.sum() >= 50 and len(np.unique(numbers[both])) > 20:
         alike = abs(float(stats.spearmanr(numbers[both], price[both]).statistic))
         if alike >= _COPY:
             reason = f"it follows the price almost exactly (rank correlation {alike:.3f})"

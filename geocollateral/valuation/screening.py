@@ -1,6 +1,6 @@
 """Labels to doubt: sales that are copies, resold at once, between relatives, or far from anything the market pays.
 
-What is doubted is named and may be left out of learning; of the rows that judge a model none is ever dropped, they are
+What is doubted is named. Copies are left out of learning; of the rows that judge a model none is ever dropped, they are
 judged with and without those doubted (IAAO Standard on Ratio Studies 2013, appendix A: sales validation).
 """
 
@@ -24,8 +24,8 @@ _FACTOR = 3.0
 """A price is doubted if it is this far from a linear model's, in spreads of its errors and as a factor."""
 _RELATED = re.compile(r"related|family|arms?.?length|kinship|亲属|关联|近亲|赠与", re.IGNORECASE)
 _YES = re.compile(r"^(y|yes|true|1|1\.0|是|有|related|family|non.?arm.*)$", re.IGNORECASE)
-DROPPED = frozenset({"copy", "price far from the market"})
-"""What is left out of learning: what cannot tell more than its twin, or anything true."""
+DROPPED = frozenset({"copy"})
+"""What is left out of learning. The others stay: learners draw them in, and intervals must know that such prices are."""
 
 
 def doubts_of(table: SalesTable, learn: Mask) -> dict[str, Mask]:

@@ -139,7 +139,8 @@ def test_degrees_become_metres_and_swapped_ones_are_understood_by_their_names_or
         places_of(lat, lon, ("x", "y"))
     assert np.array_equal(places_of(lat, lon, ("lat", "lon")), xy)
     strange = places_of(pd.Series([118.0] * 60 + [0.0, 999.0]), pd.Series([26.0] * 60 + [0.0, 26.0]), ("lon", "lat"))
-    assert np.isnan(strange[60:]).all() and np.isfinite(strange[:60]).all()
+    assert np.isnan(strange[60:]).all()
+    assert np.isfinite(strange[:60]).all()
 
 
 def test_columns_that_are_not_there_and_too_few_prices() -> None:
