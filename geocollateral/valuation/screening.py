@@ -25,7 +25,7 @@ _FACTOR = 3.0
 _RELATED = re.compile(r"related|family|arms?.?length|kinship|亲属|关联|近亲|赠与", re.IGNORECASE)
 _YES = re.compile(r"^(y|yes|true|1|1\.0|是|有|related|family|non.?arm.*)$", re.IGNORECASE)
 DROPPED = frozenset({"copy"})
-"""What is left out of learning. The others stay: learners draw them in, and intervals must know that such prices are."""
+"""What is left out of learning. The others stay: learners draw them in, intervals must know that such prices are."""
 
 
 def doubts_of(table: SalesTable, learn: Mask) -> dict[str, Mask]:
