@@ -306,6 +306,14 @@ def train(
             "--holdout-from", metavar="DATE", help="Judge on sales from this day on, learn from those before."
         ),
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", metavar="COLUMN", help="Given values to correct, only where that helps."),
+    ] = None,
+    increasing: Annotated[
+        list[str] | None,
+        typer.Option("--increasing", metavar="COLUMN", help="The value never falls with this number. Repeatable."),
+    ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="No result depends on them.")] = 1,
     effort: Annotated[
         float,
@@ -335,6 +343,8 @@ def train(
         coords=places,
         group=group,
         holdout_from=holdout_from,
+        baseline=baseline,
+        increasing=increasing or (),
         threads=threads,
         effort=effort,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,34 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.errors import InvalidInput, MissingInput
-from geocollateral.valuation.baselines import baselines_of
+from geocollateral.valuation.baselines import baselines_of, region_of
+from geocollateral.valuation.comparables import Sold, comparables
+from geocollateral.valuation.explanations import explanation_table, sensitive_features
 from geocollateral.valuation.folds import held_out_blocks, units_of
+from geocollateral.valuation.increasing import increasing_of
+from geocollateral.valuation.judgement import (
+    deciles_judged,
+    doubts_judged,
+    groups_judged,
+    interval_judged,
+    strata_judged,
+)
 from geocollateral.valuation.model_files import save_model
+from geocollateral.valuation.placebo import placebo_test
 from geocollateral.valuation.ratio_study import ratio_study
-from geocollateral.valuation.sales import SalesTable, moment_of, understand_sales
+from geocollateral.valuation.sales import SalesTable, column_named, moment_of, numbers_in, understand_sales
+from geocollateral.valuation.screening import DROPPED, doubts_of, same_rows
 from geocollateral.valuation.value_model import LEARNERS, ValueModel, ValueModelParams, fit_value_model
 
 Mask = NDArray[np.bool_]
 HELD_OUT = 0.2
 """Share of the sales held out where the user names no date."""
-MIN_HELD_OUT = 20
-MIN_GROUP = 100
-"""Fewest held-out sales of a place whose intervals are counted apart."""
+MIN_LEARNED = 40
+MIN_HELD_OUT = 10
+_FEW = 20
+"""Sales held out of a small table, where a fifth of it would be fewer."""
+MOST_EXPLAINED = 5_000
+"""Held-out rows that are explained, spread evenly over all of them where they are more."""
 DISCLAIMER = "Supporting tool, not a valuation: a valuer stays in charge of every value used for lending."
 
 
@@ -43,6 +58,10 @@ class Training:
     predictions: pd.DataFrame
     study: Mapping[str, Any]
     """Content of ``ratio_study.json``."""
+    explanations: pd.DataFrame
+    """Content of ``explanations.parquet``: held-out rows that have a value."""
+    comparables: pd.DataFrame
+    """Content of ``comparables.parquet``."""
 
 
 def read_sales(path: Path) -> pd.DataFrame:
@@ -110,6 +129,8 @@ def train(
     coords: tuple[str, str] | None = None,
     group: str | None = None,
     holdout_from: str | None = None,
+    baseline: str | None = None,
+    increasing: Sequence[str] = (),
     threads: int = 1,
     effort: float = 1.0,
 ) -> Training:
@@ -119,19 +140,32 @@ def train(
     fifth of the sales); without either, a fifth at random. Rows of one group are never on both sides where no date
     parts them.
 
+    Parameters
+    ----------
+    baseline
+        Column of given values, such as an index's: what is learned is the correction, and only where it helps.
+    increasing
+        Numbers with which the value never falls; those of the asset class in the table are added.
+
     Raises
     ------
     InvalidInput
-        Too few sales before or after the date.
+        Too few sales before or after the date; `increasing` names what is no number of the table.
     """
-    params = ValueModelParams(threads=threads, effort=effort)
-    table = understand_sales(rows, target=target, date=date, coords=coords, group=group)
+    table = understand_sales(rows, target=target, date=date, coords=coords, group=group, baseline=baseline)
+    rising = increasing_of(table, increasing)
+    params = ValueModelParams(threads=threads, effort=effort, increasing=rising)
+    given = None if baseline is None else _given(table, column_named(table.rows, baseline))
     test, protocol = _held_out(table, holdout_from, params.seed)
-    learn = table.usable & ~test
-    if learn.sum() < 60 or test.sum() < MIN_HELD_OUT:
+    learn = table.usable & ~test & (True if given is None else np.isfinite(given))
+    doubts = doubts_of(table, learn)
+    for name in DROPPED:
+        if (learn & ~doubts[name]).sum() >= MIN_LEARNED:
+            learn &= ~doubts[name]
+    if learn.sum() < MIN_LEARNED or test.sum() < MIN_HELD_OUT:
         raise InvalidInput(
-            f"{int(learn.sum())} sales to learn from and {int(test.sum())} to judge on ({protocol}); at least 60 and "
-            f"{MIN_HELD_OUT} are needed. Choose another --holdout-from or add sales."
+            f"{int(learn.sum())} sales to learn from and {int(test.sum())} to judge on ({protocol}); at least "
+            f"{MIN_LEARNED} and {MIN_HELD_OUT} are needed. Choose another --holdout-from or add sales."
         )
     model = fit_value_model(
         table.features[learn],
@@ -141,20 +175,70 @@ def train(
         table.price[learn],
         params,
         where=_of(table.xy, test),
+        baseline=_of(given, learn),
+        region=region_of(table, learn),
+        alike=same_rows(table)[learn],
     )
-    told = model.predict(table.features[test], _of(table.xy, test), _of(table.months, test))
+    told = model.predict(table.features[test], _of(table.xy, test), _of(table.months, test), _of(given, test))
     predictions = _predictions(table, test, told)
-    study = _study(table, model, learn, test, told, protocol)
+    study = _study(table, model, learn, test, told, protocol, given, doubts)
+    explained, compared = _explained(table, model, learn, test, told, given)
+    study["explained"] = {"rows": len(explained), "of": int((~told["refused"]).sum())}
     return Training(
-        table=table, model=model, learned=learn, tested=test, protocol=protocol, predictions=predictions, study=study
+        table=table,
+        model=model,
+        learned=learn,
+        tested=test,
+        protocol=protocol,
+        predictions=predictions,
+        study=study,
+        explanations=explained,
+        comparables=compared,
     )
 
 
-_OURS = frozenset({"model", "ratio_study.json", "predictions.parquet", "card.md"})
+def _given(table: SalesTable, column: str) -> NDArray[np.float64]:
+    values = numbers_in(table.rows[column])
+    return np.where(values > 0, values, np.nan)
+
+
+def _explained(
+    table: SalesTable, model: ValueModel, learn: Mask, test: Mask, told: pd.DataFrame, given: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Explanations and comparables of held-out rows that have a value."""
+    position = np.flatnonzero(test)[~told["refused"].to_numpy(bool)]
+    if len(position) > MOST_EXPLAINED:
+        position = position[np.linspace(0, len(position) - 1, MOST_EXPLAINED).astype(np.int64)]
+    if not len(position):
+        return pd.DataFrame({"row_id": position}), pd.DataFrame({"row_id": position})
+    own = table.features.iloc[position], _of(table.xy, position), _of(table.months, position)
+    places = [use.name for use in table.columns if use.is_place]
+    reasons = explanation_table(model, *own, places, _of(given, position)).reset_index(drop=True)
+    deviation = told["fsd"].to_numpy()[np.searchsorted(np.flatnonzero(test), position)]
+    reasons.insert(0, "row_id", position)
+    reasons.insert(1, "fsd", deviation)
+    sold = Sold(
+        row_id=np.flatnonzero(learn),
+        features=table.features[learn],
+        xy=_of(table.xy, learn),
+        months=_of(table.months, learn),
+        price=table.price[learn],
+        baseline=_of(given, learn),
+    )
+    found = comparables(model, sold, *own, _of(given, position))
+    found.insert(0, "row_id", position[found.pop("subject").to_numpy(np.int64)])
+    which = found["comparable_row_id"].to_numpy(np.int64)
+    found.insert(4, "date", table.days[which] if table.days is not None else _of(table.months, which))
+    return reasons, found
+
+
+_OURS = frozenset(
+    {"model", "ratio_study.json", "predictions.parquet", "card.md", "explanations.parquet", "comparables.parquet"}
+)
 
 
 def write_training(training: Training, folder: Path, *, overwrite: bool = False) -> None:
-    """Write ``model/``, ``ratio_study.json``, ``predictions.parquet`` and ``card.md`` into a new folder.
+    """Write the model, its study, predictions, explanations, comparables and card into a new folder.
 
     All of it or nothing: the folder has its name only when it is complete.
 
@@ -177,6 +261,8 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
     try:
         digest = save_model(training.model, partial / "model")
         training.predictions.to_parquet(partial / "predictions.parquet", index=False)
+        training.explanations.to_parquet(partial / "explanations.parquet", index=False)
+        training.comparables.to_parquet(partial / "comparables.parquet", index=False)
         study = {**training.study, "model_sha256": digest}
         (partial / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
         (partial / "card.md").write_text(card(training, digest), encoding="utf-8")
@@ -211,14 +297,20 @@ def _held_out(table: SalesTable, holdout_from: str | None, seed: int) -> tuple[M
         if table.months is None:
             raise InvalidInput("--holdout-from needs --date: the column that holds the days of sale.")
         return usable & (table.months >= moment_of(holdout_from, table)), f"sales from {holdout_from} on"
+    share = max(HELD_OUT, min(_FEW / max(int(usable.sum()), 1), 0.3))
     if table.months is not None:
         known = table.months[usable]
-        cut = float(np.quantile(known, 1 - HELD_OUT))
+        cut = float(np.quantile(known, 1 - share))
         if np.mean(known >= cut) <= 0.5:
             return usable & (table.months >= cut), f"the last sales ({np.mean(known >= cut):.0%})"
-    units = units_of(len(table.price), table.group, table.xy)
-    where = "places" if table.xy is not None else "rows" if table.group is None else "groups"
-    return usable & held_out_blocks(units, table.xy, HELD_OUT, seed), f"{where} held out (a fifth of the sales)"
+    alike = same_rows(table)
+    told = "a fifth of the sales" if share == HELD_OUT else f"{share:.0%} of the sales"
+    tries = [(table.group, table.xy), (table.group, None), (None, None)]
+    for group, xy in tries:
+        test = usable & held_out_blocks(units_of(len(table.price), group, xy, alike=alike), xy, share, seed)
+        if 0.5 * share < test.sum() / max(int(usable.sum()), 1) < 0.5:
+            return test, f"{'places' if xy is not None else 'rows' if group is None else 'groups'} held out ({told})"
+    return usable & held_out_blocks(np.arange(len(table.price)), None, share, seed), f"rows held out ({told})"
 
 
 def _predictions(table: SalesTable, test: Mask, told: pd.DataFrame) -> pd.DataFrame:
@@ -245,24 +337,28 @@ def _predictions(table: SalesTable, test: Mask, told: pd.DataFrame) -> pd.DataFr
 
 
 def _study(
-    table: SalesTable, model: ValueModel, learn: Mask, test: Mask, told: pd.DataFrame, protocol: str
+    table: SalesTable,
+    model: ValueModel,
+    learn: Mask,
+    test: Mask,
+    told: pd.DataFrame,
+    protocol: str,
+    given: NDArray[np.float64] | None,
+    doubts: Mapping[str, Mask],
 ) -> dict[str, Any]:
     price, valued = table.price[test], ~told["refused"].to_numpy(bool)
-    p50 = told["p50"].to_numpy()
-    found = _studies(p50, price, valued)
-    baselines = {}
-    for name, values in baselines_of(table, learn, test).items():
-        both = valued & np.isfinite(values) & (values > 0)
-        if both.sum() >= MIN_HELD_OUT:
-            # On the very same rows: those that the model values and the baseline can.
-            theirs, ours = ratio_study(values[both], price[both]), ratio_study(p50[both], price[both])
-            baselines[name] = {
-                "n": int(both.sum()),
-                "study": theirs.as_dict(),
-                "model_on_the_same_rows": {"mdape": ours.mdape, "cod": ours.cod.value},
-                "beaten": bool(ours.mdape < theirs.mdape and ours.cod.value < theirs.cod.value),
-            }
-    inside = (price >= told["p05"].to_numpy()) & (price <= told["p95"].to_numpy())
+    p50, features = told["p50"].to_numpy(), table.features[test]
+    groups = groups_judged(table.columns, features, p50)
+    interval = interval_judged(told, price, valued, model.params.level, groups)
+    places = tuple(f"{use.name}=" for use in table.columns if use.is_place)
+    interval["by_place"] = {name: row for name, row in interval["by_group"].items() if name.startswith(places)}
+    tenths, rank = deciles_judged(told, price, valued)
+    rivals = baselines_of(table, learn, test)
+    if given is not None:
+        rivals["the baseline given"] = given[test]
+    placebo = placebo_test(
+        table.features[learn], _of(table.xy, learn), _of(table.months, learn), table.price[learn], rounds=50
+    )
     return {
         "disclaimer": DISCLAIMER,
         "protocol": protocol,
@@ -271,21 +367,48 @@ def _study(
         "n_unusable": int((~table.usable).sum()),
         "n_refused": int((~valued).sum()),
         "refusals": told["reason"][~valued].value_counts().to_dict(),
-        **found,
-        "baselines": baselines,
-        "interval": {
-            "level": model.params.level,
-            "coverage": float(inside[valued].mean()) if valued.any() else None,
-            "median_width": float(np.median(told["p95"][valued] / told["p05"][valued])) if valued.any() else None,
-            "by_place": _coverage_by_place(table, test, valued, inside),
-        },
-        "confidence_deciles": _deciles(told, price, valued),
+        **_studies(p50, price, valued),
+        "strata": strata_judged(table.columns, features, p50, price, valued),
+        "baselines": _beaten(rivals, p50, price, valued),
+        "interval": interval,
+        "confidence_deciles": tenths,
+        "confidence_rank_correlation": rank,
+        "labels": doubts_judged(doubts, test, p50, price, valued),
+        "placebo": placebo.as_dict(),
+        "correction": None if model.correction is None else _correction(model),
         "learners": dict(zip(LEARNERS, np.round(model.weights, 4).tolist(), strict=True)),
+        "stretch": model.stretch,
+        "increasing": list(model.params.increasing),
         "folds": {"kind": model.folds.kind, "wasserstein": model.folds.wasserstein},
         "widened_forward_in_time": model.interval.forward,
+        "widened_for_groups": model.interval.margin,
         "importance": dict(sorted(model.importance.items(), key=lambda item: -item[1])),
+        "sensitive_features": sensitive_features(list(map(str, table.features.columns))),
         "columns": [{"name": use.name, "role": use.role, "reason": use.reason} for use in table.columns],
     }
+
+
+def _correction(model: ValueModel) -> dict[str, Any]:
+    assert model.correction is not None  # noqa: S101 - asked for where there is one
+    return {"used": model.correction.kind, "error_out_of_fold": dict(model.correction.errors)}
+
+
+def _beaten(
+    rivals: Mapping[str, NDArray[np.float64]], p50: NDArray[np.float64], price: NDArray[np.float64], valued: Mask
+) -> dict[str, Any]:
+    """Each baseline on the very rows that the model values and the baseline can."""
+    found = {}
+    for name, values in rivals.items():
+        both = valued & np.isfinite(values) & (values > 0)
+        if both.sum() >= MIN_HELD_OUT:
+            theirs, ours = ratio_study(values[both], price[both]), ratio_study(p50[both], price[both])
+            found[name] = {
+                "n": int(both.sum()),
+                "study": theirs.as_dict(),
+                "model_on_the_same_rows": {"mdape": ours.mdape, "cod": ours.cod.value},
+                "beaten": bool(ours.mdape < theirs.mdape and ours.cod.value < theirs.cod.value),
+            }
+    return found
 
 
 def _studies(p50: NDArray[np.float64], price: NDArray[np.float64], valued: Mask) -> dict[str, Any]:
@@ -295,32 +418,6 @@ def _studies(p50: NDArray[np.float64], price: NDArray[np.float64], valued: Mask)
         "study": ratio_study(p50[valued], price[valued]).as_dict(),
         "trimmed": ratio_study(p50[valued], price[valued], trim=True).as_dict(),
     }
-
-
-def _coverage_by_place(table: SalesTable, test: Mask, valued: Mask, inside: Mask) -> dict[str, Any]:
-    """Share of prices inside the interval, by each kind of a place with enough held-out sales."""
-    found: dict[str, Any] = {}
-    for use in table.columns:
-        if use.role != "category" or not use.is_place:
-            continue
-        kind = table.features[use.name][test].to_numpy(object)
-        for name in sorted({k for k in kind[valued] if k is not None}):
-            own = valued & (kind == name)
-            if own.sum() >= MIN_GROUP:
-                found[f"{use.name}={name}"] = {"n": int(own.sum()), "coverage": float(inside[own].mean())}
-    return found
-
-
-def _deciles(told: pd.DataFrame, price: NDArray[np.float64], valued: Mask) -> list[dict[str, float]]:
-    """Error by how sure the model says it is, the surest tenth first."""
-    if valued.sum() < 100:
-        return []
-    width = np.log(told["p95"].to_numpy()[valued] / told["p05"].to_numpy()[valued])
-    error = np.abs(told["p50"].to_numpy()[valued] / price[valued] - 1)
-    return [
-        {"n": len(rows), "width": float(np.median(width[rows])), "mdape": float(np.median(error[rows]))}
-        for rows in np.array_split(np.argsort(width, kind="stable"), 10)
-    ]
 
 
 _MEASURES = {"median_ratio": "median ratio", "cod": "COD [%]", "prd": "PRD", "prb": "PRB", "mki": "MKI"}
@@ -334,6 +431,7 @@ def card(training: Training, digest: str) -> str:
     parts.append(f"Mix of learners: {learners}.")
     left = [f"* `{use.name}`: {use.reason}" for use in training.table.columns if use.role == "left out"]
     parts.append("\n".join(["Columns left out:", "", *left]) if left else "No column was left out.")
+    parts.append(_further(study))
     wide = training.model.interval.forward
     parts.append(
         f"After the last sale the level of prices is held and intervals are {wide:.2f} times as wide, as replays "
@@ -376,6 +474,38 @@ def _beside(study: Mapping[str, Any]) -> str:
             f"| {name} | {row['n']} | {theirs['mdape']:.1%} | {_figure(theirs['cod']['value'])} | {ours['mdape']:.1%}, "
             f"COD {_figure(ours['cod'])} | {'yes' if row['beaten'] else '**no**'} |"
         )
+    return "\n".join(lines)
+
+
+def _further(study: Mapping[str, Any]) -> str:
+    """Placebos, labels, groups, the given baseline and sensitive features, a line each."""
+    placebo, labels, interval = study["placebo"], study["labels"], study["interval"]
+    lines = [
+        (
+            f"* Placebo tests {'passed' if placebo['passed'] else '**not passed**'}: prices dealt out anew explain "
+            f"{placebo['shuffled_prices_r2']:.3f} of the variance, smooth fields without meaning "
+            f"{_figure(placebo['smooth_fields_blocked_r2'])} (bound {placebo['bound']})."
+        )
+    ]
+    short = interval.get("groups_short", [])
+    lines.append(
+        f"* Groups of 100 held-out sales or more whose interval holds less than the level less five points: "
+        f"{len(short)} of {len(interval['by_group'])}" + (f" ({', '.join(short[:5])})." if short else ".")
+    )
+    if "fsd" in interval:
+        lines.append(
+            f"* {interval['fsd']['within_one']:.1%} of prices within one forecast standard deviation (68.3 %)."
+        )
+    doubted = ", ".join(f"{name}: {n['learned_from']} / {n['held_out']}" for name, n in labels["doubted"].items())
+    lines.append(f"* Labels doubted (learned from / held out): {doubted}. None of the held-out ones is dropped.")
+    if labels["with_them"] and labels["without_them"]:
+        error, clean = labels["with_them"]["mdape"], labels["without_them"]["mdape"]
+        lines.append(f"* Median error with them {error:.1%}, without them {clean:.1%}.")
+    if study["correction"] is not None:
+        used = {"none": "kept as it is", "region": "corrected by region", "learned": "corrected by what was learned"}
+        lines.append(f"* The given baseline is {used[study['correction']['used']]}: the nearest out of fold.")
+    named = [name for names in study["sensitive_features"].values() for name in names]
+    lines.append(f"* Features on protected grounds or possible stand-ins: {', '.join(named) if named else 'none'}.")
     return "\n".join(lines)
 
 

@@ -34,7 +34,8 @@ def baselines_of(table: SalesTable, learn: Mask, test: Mask) -> dict[str, Floats
     """
     price, n = table.price, int(test.sum())
     found = {"median price": np.full(n, float(np.median(price[learn])))}
-    region = _region(table, learn)
+    name = region_of(table, learn)
+    region = None if name is None else table.features[name]
     if region is not None:
         found["median price of the region"] = _by_region(region, price, learn, test)
     area = _area(table, learn)
@@ -53,15 +54,15 @@ def baselines_of(table: SalesTable, learn: Mask, test: Mask) -> dict[str, Floats
     return found
 
 
-def _region(table: SalesTable, learn: Mask) -> pd.Series | None:
-    """The place with the most kinds that still has some sales in each."""
+def region_of(table: SalesTable, learn: Mask) -> str | None:
+    """Name of the place with the most kinds that still has some sales in each."""
     best: tuple[int, str] | None = None
     for use in table.columns:
         if use.is_place and use.role == "category":
             kinds = table.features[use.name][learn].nunique()
             if kinds * MIN_IN_REGION <= learn.sum() and (best is None or kinds > best[0]):
                 best = (kinds, use.name)
-    return None if best is None else table.features[best[1]]
+    return None if best is None else best[1]
 
 
 def _by_region(region: pd.Series | None, value: Floats, learn: Mask, test: Mask) -> Floats:
@@ -102,4 +103,4 @@ def _rows(xy: Floats | None, rows: Mask) -> Floats | None:
     return None if xy is None else xy[rows]
 
 
-__all__ = ["baselines_of"]
+__all__ = ["baselines_of", "region_of"]

@@ -21,8 +21,11 @@ Floats = NDArray[np.float64]
 OPEN_RATE = 0.01
 """A category of which more than this share of rows are new kinds out of fold is open: new kinds are no reason."""
 _REACH = 0.10
-"""Numbers may lie outside the range of the sales by this share of it."""
+"""Numbers may lie outside the range of the sales by this share of it; by more where few sales have many numbers."""
 _MARGIN = 1.25
+_FIT_MARGIN = 1.05
+_FIT_TESTS = 3.0
+"""All numbers together refuse about this many times the refusal rate of good rows as not fitting the others."""
 _REFERENCE = 20_000
 _DIMENSIONS = 12
 
@@ -68,6 +71,8 @@ class Domain:
     dimension_weight: Floats
     alike_bound: float
     """Largest distance to the nearest sale in that space."""
+    reach: float
+    """Numbers may lie outside the range of the sales by this share of it."""
     places: Floats | None
     place_bound: float
     """Largest distance to the nearest place of a sale."""
@@ -88,7 +93,7 @@ class Domain:
                 refuse(new & (features[name] == kind).to_numpy(), f"{name}: no sale of the kind {kind!r} is known")
         standard = _standard(features, self.numbers)
         for n, number in enumerate(self.numbers):
-            reach = _REACH * (number.high - number.low)
+            reach = self.reach * (number.high - number.low)
             value = standard[:, n]
             outside = (value < number.low - reach) | (value > number.high + reach)
             refuse(outside, f"{number.name}: outside of what was sold")
@@ -142,12 +147,15 @@ def domain_of(
     }
     standard = _standard(features, numbers)
     filled = np.where(np.isfinite(standard), standard, 0.0)
-    together = filled.T @ filled / max(len(filled), 1) + 0.02 * np.eye(len(numbers))
-    precision: Floats = np.asarray(np.linalg.inv(together), np.float64)
-    departure = np.abs(_departures(filled, precision))
+    precision = _precision(filled)
+    departure = np.empty(filled.shape)
+    for fold in np.unique(folds):  # as unknown rows depart: those that made the precision fit it too well
+        own = folds == fold
+        departure[own] = np.abs(_departures(filled[own], _precision(filled[~own])))
     fit_bound = np.zeros(0)
     if len(numbers):
-        fit_bound = np.maximum(_MARGIN * np.quantile(departure, 1 - 0.05 * refusal_rate, axis=0), 4.0)
+        share = refusal_rate / max(len(numbers) / _FIT_TESTS, 1.0)
+        fit_bound = np.maximum(_FIT_MARGIN * np.quantile(departure, 1 - share, axis=0), 3.5)
     by_weight = sorted(range(len(numbers)), key=lambda n: -weight.get(numbers[n].name, 0.0))
     dimensions = np.array(by_weight[:_DIMENSIONS], np.int64)
     dimension_weight = np.sqrt(np.array([weight.get(numbers[n].name, 0.0) for n in dimensions]) + 1e-3)
@@ -172,9 +180,17 @@ def domain_of(
         dimensions=dimensions,
         dimension_weight=dimension_weight,
         alike_bound=alike_bound,
+        reach=_REACH * float(np.clip(10 * len(numbers) / max(len(features), 1), 1, 5)),
         places=places,
         place_bound=place_bound,
     )
+
+
+def _precision(standard: Floats) -> Floats:
+    """Inverse of the correlation, drawn to the identity the more the fewer rows there are for each number."""
+    n = standard.shape[1]
+    together = standard.T @ standard / max(len(standard), 1) + (0.02 + n / max(len(standard), 1)) * np.eye(n)
+    return np.asarray(np.linalg.inv(together), np.float64)
 
 
 def _weight_known(features: pd.DataFrame, weight: Mapping[str, float]) -> Floats:

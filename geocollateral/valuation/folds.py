@@ -37,8 +37,10 @@ def known_places(xy: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(xy).all(axis=1), bool)
 
 
-def units_of(n: int, group: NDArray[np.object_] | None, xy: Floats | None) -> Ints:
-    """Rows that stay together have one number: of one group, or at one place. Shape (n,)."""
+def units_of(
+    n: int, group: NDArray[np.object_] | None, xy: Floats | None, *, alike: NDArray[np.object_] | None = None
+) -> Ints:
+    """Rows that stay together have one number: of one group, at one place, or `alike` in all they say. Shape (n,)."""
     unit = np.arange(n)
     parent = unit.copy()
 
@@ -51,6 +53,8 @@ def units_of(n: int, group: NDArray[np.object_] | None, xy: Floats | None) -> In
     keys: list[list[object]] = []
     if group is not None:
         keys.append([None if g is None else ("g", g) for g in group])
+    if alike is not None:
+        keys.append(alike.tolist())
     if xy is not None:
         known = known_places(xy)
         keys.append([tuple(p) if k else None for p, k in zip(np.round(xy, 1).tolist(), known, strict=True)])
@@ -124,6 +128,13 @@ def held_out_blocks(units: Ints, xy: Floats | None, share: float, seed: int) -> 
     return np.isin(label, list(chosen))
 
 
+def place_blocks(xy: Floats, n_folds: int, seed: int) -> Ints:
+    """Folds of a few large blocks of places each, all of them known. Shape (row,)."""
+    rng = np.random.default_rng(seed)
+    cluster = _clusters(xy, known_places(xy), 4 * n_folds, rng)
+    return _spread(cluster, np.unique(cluster), n_folds, rng)
+
+
 def _spread(label: Ints, names: Ints, n_folds: int, rng: np.random.Generator) -> Ints:
     """Labels dealt out to folds, the largest first, each to the smallest fold."""
     counts = dict(zip(*(v.tolist() for v in np.unique(label, return_counts=True)), strict=True))
@@ -172,4 +183,4 @@ def _distance(fold: Ints, xy: Floats, known: NDArray[np.bool_], met: Floats, rng
     return float(gap / (met.mean() + 1e-9))
 
 
-__all__ = ["Folds", "held_out_blocks", "known_places", "make_folds", "units_of"]
+__all__ = ["Folds", "held_out_blocks", "known_places", "make_folds", "place_blocks", "units_of"]

@@ -21,6 +21,7 @@ MAX_KINDS = 150
 MIN_OF_KIND = 5
 PENALTIES = (1.0, 10.0, 100.0)
 _CHUNK = 50_000
+_LEFT_OUT = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ class Design:
             if term.has_missing:
                 parts.append((~known).astype(np.float64))
         for kind in self.kinds:
-            code = pd.Categorical(features[kind.name], categories=list(kind.kinds)).codes
+            code = pd.Index(list(kind.kinds), dtype=object).get_indexer(pd.Index(features[kind.name], dtype=object))
             own = np.zeros((len(features), len(kind.kinds)))
             known = code >= 0
             own[np.flatnonzero(known), code[known]] = 1.0
@@ -79,6 +80,24 @@ class Design:
             v = np.nan_to_num((xy[:, 1] - self.place[2]) / self.place[3]).clip(-3, 3)
             parts += [u, v, u * v, u * u, v * v]
         return np.column_stack(parts) if parts else np.zeros((len(features), 0))
+
+    def owners(self, has_place: bool) -> list[str | None]:
+        """Feature of each column; None for those of the place."""
+        found: list[str | None] = []
+        for term in self.numbers:
+            found += [term.name] * (1 + (term.log_mean is not None) + term.has_missing)
+        for kind in self.kinds:
+            found += [kind.name] * len(kind.kinds)
+        return [*found, *([None] * 5 if self.place is not None and has_place else [])]
+
+    def rising(self, names: Sequence[str]) -> Floats:
+        """1 for columns that may only raise the value: the numbers named, not their missing flags. Shape (column,)."""
+        found: list[bool] = []
+        for term in self.numbers:
+            own = term.name in names
+            found += [own] * (1 + (term.log_mean is not None)) + [False] * term.has_missing
+        found += [False] * (sum(len(kind.kinds) for kind in self.kinds) + 5 * (self.place is not None))
+        return np.array(found, np.float64)
 
 
 def design_of(features: pd.DataFrame, xy: Floats | None) -> Design:
@@ -133,6 +152,8 @@ class Hedonic:
     design: Design
     middle: float
     slopes: Floats
+    means: Floats
+    """Of the columns over the sales. Both have shape (column,)."""
 
     def predict(self, features: pd.DataFrame, xy: Floats | None) -> Floats:
         """Log price, shape (row,)."""
@@ -144,17 +165,26 @@ class Hedonic:
         return found
 
 
-def fit_hedonic(features: pd.DataFrame, xy: Floats | None, log_price: Floats, penalty: float) -> Hedonic:
-    """Fit with one penalty [rows]."""
+def fit_hedonic(
+    features: pd.DataFrame, xy: Floats | None, log_price: Floats, penalty: float, increasing: Sequence[str] = ()
+) -> Hedonic:
+    """Fit with one penalty [rows]; the value never falls with a number of `increasing`."""
     design = design_of(features, xy)
-    model = _solve(design, features, xy, log_price, penalty)
+    model = _solve(design, features, xy, log_price, penalty, increasing)
     residual = log_price - model.predict(features, xy)
     spread = 1.4826 * float(np.median(np.abs(residual - np.median(residual)))) + 1e-9
     drawn_in = log_price - residual + np.clip(residual, -4 * spread, 4 * spread)
-    return _solve(design, features, xy, drawn_in, penalty)
+    return _solve(design, features, xy, drawn_in, penalty, increasing)
 
 
-def _solve(design: Design, features: pd.DataFrame, xy: Floats | None, log_price: Floats, penalty: float) -> Hedonic:
+def _solve(
+    design: Design,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    log_price: Floats,
+    penalty: float,
+    increasing: Sequence[str] = (),
+) -> Hedonic:
     middle = float(log_price.mean())
     square: Floats | None = None
     right: Floats | None = None
@@ -166,15 +196,33 @@ def _solve(design: Design, features: pd.DataFrame, xy: Floats | None, log_price:
         moment = ones.T @ (log_price[part] - middle)
         right = moment if right is None else right + moment
     if square is None or right is None:
-        return Hedonic(design=design, middle=middle, slopes=np.zeros(0))
+        return Hedonic(design=design, middle=middle, slopes=np.zeros(0), means=np.zeros(0))
     ridge = np.full(len(square), penalty)
     ridge[0] = 1e-9
-    solved: Floats = np.asarray(np.linalg.solve(square + np.diag(ridge + 1e-9), right), np.float64)
-    return Hedonic(design=design, middle=middle + float(solved[0]), slopes=solved[1:])
+    solved = _ridge(square, right, ridge)
+    rising = design.rising(increasing)[: len(solved) - 1] > 0
+    fixed = np.zeros(len(rising), bool)
+    while (new := rising & ~fixed & (solved[1:] < 0)).any():
+        # Columns that would lower the value are left out, one set after another, until none does.
+        fixed |= new
+        ridge[1:][fixed] = _LEFT_OUT * max(float(np.diag(square).max()), 1.0)
+        solved = _ridge(square, right, ridge)
+        solved[1:][fixed] = 0.0
+    means = square[0, 1:] / square[0, 0]
+    return Hedonic(design=design, middle=middle + float(solved[0]), slopes=solved[1:], means=means)
+
+
+def _ridge(square: Floats, right: Floats, ridge: Floats) -> Floats:
+    return np.asarray(np.linalg.solve(square + np.diag(ridge + 1e-9), right), np.float64)
 
 
 def best_penalty(
-    features: pd.DataFrame, xy: Floats | None, log_price: Floats, folds: NDArray[np.int64], choices: Sequence[float]
+    features: pd.DataFrame,
+    xy: Floats | None,
+    log_price: Floats,
+    folds: NDArray[np.int64],
+    choices: Sequence[float],
+    increasing: Sequence[str] = (),
 ) -> tuple[float, Floats]:
     """The penalty with the smallest mean absolute error out of fold, and its predictions out of fold."""
     best: tuple[float, float, Floats] | None = None
@@ -182,7 +230,8 @@ def best_penalty(
         out = np.empty(len(log_price))
         for fold in np.unique(folds):
             own = folds == fold
-            model = fit_hedonic(features[~own], None if xy is None else xy[~own], log_price[~own], penalty)
+            own_xy = None if xy is None else xy[~own]
+            model = fit_hedonic(features[~own], own_xy, log_price[~own], penalty, increasing)
             out[own] = model.predict(features[own], None if xy is None else xy[own])
         error = float(np.abs(log_price - out).mean())
         if best is None or error < best[0]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MIN_PER_MONTH = 3
+_MOST_STEPS = 600
 _RATES = (1e-6, 1e-5, 4e-5, 1e-4, 2.5e-4, 6e-4, 1.5e-3)
 """Variances of one month's step that are tried [log price squared]: steps of 0.1 % to 4 %."""
 
@@ -47,7 +48,9 @@ def price_level(months: Floats, residual: Floats) -> PriceLevel:
     residual
         Shape (sale,): log price less what the property explains.
     """
-    cell = np.floor(months).astype(np.int64)
+    # Periods that are days, or dates of a century, are put together: no level is learned from single sales.
+    width = max(1.0, np.ceil(np.ptp(months) / _MOST_STEPS))
+    cell = np.floor(months / width).astype(np.int64)
     first, last = int(cell.min()), int(cell.max())
     if last == first:
         return FLAT
@@ -63,7 +66,7 @@ def price_level(months: Floats, residual: Floats) -> PriceLevel:
     if np.isfinite(value).sum() < 2:
         return FLAT
     level = max((_smoothed(value, variance, rate) for rate in _RATES), key=lambda found: found[1])[0]
-    return PriceLevel(months=np.arange(first, last + 1, dtype=np.float64) + 0.5, level=level - level[-1])
+    return PriceLevel(months=width * (np.arange(first, last + 1, dtype=np.float64) + 0.5), level=level - level[-1])
 
 
 def _smoothed(value: Floats, variance: Floats, rate: float) -> tuple[Floats, float]:

@@ -22,10 +22,12 @@ from geocollateral.errors import BrokenData, MissingInput
 from geocollateral.valuation.domain import Domain, NumberScale
 from geocollateral.valuation.folds import Folds
 from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
+from geocollateral.valuation.intervals import Interval
 from geocollateral.valuation.market_time import PriceLevel
-from geocollateral.valuation.value_model import Encoder, Interval, Members, Nearby, ValueModel, ValueModelParams
+from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
 
-FORMAT = 1
+FORMAT = 2
+_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month")
 _BOOSTERS = ("absolute", "squared", "corrected")
 
 
@@ -93,12 +95,14 @@ def _numbers(model: ValueModel) -> dict[str, Any]:
         "encoder": {"names": model.members.encoder.names, "kinds": dict(model.members.encoder.kinds)},
         "design": asdict(model.members.linear.design),
         "middle": model.members.linear.middle,
-        "interval": {n: getattr(interval, n) for n in ("constant", "low", "high", "forward", "last_month")},
+        "correction": None if model.correction is None else asdict(model.correction),
+        "mix": {"middle": model.middle, "stretch": model.stretch},
+        "interval": {n: getattr(interval, n) for n in _INTERVAL},
         "domain": {
             "numbers": [asdict(number) for number in domain.numbers],
             "kinds": {name: sorted(kinds) for name, kinds in domain.kinds.items()},
             "weight": dict(domain.weight),
-            **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "place_bound")},
+            **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "reach", "place_bound")},
         },
         "folds": {"kind": model.folds.kind, "wasserstein": model.folds.wasserstein},
         "importance": dict(model.importance),
@@ -110,6 +114,7 @@ def _arrays(model: ValueModel) -> dict[str, NDArray[Any]]:
     named = {
         "weights": model.weights,
         "slopes": members.linear.slopes,
+        "means": members.linear.means,
         "level_months": model.level.months,
         "level": model.level.level,
         "fold": model.folds.fold,
@@ -149,11 +154,12 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
                 names=tuple(said["encoder"]["names"]),
                 kinds={name: tuple(kinds) for name, kinds in said["encoder"]["kinds"].items()},
             ),
-            linear=Hedonic(design=linear, middle=said["middle"], slopes=arrays["slopes"]),
+            linear=Hedonic(design=linear, middle=said["middle"], slopes=arrays["slopes"], means=arrays["means"]),
             nearby=nearby,
             boosters=tuple(boosters),
         ),
         weights=arrays["weights"],
+        **said["mix"],
         level=PriceLevel(months=arrays["level_months"], level=arrays["level"]),
         interval=Interval(spread=spread, **said["interval"]),
         domain=Domain(
@@ -161,13 +167,14 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
             kinds={name: frozenset(kinds) for name, kinds in domain["kinds"].items()},
             weight=domain["weight"],
             places=arrays.get("places"),
-            **{n: domain[n] for n in ("least_known", "alike_bound", "place_bound")},
+            **{n: domain[n] for n in ("least_known", "alike_bound", "reach", "place_bound")},
             **{n: arrays[n] for n in ("precision", "fit_bound", "reference", "dimensions", "dimension_weight")},
         ),
         folds=Folds(fold=arrays["fold"], **said["folds"]),
         out_of_fold=arrays["out_of_fold"],
         importance=said["importance"],
         params=ValueModelParams(**said["params"]),
+        correction=None if said["correction"] is None else Correction(**said["correction"]),
     )
 
 

@@ -8,6 +8,7 @@ is named with the reason.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -26,10 +27,15 @@ Role = Literal["number", "category", "left out"]
 
 MIN_ROWS = 60
 """Fewest sales with a price from which anything is learned."""
+MIN_PLACES = 10
+"""Fewest different places from which anything is learned about places."""
 MONTH_DAYS = 365.25 / 12
 _MONEY = re.compile(
     r"price|loan|mortgage|appraise|appraisal|assess|valuation|zestimate|market[ _]?value|estimated?[ _]?value|"
-    r"value[ _]?estimate|taxable|asking|[总单售挂]价|价格|贷款|抵押|估值|估价|评估",
+    r"value[ _]?estimate|taxable|asking|commission|stamp.?duty|deed.?tax|transfer.?tax|"
+    r"(sale|sold|deal).?(amount|value)|"
+    r"(land|building|bldg|total|tax|improvement|impr|fair|net|av)[ _.]?(av|val|value)s?($|[ _.])|"
+    r"[总单售挂均交]价|价格|价款|成交[额金]|贷款|抵押|估值|估价|评估|首付|月供|契税|佣金|中介费",
     re.IGNORECASE,
 )
 """Names of columns that hold a price, a loan or somebody's opinion of value."""
@@ -39,6 +45,12 @@ _PLACE = re.compile(
     r"village|town$|city|province|区|县|镇|乡|村|街道|小区|板块|省|市$",
     re.IGNORECASE,
 )
+_YEAR = re.compile(r"year|(^|[ _.])yr|年", re.IGNORECASE)
+_SIZE = re.compile(r"area|sq|m2|size|acre|hectare|mu$|lot|land|living|面积|亩", re.IGNORECASE)
+_LATE = 0.02
+"""Share of days after the sale from which a column was not known at the sale; single ones are slips of the pen."""
+_NOISE = 0.04
+"""Median distance of a column's logarithm from the price's below which it is the price with noise."""
 _COPY = 0.995
 """Rank correlation with the price from which a column is a copy of it."""
 
@@ -91,6 +103,7 @@ def understand_sales(
     date: str | None = None,
     coords: tuple[str, str] | None = None,
     group: str | None = None,
+    baseline: str | None = None,
 ) -> SalesTable:
     """Resolve the roles of a table's columns.
 
@@ -106,6 +119,8 @@ def understand_sales(
         Columns of longitude and latitude [degrees], or of planar coordinates.
     group
         Column that names the owner, loan or property.
+    baseline
+        Column of given values that are to be corrected: no feature either.
 
     Raises
     ------
@@ -114,20 +129,21 @@ def understand_sales(
     InvalidInput
         Too few usable prices, dates or coordinates that are none.
     """
-    named = [name for name in (target, date, *(coords or ()), group) if name is not None]
-    lacking = [name for name in named if name not in rows]
-    if lacking:
-        raise MissingInput(
-            f"The table has no column {', '.join(map(repr, lacking))}. It has: {', '.join(map(str, rows.columns))}."
-        )
+    rows = _plain(rows)
+    target = column_named(rows, target)
+    date, group, baseline = (None if name is None else column_named(rows, name) for name in (date, group, baseline))
+    if coords is not None:
+        coords = (column_named(rows, coords[0]), column_named(rows, coords[1]))
     rows = rows.reset_index(drop=True)
     price = _prices(rows[target], target)
     months, days = (None, None) if date is None else times_of(rows[date], date)
     xy = None if coords is None else places_of(rows[coords[0]], rows[coords[1]], coords)
+    if xy is not None and len(np.unique(xy[np.isfinite(xy).all(axis=1)], axis=0)) < MIN_PLACES:
+        xy = None  # one point for all, such as the middle of a town, tells no sale from another
     groups = None if group is None else rows[group].astype(object).where(rows[group].notna(), None).to_numpy(object)
     uses, features, previous = [], {}, None
     for name in rows.columns:
-        if name in (target, date, group, *(coords or ())):
+        if name in (target, date, group, baseline, *(coords or ())):
             continue
         use, values = _column(rows[name], str(name), price, days)
         uses.append(use)
@@ -135,6 +151,7 @@ def understand_sales(
             features[str(name)] = pd.Series(values, index=rows.index, dtype=values.dtype)
         if previous is None and use.role == "left out" and _is_earlier_value(rows[name], str(name), price):
             previous = str(name)
+    uses, features = _without_unit_prices(uses, features, price)
     if not features and xy is None:
         raise InvalidInput(
             f"Nothing is left to learn from: of {len(rows.columns)} columns none is a feature. "
@@ -153,15 +170,85 @@ def understand_sales(
     )
 
 
+def column_named(rows: pd.DataFrame, name: str) -> str:
+    """The column of that name; one that differs only in case or blanks where it is the only one.
+
+    Raises
+    ------
+    MissingInput
+        There is none.
+    """
+    if name in rows:
+        return name
+    alike = [str(own) for own in rows.columns if str(own).strip().casefold() == name.strip().casefold()]
+    if len(alike) != 1:
+        raise MissingInput(f"The table has no column {name!r}. It has: {', '.join(map(str, rows.columns))}.")
+    return alike[0]
+
+
+_UNITS = {"万": 1e4, "亿": 1e8, "千": 1e3, "百万": 1e6, "k": 1e3, "": 1.0}
+_WRITTEN = re.compile(
+    r"^(?:CNY|RMB|USD|EUR|GBP|[A-Z]{0,3}[¥￥$€£])?\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(百万|万|亿|千|k(?!m))?\s*"
+    r"(?:元|人民币|平方米|平米|㎡|平|亩|公顷|公里|米|年|层|室|间|套|岁|分钟|sq\.?\s?(?:ft|m)|ft|m2|m²|m|km|mu|ha|acres?|%|"
+    r"CNY|RMB|USD|EUR|GBP|[¥￥$€£])?(?:/(?:㎡|平米|平方米|亩|月|年|m2|m²))?$",
+    re.IGNORECASE,
+)
+_MARKS_MISSING = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
+
+
+def _read_number(text: str) -> float:
+    found = _WRITTEN.match(text)
+    if found is None:
+        return math.nan
+    try:
+        return float(found[1]) * _UNITS[(found[2] or "").lower()]
+    except ValueError:
+        return math.nan
+
+
+def _texts_as_numbers(column: pd.Series) -> Floats:
+    """Numbers with signs of thousands, currency and units, 万 and 亿, decimal commas where the column has them."""
+    text = column.astype("string").str.strip()
+    known = text.dropna()
+    commas = known.str.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d{1,2}").fillna(False)
+    points = known.str.contains(r"\.\d{1,2}$").fillna(False)
+    if len(known) and commas.mean() > 0.2 and not points.any():
+        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    text = text.str.replace(r"(?<=\d)[,\s'’](?=\d{3})", "", regex=True)
+    values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    odd = np.isnan(values) & text.notna().to_numpy()
+    if odd.any():
+        cells = text[odd].astype(str)
+        values[odd] = cells.map({cell: _read_number(cell) for cell in cells.unique()}).to_numpy(np.float64)
+    return values
+
+
+def _plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with one name per column and no lists or mappings in its cells: these become text."""
+    if not rows.columns.is_unique:
+        seen: dict[object, int] = {}
+        names = []
+        for name in rows.columns:
+            seen[name] = seen.get(name, -1) + 1
+            names.append(f"{name}.{seen[name]}" if seen[name] else name)
+        rows = rows.set_axis(names, axis=1)
+    nested = {
+        name: rows[name].map(str, na_action="ignore")
+        for name in rows.columns
+        if rows[name].dtype == object
+        and rows[name].map(lambda cell: isinstance(cell, list | dict | set | tuple | np.ndarray)).any()
+    }
+    return rows.assign(**{str(name): text for name, text in nested.items()}) if nested else rows
+
+
 def numbers_in(column: pd.Series) -> Floats:
-    """A column as numbers; NaN where a cell is none. Signs of thousands and of currency are understood."""
+    """A column as numbers; NaN where a cell is none. Signs of thousands, currency and units and 万 are understood."""
     if pd.api.types.is_bool_dtype(column):
         return np.asarray(column.astype("float64"), np.float64)
     if pd.api.types.is_numeric_dtype(column):
         values = column.to_numpy(np.float64, na_value=np.nan)
     else:
-        text = column.astype("string").str.strip().str.replace(r"^[¥$€£]|(?<=\d)[,\s](?=\d{3})", "", regex=True)
-        values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        values = _texts_as_numbers(column)
     return np.asarray(np.where(np.isfinite(values), values, np.nan), np.float64)
 
 
@@ -200,8 +287,11 @@ def moment_of(text: str, table: SalesTable) -> float:
             return float(text)
         except ValueError:
             raise InvalidInput(f"Expected a number as the column of dates holds, received {text!r}.") from None
+    found = re.fullmatch(r"(\d{4})(?:[-/.年]?(\d{1,2})(?:[-/.月]?(\d{1,2})日?|月)?|年)?", text.strip())
     try:
-        day = dt.date.fromisoformat(text)
+        if found is None:
+            raise ValueError(text)
+        day = dt.date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
     except ValueError:
         raise InvalidInput(f"Expected a date such as 2024-05-31, received {text!r}.") from None
     return float(np.datetime64(day, "D").astype(np.int64)) / MONTH_DAYS
@@ -227,6 +317,15 @@ def _days_of(column: pd.Series, name: str) -> NDArray[np.datetime64] | None:
                     # A month or year stands for its middle.
                     middle = {"%Y%m%d": 0, "%Y%m": 14, "%Y": 181}[layout]
                     return (found + pd.Timedelta(days=middle)).to_numpy("datetime64[D]")
+            for low, high, seconds, origin in (
+                (20_000, 60_000, 86_400.0, "1899-12-30"),  # the serial days of spreadsheets
+                (10**8, 4 * 10**9, 1.0, "1970-01-01"),
+                (10**11, 4 * 10**12, 1e-3, "1970-01-01"),
+            ):
+                if whole.min() >= low and whole.max() <= high and np.ptp(whole) > 0:
+                    days = np.floor(numbers * seconds / 86_400)
+                    step = np.where(np.isfinite(days), days, 0).astype("timedelta64[D]")
+                    return np.where(np.isfinite(days), np.datetime64(origin, "D") + step, np.datetime64("NaT"))
         return None
     text = column.astype("string").str.strip()
     numeric = text.dropna().str.fullmatch(r"\d+(\.0)?")
@@ -251,6 +350,9 @@ def _slashed(text: pd.Series, name: str) -> NDArray[np.datetime64]:
     if first.notna().mean() <= 0.5:
         return pd.to_datetime(text, errors="coerce", format="mixed").to_numpy("datetime64[D]")
     day_first, month_first = bool((first > 12).any()), bool((second > 12).any())
+    if not day_first and not month_first and (first.nunique() == 1) != (second.nunique() == 1):
+        day_first = first.nunique() == 1  # one day of every month
+        month_first = not day_first
     if day_first == month_first:
         raise InvalidInput(
             f"{name}: dates such as {text.dropna().iloc[0]!r} do not tell which number is the month. Write 2024-05-31."
@@ -266,17 +368,31 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
     Raises
     ------
     InvalidInput
-        Fewer than half of the cells are numbers, or degrees are out of range.
+        Fewer than a tenth of the cells are numbers, or degrees are out of range.
     """
     xy = np.column_stack([numbers_in(first), numbers_in(second)])
     known = np.asarray(np.isfinite(xy).all(axis=1), bool)
-    if known.mean() < 0.5:
+    if known.mean() < 0.1:
         raise InvalidInput(
             f"{', '.join(names)}: expected coordinates; {known.mean():.0%} of the rows have two numbers."
         )
+    xy[~known] = np.nan
+    if _says_latitude(names[0]) and not _says_latitude(names[1]) and _says_longitude(names[1]):
+        xy = xy[:, ::-1].copy()
+    # A few cells that are nothing on Earth, and the null island of missing ones, are no places.
+    middle = np.median(xy[known], axis=0)
+    if np.abs(middle).max() <= 180:
+        wild = known & ((np.abs(xy) > 180).any(axis=1) | ((xy == 0).all(axis=1) & (np.abs(middle).min() > 1)))
+        if wild.sum() <= 0.1 * known.sum():
+            xy[wild] = np.nan
+            known &= ~wild
     if not _are_degrees(xy[known], names):
         return np.where(known[:, None], xy, np.nan)
-    if np.abs(xy[known, 1]).max() > 90:
+    wild = known & (np.abs(xy[:, 1]) > 90)
+    if wild.sum() <= 0.02 * known.sum():
+        xy[wild] = np.nan
+        known &= ~wild
+    else:
         raise InvalidInput(
             f"{', '.join(names)}: expected longitude, then latitude; the second reaches "
             f"{np.abs(xy[known, 1]).max():.3f}. Give them the other way round."
@@ -284,6 +400,14 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
     middle = np.median(xy[known], axis=0)
     metres = np.array([111_320 * math.cos(math.radians(float(middle[1]))), 110_574.0])
     return np.where(known[:, None], (xy - middle) * metres, np.nan)
+
+
+def _says_latitude(name: str) -> bool:
+    return bool(re.search(r"lat|纬度", name, re.IGNORECASE))
+
+
+def _says_longitude(name: str) -> bool:
+    return bool(re.search(r"lon|lng|经度", name, re.IGNORECASE))
 
 
 def _are_degrees(xy: Floats, names: Sequence[str]) -> bool:
@@ -300,6 +424,8 @@ def _prices(column: pd.Series, name: str) -> Floats:
             f"{name}: expected at least {MIN_ROWS} positive prices to learn from; {np.isfinite(price).sum()} of "
             f"{len(price)} rows have one."
         )
+    if np.nanmin(price) == np.nanmax(price):
+        raise InvalidInput(f"{name}: expected prices that differ; every one is {np.nanmin(price):g}.")
     return price
 
 
@@ -320,9 +446,14 @@ def _column(
         return _dated(column, name, sold)
     numbers = numbers_in(column)
     readable = np.isfinite(numbers)[known.to_numpy()].mean()
-    if readable >= 0.98:
-        return _number(name, numbers, price)
     text = column.astype("string").str.strip()
+    words = text[np.isnan(numbers)].dropna().str.lower()
+    # "unknown" among numbers is a missing number, as are a few slips of the pen.
+    if readable >= 0.98 or (readable >= 0.8 and words.nunique() <= 5 and not words.str.contains(r"\d").any()):
+        return _number(name, _without_marks(numbers), price, sold)
+    dates = _dates_in(text, name)
+    if dates is not None:
+        return _dated(dates, name, sold)
     n_values, longest = int(text.nunique()), float(text.dropna().str.len().mean())
     if n_values <= 1:
         return left("it has one value")
@@ -332,23 +463,74 @@ def _column(
     return ColumnUse(name=name, role="category", reason="", is_place=bool(_PLACE.search(name))), values
 
 
-def _number(name: str, numbers: Floats, price: Floats) -> tuple[ColumnUse, Floats | NDArray[np.object_] | None]:
+def _without_marks(numbers: Floats) -> Floats:
+    """-999 and its like among numbers that are never negative stand for nothing known."""
+    mark = np.isin(numbers, _MARKS_MISSING)
+    rest = numbers[np.isfinite(numbers) & ~mark]
+    return np.where(mark, np.nan, numbers) if mark.any() and len(rest) and rest.min() >= 0 else numbers
+
+
+def _dates_in(text: pd.Series, name: str) -> pd.Series | None:
+    """A column of texts as dates, where nearly all of them are."""
+    sample = text.dropna().head(200)
+    shape = r"\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}日?)?([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([ T].*)?|\d{8}T\d+Z?"
+    if not len(sample) or sample.str.fullmatch(shape).mean() < 0.9:
+        return None
+    try:
+        days = _days_of(text, name)
+    except InvalidInput:
+        return None
+    if days is None or np.isnat(days).mean() > 0.1 + text.isna().mean():
+        return None
+    return pd.Series(days)
+
+
+def _number(
+    name: str, numbers: Floats, price: Floats, sold: NDArray[np.datetime64] | None
+) -> tuple[ColumnUse, Floats | NDArray[np.object_] | None]:
     both = np.isfinite(numbers) & np.isfinite(price)
     distinct = np.unique(numbers[np.isfinite(numbers)])
     if len(distinct) <= 1:
         return ColumnUse(name=name, role="left out", reason="it has one value"), None
     whole = bool(np.all(distinct == np.round(distinct)))
+    if (late := _later_than_the_sale(name, numbers, distinct, whole, sold)) is not None:
+        return ColumnUse(name=name, role="left out", reason=late), None
     if whole and len(distinct) > 0.95 * np.isfinite(numbers).sum() and _KEY.search(name):
         return ColumnUse(name=name, role="left out", reason="it numbers the rows"), None
-    if both.sum() >= 50 and len(distinct) > 20:
+    if both.sum() >= 50 and len(np.unique(numbers[both])) > 20:
         alike = abs(float(stats.spearmanr(numbers[both], price[both]).statistic))
         if alike >= _COPY:
             reason = f"it follows the price almost exactly (rank correlation {alike:.3f})"
             return ColumnUse(name=name, role="left out", reason=reason), None
+        off = np.log(np.where(numbers[both] > 0, numbers[both], np.nan) / price[both])
+        if not _SIZE.search(name) and np.nanmedian(np.abs(off - np.nanmedian(off))) < _NOISE and alike > 0.9:
+            return ColumnUse(name=name, role="left out", reason="it is the price with a little noise"), None
     if whole and _PLACE.search(name) and len(distinct) <= 2000:
         values = np.array([None if v != v else str(int(v)) for v in numbers], object)
         return ColumnUse(name=name, role="category", reason="", is_place=True), values
     return ColumnUse(name=name, role="number", reason=""), numbers
+
+
+def _later_than_the_sale(
+    name: str, numbers: Floats, distinct: Floats, whole: bool, sold: NDArray[np.datetime64] | None
+) -> str | None:
+    """Whole numbers that are days (20240531) or, by their name, years: known only after the sale?"""
+    if sold is None or not whole or np.isnat(sold).all():
+        return None
+    known = np.isfinite(numbers) & ~np.isnat(sold)
+    if distinct.min() >= 19000101 and distinct.max() <= 21001231 and len(distinct) > 5:
+        told = numbers[known] > _as_yyyymmdd(sold[known])
+    elif distinct[distinct > 0].min(initial=1900) >= 1700 and distinct.max() <= 2100 and _YEAR.search(name):
+        told = numbers[known] > sold[known].astype("datetime64[Y]").astype(np.int64) + 1970
+    else:
+        return None
+    late = float(told.mean()) if known.any() else 0.0
+    return f"{late:.0%} of its days lie after the sale: not known then" if late > _LATE else None
+
+
+def _as_yyyymmdd(days: NDArray[np.datetime64]) -> Floats:
+    stamp = pd.DatetimeIndex(days)
+    return np.asarray(stamp.year * 10_000 + stamp.month * 100 + stamp.day, np.float64)
 
 
 def _dated(column: pd.Series, name: str, sold: NDArray[np.datetime64] | None) -> tuple[ColumnUse, Floats | None]:
@@ -357,10 +539,33 @@ def _dated(column: pd.Series, name: str, sold: NDArray[np.datetime64] | None) ->
         return ColumnUse(name=name, role="left out", reason="a date, and the day of sale is not known"), None
     before = (sold - column.to_numpy("datetime64[D]")).astype("timedelta64[D]")
     days = np.where(np.isnat(before), np.nan, before.astype(np.float64))
-    if np.nanmean(days < 0) > 0.02:
+    if np.nanmean(days < 0) > _LATE:
         reason = f"{np.nanmean(days < 0):.0%} of its days lie after the sale: not known then"
         return ColumnUse(name=name, role="left out", reason=reason), None
     return ColumnUse(name=name, role="number", reason=""), days
+
+
+def _without_unit_prices(
+    uses: list[ColumnUse], features: dict[str, pd.Series], price: Floats
+) -> tuple[list[ColumnUse], dict[str, pd.Series]]:
+    """Two numbers that multiply to the price are a size and a price per size, whatever their names are."""
+    known = np.flatnonzero(np.isfinite(price))
+    rows = known[:: max(len(known) // 2000, 1)]
+    logs = {}
+    for name in (use.name for use in uses if use.role == "number"):
+        value = features[name].to_numpy(np.float64)[rows]
+        if (value > 0).mean() > 0.5 and len(np.unique(value)) > 20:
+            logs[name] = np.log(np.where(value > 0, value, np.nan))
+    target, told = np.log(price[rows]), {}
+    for first, second in itertools.combinations(sorted(logs)[:80], 2):
+        off = logs[first] + logs[second] - target
+        if np.isfinite(off).mean() > 0.5 and np.nanmedian(np.abs(off - np.nanmedian(off))) < 0.01:
+            unit, size = (second, first) if _SIZE.search(first) else (first, second)
+            told[unit] = f"times {size} it is the price"
+    uses = [
+        ColumnUse(name=use.name, role="left out", reason=told[use.name]) if use.name in told else use for use in uses
+    ]
+    return uses, {name: values for name, values in features.items() if name not in told}
 
 
 def _is_earlier_value(column: pd.Series, name: str, price: Floats) -> bool:
@@ -379,6 +584,7 @@ __all__ = [
     "MIN_ROWS",
     "ColumnUse",
     "SalesTable",
+    "column_named",
     "moment_of",
     "numbers_in",
     "places_of",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import lightgbm as lgb
 import numpy as np
@@ -27,6 +27,7 @@ from geocollateral.types import Params
 from geocollateral.valuation.domain import Domain, domain_of
 from geocollateral.valuation.folds import Folds, make_folds, units_of
 from geocollateral.valuation.hedonic import PENALTIES, Hedonic, best_penalty, fit_hedonic
+from geocollateral.valuation.intervals import MIN_TO_LEARN, Interval, fit_interval, groups_of
 from geocollateral.valuation.market_time import FLAT, PriceLevel, price_level
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,12 @@ Ints = NDArray[np.int64]
 
 LEARNERS = ("linear", "boosted, absolute errors", "boosted, squared errors", "linear corrected by boosting")
 NEIGHBOURS = (8, 30)
+_WEIGHT_OF_ALL = 20
+"""Sales of a region that weigh as much as the median of all in its ratio to the baseline."""
+_CLEARLY = 0.99
+"""A further step from the baseline must bring errors below this share of those of the plainer way."""
+_MANY = 100_000
+"""More sales than this are judged in three folds, and the level of prices is learned from a sample of this many."""
 
 
 class ValueModelParams(Params):
@@ -44,6 +51,9 @@ class ValueModelParams(Params):
     seed: int = Field(1, ge=0, description="Of every random choice; the same data give the same bytes.")
     threads: int = Field(1, ge=1, description="Threads of the booster; no result depends on them.")
     effort: float = Field(1.0, gt=0, le=4, description="Rounds of boosting against the usual; 0.2 is a quick look.")
+    increasing: tuple[str, ...] = Field(
+        (), description="Numbers with which the value never falls, all else alike, such as the area."
+    )
     refusal_rate: float = Field(0.01, gt=0, lt=0.1, description="Share of good rows refused as unlike any sale [0-1].")
 
 
@@ -85,7 +95,8 @@ class Encoder:
         columns: list[Floats] = []
         for name in self.names:
             if name in self.kinds:
-                code = pd.Categorical(features[name], categories=list(self.kinds[name])).codes.astype(np.float64)
+                known = pd.Index(list(self.kinds[name]), dtype=object)
+                code = known.get_indexer(pd.Index(features[name], dtype=object)).astype(np.float64)
                 columns.append(np.where(code < 0, np.nan, code))
             else:
                 columns.append(features[name].to_numpy(np.float64))
@@ -116,6 +127,18 @@ class Nearby:
         fifth = min(4, distance.shape[1] - 1)
         return [*found, np.log1p(distance[:, fifth])]
 
+    def doubts(self, where: Floats) -> list[Floats]:
+        """How far the nearest sales are and how much the linear model left at them, in size and on one side."""
+        known = np.isfinite(where).all(axis=1)
+        distance, index = cKDTree(self.xy).query(where[known], k=min(max(NEIGHBOURS), len(self.xy)))
+        near = self.residual[index]
+        found = [np.full(len(where), np.nan) for _ in range(3)]
+        for column, values in zip(
+            found, (np.log1p(distance[:, 4]), np.abs(near).mean(axis=1), np.abs(near.mean(axis=1))), strict=True
+        ):
+            column[known] = values
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class Members:
@@ -129,39 +152,30 @@ class Members:
     def predict(self, features: pd.DataFrame, xy: Floats | None) -> Floats:
         """Log prices, shape (row, learner)."""
         linear = self.linear.predict(features, xy)
-        plain = self.encoder.matrix(features, xy)
-        told = self.encoder.matrix(features, xy, [linear, *_nearby(self.nearby, xy, own=False)])
+        plain, told = self.encoder.matrix(features, xy), self.told(features, xy, linear)
         absolute, squared, corrected = self.boosters
         return np.column_stack(
             [linear, _predict(absolute, plain), _predict(squared, plain), linear + _predict(corrected, told)]
         )
 
+    def told(self, features: pd.DataFrame, xy: Floats | None, linear: Floats) -> Floats:
+        """What the booster that corrects the linear model is told, shape (row, column)."""
+        return self.encoder.matrix(features, xy, [linear, *_nearby(self.nearby, xy, own=False)])
+
 
 @dataclass(frozen=True, kw_only=True)
-class Interval:
-    """Conformal interval in units of a learned spread."""
+class Correction:
+    """What is made of a given baseline, such as a valuer's or an index's value."""
 
-    spread: lgb.Booster | None
-    constant: float
-    low: float
-    high: float
-    """Quantiles of error / spread, corrected for the size of the sample."""
-    forward: float
-    """Factor by which errors were wider where the past valued the future; 1 where there are no dates."""
-    last_month: float
-    """Time of the last sale learned from [months]; later ones are the future."""
-
-    def spreads(self, matrix: Floats) -> Floats:
-        """Spread of the log error, shape (row,)."""
-        if self.spread is None:
-            return np.full(len(matrix), self.constant)
-        return self.constant * np.exp(np.clip(_predict(self.spread, matrix), -1.5, 2.0))
-
-    def widening(self, months: Floats | None, n: int) -> Floats:
-        """Factor of each row, shape (n,): `forward` after the last sale and where the time is not known."""
-        if months is None:
-            return np.full(n, self.forward)
-        return np.where(months <= self.last_month, 1.0, self.forward)
+    kind: Literal["none", "region", "learned"]
+    """``none``: the baseline as it is; ``region``: times its region's ratio; ``learned``: times what is learned."""
+    region: str | None
+    """Category whose kinds are the regions."""
+    ratios: Mapping[str, float]
+    """Median log ratio of price to baseline in each region, drawn to that of all the more the fewer its sales."""
+    overall: float
+    errors: Mapping[str, float]
+    """Mean absolute log error out of fold of each way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +185,9 @@ class ValueModel:
     members: Members
     weights: Floats
     """Shape (learner,)."""
+    middle: float
+    stretch: float
+    """Departures of the mix from `middle` are multiplied by this."""
     level: PriceLevel
     interval: Interval
     domain: Domain
@@ -179,26 +196,53 @@ class ValueModel:
     """Log prices of the training rows at their own dates, out of fold. Shape (row,)."""
     importance: Mapping[str, float]
     params: ValueModelParams
+    correction: Correction | None = None
+    """None: values are learned without a baseline."""
 
-    def predict(self, features: pd.DataFrame, xy: Floats | None, months: Floats | None) -> pd.DataFrame:
-        """Intervals of prices at given times.
+    @property
+    def uses_learners(self) -> bool:
+        """Whether the learners' mix makes the value; no: a baseline is kept, or corrected by region."""
+        return self.correction is None or self.correction.kind == "learned"
+
+    def corrected(self, features: pd.DataFrame) -> Floats:
+        """Log ratio to the baseline where the learners are not used, shape (row,)."""
+        if self.correction is None or self.correction.kind == "none":
+            return np.zeros(len(features))
+        return _by_region(self.correction, features)
+
+    def stretched(self, mixed: Floats) -> Floats:
+        """Log values of a mix of learners, shape (row,)."""
+        return self.middle + self.stretch * (mixed - self.middle)
+
+    def predict(
+        self, features: pd.DataFrame, xy: Floats | None, months: Floats | None, baseline: Floats | None = None
+    ) -> pd.DataFrame:
+        """Intervals of prices at given times; `baseline`: the given values, where the model corrects such.
 
         Returns
         -------
-        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``refused`` and
-        ``reason``; no number where refused.
+        Columns ``p05``, ``p50``, ``p95`` (the bounds of `ValueModelParams.level`, whatever it is), ``fsd`` (forecast
+        standard deviation of the logarithm), ``refused`` and ``reason``; no number where refused.
         """
-        log_price = self.members.predict(features, xy) @ self.weights
-        spread = self.interval.spreads(_spread_matrix(self.members.encoder, features, xy, log_price))
+        told = self.members.predict(features, xy)
+        log_price = self.stretched(told @ self.weights) if self.uses_learners else self.corrected(features)
+        spread = self.interval.spreads(_spread_matrix(self.members, features, xy, told, log_price))
         spread = spread * self.interval.widening(months, len(features))
-        log_price = log_price + self.level.at(months, len(features))
+        if self.uses_learners:
+            log_price = log_price + self.level.at(months, len(features))
         reason = self.domain.refusals(features, xy)
+        if self.correction is not None:
+            given = np.full(len(features), np.nan) if baseline is None else baseline
+            with np.errstate(invalid="ignore", divide="ignore"):
+                log_price = log_price + np.where(given > 0, np.log(given), np.nan)
+            reason[~(given > 0)] = "the baseline is missing"
         refused = np.array([r is not None for r in reason], bool)
         out = pd.DataFrame(
             {
                 "p05": np.exp(log_price + self.interval.low * spread),
                 "p50": np.exp(log_price),
                 "p95": np.exp(log_price + self.interval.high * spread),
+                "fsd": self.interval.deviation * spread,
             },
             index=features.index,
         )
@@ -218,6 +262,9 @@ def fit_value_model(
     params: ValueModelParams,
     *,
     where: Floats | None = None,
+    baseline: Floats | None = None,
+    region: str | None = None,
+    alike: NDArray[np.object_] | None = None,
 ) -> ValueModel:
     """Fit on sales.
 
@@ -231,30 +278,51 @@ def fit_value_model(
         Positive prices.
     where
         Places that will be valued, from which the kind of folds follows.
+    baseline
+        Positive given values: what is learned is the ratio of prices to them, and used only where that is nearer to
+        prices out of fold than the given values are.
+    region
+        Category whose kinds are the regions of a correction by region.
+    alike
+        Rows of one name say the same, and are never on both sides of a fold.
     """
-    log_price = np.log(price)
-    units = units_of(len(price), group, xy)
-    folds = make_folds(units, xy, where, params.folds, params.seed)
+    log_price = np.log(price) if baseline is None else np.log(price / baseline)
+    units = units_of(len(price), group, xy, alike=alike)
+    n_folds = params.folds if len(price) <= _MANY else 3
+    folds = make_folds(units, xy, where, n_folds, params.seed)
     encoder = encoder_of(features)
     level = FLAT
+    few = _sample(len(price), params.seed)
     if months is not None:
-        level = price_level(months, log_price - _quick(encoder, features, xy, log_price, folds.fold, params))
+        own, own_xy, own_log = features[few], _take(xy, few), log_price[few]
+        level = price_level(months[few], own_log - _quick(encoder, own, own_xy, own_log, folds.fold[few], params))
     adjusted = log_price - level.at(months, len(price))
-    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES)
-    out = np.empty((len(price), len(LEARNERS)))
+    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES, params.increasing)
+    out, parts = np.empty((len(price), len(LEARNERS))), {}
     for fold in np.unique(folds.fold):
         own = folds.fold == fold
         part = _fit_members(encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params)
         out[own] = part.predict(features[own], _take(xy, own))
+        parts[int(fold)] = replace(part, boosters=())
     members = _fit_members(encoder, features, xy, adjusted, linear_out, penalty, params)
     weights = _mix(out, adjusted)
-    mixed = out @ weights
-    interval = _interval(encoder, features, xy, mixed, adjusted - mixed, folds.fold, params)
-    forward = 1.0 if months is None else _forward_factor(encoder, features, xy, months, log_price, params)
+    middle, stretch = _stretch(out @ weights, adjusted)
+    mixed = middle + stretch * (out @ weights - middle)
+    error, correction = adjusted - mixed, None
+    if baseline is not None:
+        correction, error = _correction(features, region, log_price, error, folds.fold)
+        if correction.kind != "learned":
+            mixed, level = log_price - error, FLAT
+    interval = _interval(parts, features, xy, out, mixed, error, folds.fold, params)
+    forward = 1.0
+    if months is not None:
+        forward = _forward_factor(encoder, features[few], _take(xy, few), months[few], log_price[few], params)
     importance = _importance(encoder, members)
     return ValueModel(
         members=members,
         weights=weights,
+        middle=middle,
+        stretch=stretch,
         level=level,
         interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
         domain=domain_of(features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed),
@@ -262,6 +330,7 @@ def fit_value_model(
         out_of_fold=mixed + level.at(months, len(price)),
         importance=importance,
         params=params,
+        correction=correction,
     )
 
 
@@ -285,7 +354,7 @@ def _fit_members(
     params: ValueModelParams,
 ) -> Members:
     """All learners on one set of rows; `linear_out` are the linear model's predictions out of fold."""
-    linear = fit_hedonic(features, xy, adjusted, penalty)
+    linear = fit_hedonic(features, xy, adjusted, penalty, params.increasing)
     residual = adjusted - linear_out
     nearby = None
     if xy is not None and (there := np.isfinite(xy).all(axis=1)).sum() > 2 * max(NEIGHBOURS):
@@ -293,16 +362,26 @@ def _fit_members(
     plain = encoder.matrix(features, xy)
     told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
     effort, kinds = Effort.of(len(features), params.effort), encoder.categorical
+    rising = [n for n, name in enumerate(encoder.names) if name in params.increasing and n not in set(kinds)]
+    # A correction may fall with the linear model's value no more than with the numbers in it.
+    further = [*rising, plain.shape[1]] if rising else []
     return Members(
         encoder=encoder,
         linear=linear,
         nearby=nearby,
         boosters=(
-            _boost(plain, adjusted, kinds, effort, params, "l1"),
-            _boost(plain, adjusted, kinds, effort, params, "l2"),
-            _boost(told, residual, kinds, effort, params, "l1"),
+            _boost(plain, adjusted, kinds, effort, params, "l1", rising),
+            _boost(plain, linear_out + _drawn_in(residual), kinds, effort, params, "l2", rising),
+            _boost(told, residual, kinds, effort, params, "l1", further),
         ),
     )
+
+
+def _drawn_in(residual: Floats) -> Floats:
+    """Residuals of at most four spreads: the square of a gift's would outweigh a hundred sales."""
+    middle = float(np.median(residual))
+    reach = 4 * 1.4826 * float(np.median(np.abs(residual - middle))) + 1e-9
+    return np.asarray(np.clip(residual, middle - reach, middle + reach), np.float64)
 
 
 def _boost(
@@ -312,7 +391,9 @@ def _boost(
     effort: Effort,
     params: ValueModelParams,
     objective: str,
+    rising: Sequence[int] = (),
 ) -> lgb.Booster:
+    """A booster; `rising`: columns with which it never falls."""
     data = lgb.Dataset(matrix, target, categorical_feature=categorical, params={"verbose": -1})
     settings: dict[str, Any] = {
         "objective": objective,
@@ -332,6 +413,11 @@ def _boost(
         "force_row_wise": True,
         "verbose": -1,
     }
+    if rising:
+        settings["monotone_constraints"] = [int(column in set(rising)) for column in range(matrix.shape[1])]
+        if objective == "l1":  # leaves of absolute errors are renewed after growth, which no constraint survives
+            middle = np.median(target)
+            settings |= {"objective": "huber", "alpha": max(0.3 * float(np.median(np.abs(target - middle))), 1e-3)}
     return lgb.train(settings, data, effort.rounds)
 
 
@@ -365,45 +451,98 @@ def _mix(out: Floats, target: Floats) -> Floats:
     return np.asarray(weights / weights.sum(), np.float64)
 
 
-def _spread_matrix(encoder: Encoder, features: pd.DataFrame, xy: Floats | None, log_price: Floats) -> Floats:
-    return encoder.matrix(features, xy, [log_price])
+def _correction(
+    features: pd.DataFrame, region: str | None, log_ratio: Floats, learned: Floats, fold: Ints
+) -> tuple[Correction, Floats]:
+    """The way with the smallest error out of fold, the plainest where they are as good, and its errors."""
+    by_region = np.empty(len(log_ratio))
+    for f in np.unique(fold):
+        own = fold == f
+        by_region[own] = _by_region(_ratios(features[~own], region, log_ratio[~own]), features[own])
+    found = {"none": log_ratio, "region": log_ratio - by_region, "learned": learned}
+    errors = {kind: float(np.abs(error).mean()) for kind, error in found.items()}
+    kind: Literal["none", "region", "learned"] = "none"
+    if errors["region"] < _CLEARLY * errors[kind]:
+        kind = "region"
+    if errors["learned"] < _CLEARLY * errors[kind]:
+        kind = "learned"
+    return replace(_ratios(features, region, log_ratio), kind=kind, errors=errors), found[kind]
+
+
+def _ratios(features: pd.DataFrame, region: str | None, log_ratio: Floats) -> Correction:
+    overall, ratios = float(np.median(log_ratio)), {}
+    if region is not None:
+        grouped = pd.Series(log_ratio).groupby(features[region].to_numpy(object)).agg(["median", "size"])
+        drawn = overall + (grouped["median"] - overall) * grouped["size"] / (grouped["size"] + _WEIGHT_OF_ALL)
+        ratios = {str(name): float(value) for name, value in drawn.items()}
+    return Correction(kind="region", region=region, ratios=ratios, overall=overall, errors={})
+
+
+def _by_region(correction: Correction, features: pd.DataFrame) -> Floats:
+    if correction.region is None:
+        return np.full(len(features), correction.overall)
+    found = features[correction.region].map(dict(correction.ratios)).astype("float64")
+    return np.asarray(found.fillna(correction.overall).to_numpy(np.float64), np.float64)
+
+
+def _stretch(mixed: Floats, target: Floats) -> tuple[float, float]:
+    """Middle of the values and the factor on departures from it that learned values lack.
+
+    A mix with the smallest error draws values to their middle: dear property is valued too low. Its spread is brought
+    towards that of prices, as far as neither the mean nor the median error out of fold grows by more than three
+    thousandths.
+    """
+    middle = float(np.median(mixed))
+    error = target - mixed
+    if len(mixed) < MIN_TO_LEARN or np.var(mixed) <= 0:
+        return middle, 1.0
+    full = float(np.sqrt(1 + np.var(np.clip(error, *np.quantile(error, [0.005, 0.995]))) / np.var(mixed)))
+
+    def errors(factor: float) -> Floats:
+        size = np.abs(middle + factor * (mixed - middle) - target)
+        return np.array([size.mean(), np.median(size)])
+
+    best, bound = 1.0, 1.003 * errors(1.0)
+    for factor in np.linspace(1.0, min(full, 1.15), 9)[1:]:
+        if (errors(float(factor)) > bound).any():
+            break
+        best = float(factor)
+    return middle, best
+
+
+def _spread_matrix(members: Members, features: pd.DataFrame, xy: Floats | None, told: Floats, mixed: Floats) -> Floats:
+    """What the spread of errors may hang on: the features, the value, how the learners differ, what was sold near."""
+    further = [mixed, np.log(told.std(axis=1) + 1e-3), told[:, 0] - mixed]
+    if members.nearby is not None and xy is not None:
+        further += members.nearby.doubts(xy)
+    return members.encoder.matrix(features, xy, further)
 
 
 def _interval(
-    encoder: Encoder,
+    parts: Mapping[int, Members],
     features: pd.DataFrame,
     xy: Floats | None,
-    log_price: Floats,
+    told: Floats,
+    mixed: Floats,
     error: Floats,
     fold: Ints,
     params: ValueModelParams,
 ) -> Interval:
-    """Spread of errors as a function of the features, and the quantiles of errors in its units, all out of fold."""
-    constant = 1.4826 * float(np.median(np.abs(error))) + 1e-6
-    spread, scaled = None, error / constant
-    if len(error) >= 400:
-        matrix = _spread_matrix(encoder, features, xy, log_price)
-        size = np.log(np.clip(np.abs(error), 0.05 * constant, 20 * constant) / constant)
-        size = size - np.median(size)
-        effort = Effort(rounds=150, rate=0.05, leaves=15, in_leaf=max(30, len(error) // 200))
-        out = np.empty(len(error))
-        for f in np.unique(fold):
-            own = fold == f
-            part = _boost(matrix[~own], size[~own], encoder.categorical, effort, params, "l2")
-            out[own] = np.exp(np.clip(_predict(part, matrix[own]), -1.5, 2.0))
-        spread, scaled = _boost(matrix, size, encoder.categorical, effort, params, "l2"), error / (constant * out)
-    tail = (1 - params.level) / 2
-    ordered = np.sort(scaled)
-    n = len(ordered)
-    rank = int(np.clip(np.ceil((n + 1) * (1 - tail)), 1, n))
-    return Interval(
-        spread=spread,
-        constant=constant,
-        low=float(ordered[n - rank]),
-        high=float(ordered[rank - 1]),
-        forward=1.0,
-        last_month=np.inf,
-    )
+    """Each row's doubts by the members that did not know it."""
+    pieces = {
+        f: _spread_matrix(part, features[fold == f], _take(xy, fold == f), told[fold == f], mixed[fold == f])
+        for f, part in parts.items()
+    }
+    matrix = np.full((len(error), max(piece.shape[1] for piece in pieces.values())), np.nan)
+    for f, piece in pieces.items():
+        matrix[fold == f, : piece.shape[1]] = piece
+    encoder = next(iter(parts.values())).encoder
+    effort = Effort(rounds=150, rate=0.05, leaves=15, in_leaf=max(30, len(error) // 200))
+
+    def boost(given: Floats, target: Floats) -> lgb.Booster:
+        return _boost(given, target, encoder.categorical, effort, params, "l2")
+
+    return fit_interval(matrix, error, fold, groups_of(features, mixed), params.level, boost)
 
 
 def _forward_factor(
@@ -478,8 +617,17 @@ def _nearby(nearby: Nearby | None, xy: Floats | None, *, own: bool) -> list[Floa
     return [] if nearby is None or xy is None else nearby.columns(xy, own)
 
 
+def _sample(n: int, seed: int) -> NDArray[np.bool_]:
+    """Rows from which levels and replays are learned: all of them, or a random part of very many. Shape (n,)."""
+    if n <= _MANY:
+        return np.ones(n, bool)
+    found = np.zeros(n, bool)
+    found[np.random.default_rng(seed).choice(n, _MANY, replace=False)] = True
+    return found
+
+
 def _take(xy: Floats | None, rows: NDArray[np.bool_]) -> Floats | None:
     return None if xy is None else xy[rows]
 
 
-__all__ = ["LEARNERS", "ValueModel", "ValueModelParams", "fit_value_model"]
+__all__ = ["LEARNERS", "Correction", "ValueModel", "ValueModelParams", "fit_value_model"]

@@ -161,6 +161,8 @@ def test_the_command(tmp_path: Path) -> None:
         "model",
         "ratio_study.json",
         "predictions.parquet",
+        "explanations.parquet",
+        "comparables.parquet",
         "card.md",
     }
     assert "baseline" in (tmp_path / "out" / "card.md").read_text()

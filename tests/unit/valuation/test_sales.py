@@ -24,6 +24,9 @@ def days(values: list[object]) -> list[str]:
         (["2024年5月31日", "2023年1月2日"], ["2024-05-31", "2023-01-02"]),
         ([202405, 202301], ["2024-05-15", "2023-01-15"]),
         ([2024, 2023], ["2024-06-30", "2023-07-01"]),
+        ([45443, 44928], ["2024-05-31", "2023-01-02"]),
+        ([1717113600, 1672617600], ["2024-05-31", "2023-01-02"]),
+        (["01/05/2024", "01/02/2023"], ["2024-05-01", "2023-02-01"]),
     ],
 )
 def test_dates_as_tables_write_them(given: list[object], expected: list[str]) -> None:
@@ -44,6 +47,57 @@ def test_numbers_of_periods_are_times_without_days() -> None:
 def test_numbers_with_signs() -> None:
     assert numbers_in(pd.Series(["¥1,234,567", "12 000", "$5", "x", None]))[:3].tolist() == [1234567, 12000, 5]
     assert np.isnan(numbers_in(pd.Series(["x", None]))).all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("35.5万", 355_000),
+        ("1.2亿元", 120_000_000),
+        ("￥3,500,000", 3_500_000),
+        ("120㎡", 120),
+        ("$350K", 350_000),
+        ("0.5 亩", 0.5),
+        ("12 km", 12),
+        ("98178A", None),
+        ("3室2厅", None),
+        ("unknown", None),
+    ],
+)
+def test_numbers_with_units(cell: str, number: float | None) -> None:
+    found = float(numbers_in(pd.Series([cell]))[0])
+    assert np.isnan(found) if number is None else found == number
+
+
+def test_decimal_commas_where_the_column_has_them() -> None:
+    assert numbers_in(pd.Series(["1.234,56", "12,5", "3,25"])).tolist() == [1234.56, 12.5, 3.25]
+    assert numbers_in(pd.Series(["1,234", "12.5"])).tolist() == [1234, 12.5]
+
+
+def test_what_was_known_only_after_the_sale_is_found_whatever_it_is_called() -> None:
+    rng = np.random.default_rng(0)
+    table = sales(500).assign(
+        a=lambda f: f["price"] / f["area_mu"],
+        b=lambda f: f["price"] * np.exp(rng.normal(0, 0.03, 500)),
+        c=lambda f: (f["sold"] + pd.Timedelta(days=20)).astype(str),
+        d=lambda f: (f["sold"] + pd.Timedelta(days=30)).dt.strftime("%Y%m%d").astype(int),
+        year_e=lambda f: f["sold"].dt.year + 2,
+        year_built=lambda f: f["sold"].dt.year - 3,
+        surveyed=lambda f: (f["sold"] - pd.Timedelta(days=9)).dt.strftime("%Y/%m/%d"),
+    )
+    found = understand_sales(table.drop(columns="value"), target="Price ", date="SOLD")
+    left = {use.name for use in found.columns if use.role == "left out"}
+    assert {"a", "b", "c", "d", "year_e"} <= left
+    assert not {"year_built", "surveyed", "area_mu", "quality"} & left
+    assert (found.features["surveyed"] == 9).all()
+
+
+def test_a_few_words_among_numbers_are_missing_numbers() -> None:
+    table = sales(200).assign(depth=[("unknown" if n % 10 == 0 else n * 1.5) for n in range(200)])
+    table["age"] = [(-999 if n % 7 == 0 else n % 50) for n in range(200)]
+    found = understand_sales(table, target="price")
+    assert np.isnan(found.features["depth"]).sum() == 20
+    assert found.features["age"].min() == 0
 
 
 def test_money_copies_and_numbers_of_rows_are_no_features() -> None:
@@ -77,12 +131,16 @@ def test_codes_of_places_are_kinds() -> None:
     assert (use.role, use.is_place) == ("category", True)
 
 
-def test_degrees_become_metres_and_swapped_ones_are_refused() -> None:
+def test_degrees_become_metres_and_swapped_ones_are_understood_by_their_names_or_refused() -> None:
     lon, lat = pd.Series([118.0, 118.01]), pd.Series([26.0, 26.0])
     xy = places_of(lon, lat, ("lon", "lat"))
     assert xy[1, 0] - xy[0, 0] == pytest.approx(1000, rel=0.01)
     with pytest.raises(InvalidInput, match="the other way round"):
-        places_of(lat, lon, ("lat", "lon"))
+        places_of(lat, lon, ("x", "y"))
+    assert np.array_equal(places_of(lat, lon, ("lat", "lon")), xy)
+    strange = places_of(pd.Series([118.0] * 60 + [0.0, 999.0]), pd.Series([26.0] * 60 + [0.0, 26.0]), ("lon", "lat"))
+    assert np.isnan(strange[60:]).all()
+    assert np.isfinite(strange[:60]).all()
 
 
 def test_columns_that_are_not_there_and_too_few_prices() -> None:
@@ -95,5 +153,6 @@ def test_columns_that_are_not_there_and_too_few_prices() -> None:
 def test_a_day_to_hold_out_from() -> None:
     table = understand_sales(sales(100), target="price", date="sold")
     assert moment_of("2022-01-01", table) < moment_of("2022-02-01", table)
+    assert moment_of("2022", table) == moment_of("2022-01", table) == moment_of("20220101", table)
     with pytest.raises(InvalidInput, match="Expected a date such as"):
         moment_of("soon", table)
