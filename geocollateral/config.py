@@ -32,6 +32,7 @@ from geocollateral.observe.shift import ShiftParams
 from geocollateral.sources.raster.access import AccessParams
 from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
+from geocollateral.valuation.model_seal import ModelParams
 
 PREFIX = "GEOCOLLATERAL_"
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     datum_fit: DatumFitParams = Field(DatumFitParams(), description="The datum stated against the imagery's edges.")
     pledges: PledgeParams = Field(PledgeParams(), description="When two pledges cover the same ground.")
     store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
+    models: ModelParams = Field(ModelParams(), description="Whose signatures count on value models.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -208,6 +210,7 @@ def settings_tables() -> str:
         _section("datum_fit", DatumFitParams),
         _section("pledges", PledgeParams),
         _section("store", StoreParams),
+        _section("models", ModelParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]
