@@ -203,10 +203,6 @@ def register(
             f"{public_hex(key)}."
         )
     made = seal(statement, key)
-    home = folder / SEAL
-    if home.exists() and home.read_bytes() != made.as_bytes():
-        raise InvalidInput(f"{home} is of another registration. Register a copy of the folder without that file.")
-    home.write_bytes(made.as_bytes())
     given = ModelEntry(
         key=made.key,
         asset_class=asset_class,
@@ -217,7 +213,12 @@ def register(
         seal=made.as_bytes().decode(),
     )
     plain = registration(given, role=person.role, reason=person.reason, at=at)
-    return registry.models.register(given, _bound(given.key, plain, person, params))
+    decision = _bound(given.key, plain, person, params)
+    home = folder / SEAL
+    if home.exists() and home.read_bytes() != made.as_bytes():
+        raise InvalidInput(f"{home} is of another registration. Register a copy of the folder without that file.")
+    home.write_bytes(made.as_bytes())
+    return registry.models.register(given, decision)
 
 
 def decide(

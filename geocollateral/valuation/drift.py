@@ -2,9 +2,9 @@
 
 The population stability index over-reacts on few rows and sleeps on many (Yurdakul 2018), so it is shown beside what
 chance makes of it and decides nothing. What decides is one permutation test over all series together: each number by
-its rank and by how far from the middle its rank is, each kind by its share. Rows change sides whole, so that series that
-go together are not counted twice, and the largest departure of each permutation bounds the chance of any false alarm
-(max-T: Westfall & Young 1993, ISBN 978-0-471-55761-6).
+its rank and by how far from the middle its rank is, each kind by its share. Rows change sides whole, so that series
+that go together are not counted twice, and the largest departure of each permutation bounds the chance of any false
+alarm (max-T: Westfall & Young 1993, ISBN 978-0-471-55761-6).
 
 A slip is not a market: swapped columns, changed units and another platform are named as such.
 """
@@ -188,7 +188,8 @@ def stability(reference: pd.Series, current: pd.Series) -> tuple[float, float]:
     """
     if _is_number(reference):
         known = reference.to_numpy(np.float64)
-        edges = np.unique(np.quantile(known[np.isfinite(known)], np.linspace(0, 1, BINS + 1)[1:-1]))
+        known = known[np.isfinite(known)]
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.zeros(0)
         codes = [np.searchsorted(edges, s.to_numpy(np.float64), side="right") for s in (reference, current)]
         n_bins = len(edges) + 1
     else:
@@ -259,12 +260,12 @@ def _slips(reference: pd.DataFrame, current: pd.DataFrame, departed: Sequence[st
     numbers = [name for name in departed if _is_number(current[name]) and _is_number(reference[name])]
     found: dict[str, tuple[Cause, str]] = {}
     for name in numbers:
-        if (unit := _unit(reference[name], current[name])) is not None:
-            found[name] = ("unit", f"{name} looks like another unit: {unit}")
-    for name in numbers:
         for other in numbers:
-            if name != other and name not in found and _are_swapped(reference, current, name, other):
+            if name != other and _are_swapped(reference, current, name, other):
                 found[name] = ("swapped", f"{name} holds what {other} held, and the reverse: the columns look swapped")
+    for name in numbers:
+        if name not in found and (unit := _unit(reference[name], current[name])) is not None:
+            found[name] = ("unit", f"{name} looks like another unit: {unit}")
     return found
 
 

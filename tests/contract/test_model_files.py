@@ -68,8 +68,13 @@ def mutant(kind: str, text: bytes, other: bytes, rng: np.random.Generator) -> by
         i, j = rng.choice(np.arange(1, len(blocks) - 1), 2, replace=False)
         blocks[i], blocks[j] = blocks[j], blocks[i]
         return b"\n\nTree=".join(blocks)
-    if kind == "leaf":
-        return changed("leaf_value=", format(float(rng.normal(0, 3)), ".17g"))
+    if kind == "leaf":  # one digit of one leaf, so that no length tells
+        places = [n for n, line in enumerate(lines) if line.startswith("leaf_value=")]
+        n = int(rng.choice(places))
+        where = [i for i, c in enumerate(lines[n]) if c.isdigit() and lines[n][i - 1 : i] == "."]
+        i = int(rng.choice(where))
+        line = lines[n][:i] + str((int(lines[n][i]) + 3) % 10) + lines[n][i + 1 :]
+        return "\n".join([*lines[:n], line, *lines[n + 1 :]]).encode()
     if kind == "length":
         key = str(
             rng.choice(["num_leaves=", "num_cat=", "tree_sizes=", "max_feature_idx=", "leaf_count=", "left_child="])
