@@ -300,11 +300,10 @@ def _are_swapped(reference: pd.DataFrame, current: pd.DataFrame, one: str, other
     before, now = ([_quantiles(frame[name]) for name in (one, other)] for frame in (reference, current))
     if any(q is None for q in (*before, *now)):
         return False
-    return all(
-        _distance(now[i], before[1 - i]) < 0.35
-        and _distance(now[i], before[1 - i]) < 0.5 * _distance(now[i], before[i])
-        for i in (0, 1)
-    )
+    crossed = [_distance(now[i], before[1 - i]) for i in (0, 1)]
+    straight = [_distance(now[i], before[i]) for i in (0, 1)]
+    like = 0.25 + 2.5 / math.sqrt(min(len(reference), len(current)))  # quantiles of few rows scatter
+    return all(c < like and c < 0.5 * s for c, s in zip(crossed, straight, strict=True))
 
 
 def _distance(one: Floats | None, other: Floats | None) -> float:
