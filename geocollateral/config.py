@@ -37,6 +37,7 @@ from geocollateral.sources.raster.access import AccessParams
 from geocollateral.store.database import StoreParams
 from geocollateral.types import Params
 from geocollateral.valuation import ApproachParams
+from geocollateral.valuation.model_seal import ModelParams
 
 PREFIX = "GEOCOLLATERAL_"
 
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     risk_score: ScoreParams = Field(ScoreParams(), description="The risk score.")
     stress: StressParams = Field(StressParams(), description="Scenarios of the portfolio.")
     store: StoreParams = Field(StoreParams(), description="Where the registry of loan projects is.")
+    models: ModelParams = Field(ModelParams(), description="Whose signatures count on value models.")
     access: AccessParams = Field(AccessParams(), description="How services and files of imagery are reached.")
     compute: ComputeParams = Field(ComputeParams(), description="Where and how blocks run.")
 
@@ -222,6 +224,7 @@ def settings_tables() -> str:
         _section("risk_score", ScoreParams),
         _section("stress", StressParams),
         _section("store", StoreParams),
+        _section("models", ModelParams),
         _section("access", AccessParams),
         _section("compute", ComputeParams),
     ]

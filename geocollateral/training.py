@@ -27,7 +27,9 @@ from geocollateral.valuation.judgement import (
     interval_judged,
     strata_judged,
 )
+from geocollateral.valuation.later_sales import plane_of, recipes_of, window_of
 from geocollateral.valuation.model_files import save_model
+from geocollateral.valuation.model_seal import write_manifest
 from geocollateral.valuation.placebo import placebo_test
 from geocollateral.valuation.ratio_study import ratio_study
 from geocollateral.valuation.sales import SalesTable, column_named, moment_of, numbers_in, understand_sales
@@ -62,6 +64,8 @@ class Training:
     """Content of ``explanations.parquet``: held-out rows that have a value."""
     comparables: pd.DataFrame
     """Content of ``comparables.parquet``."""
+    asked: Mapping[str, Any]
+    """What `train` was asked: names of columns, and where the test begins."""
 
 
 def read_sales(path: Path) -> pd.DataFrame:
@@ -194,6 +198,7 @@ def train(
         study=study,
         explanations=explained,
         comparables=compared,
+        asked={"target": target, "date": date, "coords": coords, "group": group, "holdout_from": holdout_from},
     )
 
 
@@ -266,12 +271,31 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
         study = {**training.study, "model_sha256": digest}
         (partial / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
         (partial / "card.md").write_text(card(training, digest), encoding="utf-8")
+        proof = {name: (partial / name).read_bytes() for name in sorted(_OURS - {"model"})}
+        write_manifest(partial / "model", training_record(training), proof)
         partial.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def training_record(training: Training) -> dict[str, Any]:
+    """What later users of the model must know of its training, as JSON values; see `later_sales`."""
+    table, asked = training.table, training.asked
+    return {
+        **asked,
+        "coords": None if asked["coords"] is None else list(asked["coords"]),
+        "plane": None if asked["coords"] is None else plane_of(table.rows, asked["coords"]),
+        "features": recipes_of(table.rows, training.model.members.encoder.names, training.model.members.encoder.kinds),
+        "window": window_of(table, training.learned),
+        "held_out": window_of(table, training.tested),
+        "n_learned": int(training.learned.sum()),
+        "n_held_out": int(training.tested.sum()),
+        "protocol": training.protocol,
+        "params": training.model.params.model_dump(mode="json"),
+    }
 
 
 def in_brief(training: Training) -> list[str]:

@@ -2,6 +2,19 @@
 
 from geocollateral.store.artifacts import ARTIFACTS, Artifact
 from geocollateral.store.database import StoreParams, upgrade
+from geocollateral.store.models import (
+    APPROVERS,
+    VERDICTS,
+    Decision,
+    ModelEntry,
+    ModelEvent,
+    ModelRegistry,
+    ModelRow,
+    is_review_overdue,
+    registration,
+    review_of,
+    signed_content,
+)
 from geocollateral.store.overlays import LayerEntry, LayerRow
 from geocollateral.store.projects import (
     Added,
@@ -19,15 +32,22 @@ from geocollateral.store.results import find_damage, read_run, require_writable,
 from geocollateral.store.values import exact_money
 
 __all__ = [
+    "APPROVERS",
     "ARTIFACTS",
+    "VERDICTS",
     "Added",
     "Artifact",
+    "Decision",
     "LayerEntry",
     "LayerRow",
     "LiveQuery",
     "LoanEntry",
     "LoanRegistry",
     "LoanRow",
+    "ModelEntry",
+    "ModelEvent",
+    "ModelRegistry",
+    "ModelRow",
     "ParcelEntry",
     "PledgedParcel",
     "ProjectRow",
@@ -36,9 +56,13 @@ __all__ = [
     "Submission",
     "exact_money",
     "find_damage",
+    "is_review_overdue",
     "open_registry",
     "read_run",
+    "registration",
     "require_writable",
+    "review_of",
+    "signed_content",
     "upgrade",
     "write_result_folder",
 ]

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from geocollateral.store import overlays, projects
 from geocollateral.store.database import open_database, reading, writing
+from geocollateral.store.models import ModelRegistry
 
 
 class LoanRegistry:
@@ -39,6 +40,11 @@ class LoanRegistry:
     def title(self) -> str:
         """Where the registry is, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
+
+    @property
+    def models(self) -> ModelRegistry:
+        """Value models of the same database."""
+        return ModelRegistry(self._engine)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:

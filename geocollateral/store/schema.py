@@ -188,5 +188,32 @@ RUN = Table(
     UniqueConstraint("run_id", "project_id", "record_sha256"),
 )
 
+MODEL = Table(
+    "model",
+    METADATA,
+    _id(),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("asset_class", String(32), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("trainer", String(200), nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("seal", Text, nullable=False),
+    _recorded_at(),
+)
+
+MODEL_EVENT = Table(
+    "model_event",
+    METADATA,
+    _id(),
+    _of("model"),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("previous_sha256", String(64), nullable=False, unique=True),
+    Column("entry_sha256", String(64), nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+    _recorded_at(),
+)
+"""The audit chain of models: each entry holds the digest of the one before it."""
+
 INDEXED = (PARCEL_REVISION, OVERLAY_FEATURE)
 """Tables with a spatial index on their column ``geometry``."""

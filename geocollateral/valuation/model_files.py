@@ -1,7 +1,8 @@
 """A fitted value model as files that any text editor can read and no program can run.
 
 ``model.json`` holds numbers, names and the SHA-256 of every other file; boosters are LightGBM's own text; arrays are
-NPZ without objects. Whatever differs from its SHA-256 is not loaded.
+NPZ without objects. Whatever differs from its SHA-256 is not loaded, nor what is not a model text as LightGBM writes it
+(`booster_text`); and LightGBM meets a text that nobody vouched for in a process of its own first (`model_trial`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geocollateral.errors import BrokenData, MissingInput
+from geocollateral.valuation.booster_text import check_booster_text
 from geocollateral.valuation.domain import Domain, NumberScale
 from geocollateral.valuation.folds import Folds
 from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
 from geocollateral.valuation.intervals import Interval
 from geocollateral.valuation.market_time import PriceLevel
+from geocollateral.valuation.model_trial import require_loadable
 from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
 
 FORMAT = 2
@@ -59,7 +64,8 @@ def load_model(folder: Path, expected: str | None = None) -> ValueModel:
     Parameters
     ----------
     expected
-        SHA-256 of ``model.json`` that was approved; None: not checked.
+        SHA-256 of ``model.json`` that was approved; None: not checked, and LightGBM tries the model in a process of its
+        own first.
 
     Raises
     ------
@@ -82,9 +88,44 @@ def load_model(folder: Path, expected: str | None = None) -> ValueModel:
         for name, digest in said["files"].items():
             if hashlib.sha256(files[name]).hexdigest() != digest:
                 raise BrokenData(f"{folder / name} differs from the SHA-256 in model.json; it was not loaded.")
+        texts = {name: data for name, data in files.items() if name.endswith(".txt")}
+        _require_schema(said, texts)
+        if expected is None:
+            require_loadable(texts)
         return _built(said, files)
-    except (ValueError, KeyError, TypeError, OSError, lgb.basic.LightGBMError) as error:
+    except _UNUSABLE as error:
         raise BrokenData(f"{folder} holds no usable model: {error}") from error
+
+
+_UNUSABLE = (
+    *(
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OSError,
+        EOFError,
+        MemoryError,
+        RecursionError,
+        OverflowError,
+    ),
+    *(zipfile.BadZipFile, zlib.error, lgb.basic.LightGBMError),
+)
+"""What files that are no model make the readers of JSON, NPZ and text raise."""
+
+
+def _require_schema(said: Mapping[str, Any], texts: Mapping[str, bytes]) -> None:
+    """The texts are model texts, and have the columns and kinds that ``model.json`` names."""
+    shapes = {name: check_booster_text(text, name=name) for name, text in texts.items()}
+    names, kinds = list(said["encoder"]["names"]), said["encoder"]["kinds"]
+    known = len(names)
+    for name, shape in shapes.items():
+        # Behind the features come the place and its diagonals, and what other learners told: numbers all of them.
+        codes = {n for n in range(known) if names[n] in kinds and n not in shape.unused}
+        if shape.n_features < known or set(shape.categorical) != codes:
+            raise BrokenData(f"{name}: its features are not those of model.json.")
+    if len({shapes[f"{name}.txt"].n_features for name in _BOOSTERS[:2]}) > 1:
+        raise BrokenData("absolute.txt and squared.txt have different numbers of features.")
 
 
 def _numbers(model: ValueModel) -> dict[str, Any]:
@@ -135,6 +176,9 @@ def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
+    with zipfile.ZipFile(io.BytesIO(files["arrays.npz"])) as packed:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in packed.infolist()):
+            raise BrokenData("arrays.npz is packed; arrays of a model are stored as they are.")
     with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as packed:
         arrays = {name: packed[name] for name in packed.files}
     design, domain = said["design"], said["domain"]

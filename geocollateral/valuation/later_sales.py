@@ -1,0 +1,182 @@
+"""Sales that closed after a model was trained, with its own features: same columns, same kinds, same plane.
+
+What `sales` resolves from a whole table (which columns are kinds, where the middle of the plane is) must not be
+resolved anew from a later one: another middle would move every place. It is written down in training and applied here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from geocollateral.errors import InvalidInput
+from geocollateral.valuation.sales import SalesTable, numbers_in, places_of, times_of
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+NUMBER, KIND, WHOLE_KIND, DAYS_BEFORE = "number", "kind", "kind by whole number", "days before the sale"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaterSales:
+    """Later sales with the features of one model. Arrays have shape (sale,)."""
+
+    rows: pd.DataFrame
+    price: Floats
+    months: Floats
+    days: NDArray[np.datetime64] | None
+    xy: Floats | None
+    features: pd.DataFrame
+    n_before: int
+    """Rows left out because they closed within the window of training or before it."""
+    n_unusable: int
+    """Rows left out because they have no usable price or date."""
+
+
+def plane_of(rows: pd.DataFrame, coords: Sequence[str]) -> dict[str, Any]:
+    """The plane of `places_of`: ``degrees`` and, if so, the ``middle`` (longitude, latitude)."""
+    raw = np.column_stack([numbers_in(rows[name]) for name in coords])
+    known = np.isfinite(raw).all(axis=1)
+    plane = places_of(rows[coords[0]], rows[coords[1]], coords)
+    if np.array_equal(plane[known], raw[known]):
+        return {"degrees": False, "middle": None}
+    return {"degrees": True, "middle": [float(v) for v in np.median(raw[known], axis=0)]}
+
+
+def recipes_of(rows: pd.DataFrame, names: Sequence[str], kinds: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
+    """How each feature of a model is made of its column."""
+    return [{"name": name, "as": _recipe(rows[name], name in kinds)} for name in names]
+
+
+def _recipe(column: pd.Series, is_kind: bool) -> str:
+    if not is_kind:
+        return DAYS_BEFORE if pd.api.types.is_datetime64_any_dtype(column) else NUMBER
+    known = column.notna().to_numpy()
+    return WHOLE_KIND if np.isfinite(numbers_in(column))[known].mean() >= 0.98 else KIND
+
+
+def window_of(table: SalesTable, rows: Mask) -> dict[str, Any]:
+    """First and last day of some sales (ISO dates, or numbers of periods); None where the table has no dates."""
+    if table.months is None or not rows.any():
+        return {"first": None, "last": None}
+    if table.days is None:
+        return {"first": float(table.months[rows].min()), "last": float(table.months[rows].max())}
+    days = table.days[rows]
+    return {"first": str(days.min().astype("datetime64[D]")), "last": str(days.max().astype("datetime64[D]"))}
+
+
+def later_sales(
+    rows: pd.DataFrame,
+    training: Mapping[str, Any],
+    *,
+    target: str | None = None,
+    date: str | None = None,
+    coords: Sequence[str] | None = None,
+) -> LaterSales:
+    """Sales of a table that closed after the window of training, as the model is to see them.
+
+    Parameters
+    ----------
+    rows
+        Any table of sales; more columns than the model knows do no harm.
+    training
+        Part ``training`` of the model's manifest.
+    target, date, coords
+        Names of columns, where they differ from those of training.
+
+    Raises
+    ------
+    InvalidInput
+        A column of the model is not there, the model has no window, or no sale is later.
+    """
+    target, date = target or training["target"], date or training["date"]
+    coords = coords or training["coords"]
+    last = training["window"]["last"]
+    if date is None or last is None:
+        raise InvalidInput("This model was trained without dates: what closed later than its window is not known.")
+    require_columns(rows, training, [target, date, *(coords or ())])
+    rows = rows.reset_index(drop=True)
+    months, days = times_of(rows[date], date)
+    if (days is None) != isinstance(last, float):
+        raise InvalidInput(f"{date}: the model was trained up to {last}; this column holds times of another kind.")
+    price = numbers_in(rows[target])
+    usable = np.isfinite(price) & (price > 0) & np.isfinite(months)
+    after = months > last if days is None else days > np.datetime64(last, "D")
+    kept = usable & after
+    if not kept.any():
+        raise InvalidInput(
+            f"No usable sale of the table closed after {last}, the last day that the model learned from."
+        )
+    own = rows[kept].reset_index(drop=True)
+    own_days = None if days is None else days[kept]
+    return LaterSales(
+        rows=own,
+        price=price[kept],
+        months=months[kept],
+        days=own_days,
+        xy=None if coords is None else _places(own, coords, training["plane"]),
+        features=features_for(own, training["features"], own_days),
+        n_before=int((usable & ~after).sum()),
+        n_unusable=int((~usable).sum()),
+    )
+
+
+def require_columns(rows: pd.DataFrame, training: Mapping[str, Any], named: Sequence[str]) -> None:
+    """Every column that the model needs is in the table; it is never guessed which other one is meant.
+
+    Raises
+    ------
+    InvalidInput
+        Names what is missing and what the table has besides.
+    """
+    due = [*named, *(recipe["name"] for recipe in training["features"])]
+    lacking = [name for name in due if name not in rows]
+    if lacking:
+        spare = [str(name) for name in rows.columns if name not in due]
+        raise InvalidInput(
+            f"The model needs columns that the table does not have: {', '.join(lacking)}. Columns that the model does "
+            f"not know: {', '.join(spare[:20]) or 'none'}. If one was renamed, give it its old name."
+        )
+
+
+def features_for(
+    rows: pd.DataFrame, recipes: Sequence[Mapping[str, str]], days: NDArray[np.datetime64] | None
+) -> pd.DataFrame:
+    """Features by their recipes: numbers as float64 with NaN, kinds as text with None."""
+    return pd.DataFrame({r["name"]: _values(rows[r["name"]], r["as"], days) for r in recipes}, index=rows.index)
+
+
+def _values(column: pd.Series, recipe: str, days: NDArray[np.datetime64] | None) -> pd.Series:
+    if recipe == NUMBER:
+        return pd.Series(numbers_in(column), index=column.index)
+    if recipe == DAYS_BEFORE:
+        then = pd.to_datetime(column, errors="coerce").to_numpy("datetime64[D]")
+        gap = (
+            np.full(len(column), np.nan) if days is None else (days - then).astype("timedelta64[D]").astype(np.float64)
+        )
+        return pd.Series(np.where(np.isnat(then), np.nan, gap), index=column.index)
+    if recipe == WHOLE_KIND:
+        texts = [None if v != v else str(int(v)) for v in numbers_in(column)]
+        return pd.Series(texts, index=column.index, dtype=object)
+    text = column.astype("string").str.strip()
+    return text.astype(object).where(text.notna(), None)
+
+
+def _places(rows: pd.DataFrame, coords: Sequence[str], plane: Mapping[str, Any]) -> Floats:
+    """Places in the plane of training, shape (sale, 2)."""
+    xy = np.column_stack([numbers_in(rows[name]) for name in coords])
+    known = np.asarray(np.isfinite(xy).all(axis=1), bool)
+    if plane["degrees"]:
+        middle = np.array(plane["middle"], np.float64)
+        xy = (xy - middle) * np.array([111_320 * math.cos(math.radians(float(middle[1]))), 110_574.0])
+    return np.where(known[:, None], xy, np.nan)
+
+
+__all__ = ["LaterSales", "features_for", "later_sales", "plane_of", "recipes_of", "require_columns", "window_of"]
