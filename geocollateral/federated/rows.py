@@ -90,6 +90,7 @@ class PartyRows:
         elif isinstance(asked, Grow):
             if self.plan.noise is not None:
                 raise BrokenData("The coordinator asked for exact histograms; the plan promises noise.")
+            self._count("grow", 2 * self.plan.learning.trees * self.plan.learning.depth)
             self._begin(asked.tree, asked.splits)
             return self._histograms(np.array(asked.features, np.int64), np.array(asked.ask, np.int64))
         elif isinstance(asked, LeafSums):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -104,17 +105,22 @@ def receive_frame(link: socket.socket, most: int = MAX_FRAME) -> bytes:
 
 
 def _exactly(link: socket.socket, n: int) -> bytes:
+    """So many bytes within the time allowed for all of them: one that drips holds nobody up."""
     found = bytearray()
-    while len(found) < n:
-        try:
+    allowed = link.gettimeout() or 3600.0
+    end = time.monotonic() + allowed
+    try:
+        while len(found) < n:
+            link.settimeout(max(end - time.monotonic(), 0.001))
             part = link.recv(min(n - len(found), 2**20))
-        except TimeoutError as error:
-            raise ServiceUnavailable(f"no answer within {link.gettimeout():.0f} s") from error
-        except OSError as error:
-            raise ServiceUnavailable(f"the connection broke: {error}") from error
-        if not part:
-            raise ServiceUnavailable("the other side closed the connection")
-        found += part
+            if not part:
+                raise ServiceUnavailable("the other side closed the connection")
+            found += part
+    except TimeoutError as error:
+        raise ServiceUnavailable(f"no answer within {allowed:.0f} s") from error
+    except OSError as error:
+        raise ServiceUnavailable(f"the connection broke: {error}") from error
+    link.settimeout(allowed)
     return bytes(found)
 
 
@@ -193,7 +199,14 @@ def greet(link: socket.socket, plan: Plan, hello: Hello, own: X25519PrivateKey, 
     frame = pack(hello)
     log(hello, frame)
     send_frame(link, frame)
-    welcome, _ = unpack(receive_frame(link, MAX_HELLO), TypeAdapter(Welcome))
+    try:
+        answer = receive_frame(link, MAX_HELLO)
+    except ServiceUnavailable as error:
+        raise ServiceUnavailable(
+            f"The coordinator did not admit us: {error}. Perhaps its plan differs (ours: {plan.digest()[:16]}); it says "
+            "whom it turned away and why."
+        ) from error
+    welcome, _ = unpack(answer, TypeAdapter(Welcome))
     if welcome.answers != hashlib.sha256(frame).hexdigest() or not is_signed(welcome, plan.coordinator):
         raise BrokenData(
             "The other side is not the coordinator of the plan: its signature does not fit the plan's key."
