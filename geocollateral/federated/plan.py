@@ -89,9 +89,9 @@ class Noise(Params):
 
     epsilon: float = Field(gt=0, le=50, description="Bound of the whole session.")
     delta: float = Field(1e-5, gt=0, lt=0.01, description="Chance in which the bound may fail.")
-    trees: int = Field(30, ge=0, le=500, description="Trees, whose splits are drawn by lot.")
+    trees: int = Field(60, ge=0, le=500, description="Trees, whose splits are drawn by lot.")
     depth: int = Field(3, ge=1, le=6, description="Splits from the root to a leaf.")
-    linear_share: float = Field(0.5, gt=0, lt=1, description="Share of the budget for the linear part [0-1].")
+    linear_share: float = Field(0.3, gt=0, lt=1, description="Share of the budget for the linear part [0-1].")
     rate: float = Field(0.3, gt=0, le=1, description="Share of each tree's step.")
     clip: float = Field(0.4, gt=0, le=3, description="Errors of log prices are drawn in to this on each side.")
     colluding: int = Field(1, ge=0, description="Parties that may share their noise; that of the others suffices.")

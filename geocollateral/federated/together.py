@@ -115,19 +115,14 @@ class _Session:
         system, right = square[:-1, :-1], square[:-1, -1]
         ridge = np.full(width, self.plan.learning.penalty)
         ridge[0] = 1e-9
-        if self.plan.noise is not None:
-            # Noise may leave directions that no row supports: what it alone could have made is held down (Wang 2018,
-            # arXiv:1803.02596).
-            ridge += 2 * spread(self.plan, "normal") * np.sqrt(width)
-            ridge[0] = spread(self.plan, "normal") * 0.1
-            system = system + np.diag(ridge)
-            worst = float(np.linalg.eigvalsh(system)[0])
-            system = system + np.eye(width) * max(0.0, 1.0 - worst)
-        else:
-            if found[0] < self.plan.least_rows * len(self.plan.parties) * 0.5:
-                raise BrokenData(f"The parties have {found[0]:.0f} rows together; the plan asks for more.")
-            system = system + np.diag(ridge)
-        slopes = np.asarray(np.linalg.solve(system, right), np.float64)
+        if self.plan.noise is None and found[0] < 0.4 * self.plan.least_rows * len(self.plan.parties):
+            raise BrokenData(f"The parties have {found[0]:.0f} rows together; the plan asks for more.")
+        # Directions that noise alone could have made (the largest eigenvalue of a Wigner matrix) are left at nought.
+        least = 2 * spread(self.plan, "normal") * np.sqrt(width)
+        value, direction = np.linalg.eigh(system + np.diag(ridge))
+        kept = value > least
+        weight = np.where(kept, 1 / np.where(kept, value, 1.0), 0.0)
+        slopes = np.asarray(direction @ (weight * (direction.T @ right)), np.float64)
         self.sums.tell(Start(slopes=tuple(slopes.tolist()), every=every))
         return slopes, max(round(float(found[0])), 0)
 
