@@ -260,14 +260,18 @@ def mean_size(errors: Floats) -> float:
 
 
 def interval_of(counts: Floats, level: float) -> tuple[float, float]:
-    """Conformal quantiles of log price less what the model says, cells taken at their outer bound."""
-    cumulative = np.cumsum(np.maximum(counts, 0.0))
-    n = float(cumulative[-1])
+    """Conformal quantiles of log price less what the model says, cells taken at their outer bound.
+
+    Under noise the cumulative counts may fall again: then the wider crossing counts on each side.
+    """
+    cumulative = np.cumsum(counts)
+    n = max(float(cumulative[-1]), 0.0)
     tail = (1 - level) / 2
     rank = min(max(np.ceil((n + 1) * (1 - tail)), 1.0), max(n, 1.0))
     bounds = upper_bounds()
-    top = bounds[int(np.searchsorted(cumulative, rank))] if n else BOUND
-    lowest = int(np.searchsorted(cumulative, n - rank + 1)) if n else 0
+    below = np.flatnonzero(cumulative < rank - 1e-6)
+    top = bounds[min(int(below[-1]) + 1 if len(below) else 0, CELLS - 1)] if n else BOUND
+    lowest = int(np.argmax(cumulative >= min(n - rank + 1, cumulative.max()) - 1e-6)) if n else 0
     bottom = bounds[lowest - 1] if lowest else -BOUND - 0.5
     return -float(top), -float(bottom)
 

@@ -203,8 +203,8 @@ def greet(link: socket.socket, plan: Plan, hello: Hello, own: X25519PrivateKey, 
         answer = receive_frame(link, MAX_HELLO)
     except ServiceUnavailable as error:
         raise ServiceUnavailable(
-            f"The coordinator did not admit us: {error}. Perhaps its plan differs (ours: {plan.digest()[:16]}); it says "
-            "whom it turned away and why."
+            f"The coordinator did not admit us: {error}. Perhaps its plan differs (ours: {plan.digest()[:16]}); "
+            "it says whom it turned away and why."
         ) from error
     welcome, _ = unpack(answer, TypeAdapter(Welcome))
     if welcome.answers != hashlib.sha256(frame).hexdigest() or not is_signed(welcome, plan.coordinator):

@@ -292,7 +292,8 @@ def test_a_false_coordinator_gets_nothing_but_the_greeting(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     "frame",
-    [b"", b"\x00\x00", b"\x00\x00\x00\x05{}", b"\x00\x00\x00\x02[]", wire.pack(Welcome(channel="0" * 64, answers="0" * 64)),
+    [b"", b"\x00\x00", b"\x00\x00\x00\x05{}", b"\x00\x00\x00\x02[]",
+     wire.pack(Welcome(channel="0" * 64, answers="0" * 64)),
      b'\x00\x00\x00\x28{"kind":"sum","round":0,"of":"x","n":-1}', b"\x00\x00\x00\x04\xff\xfe\xfd\xfc"],
 )  # fmt: skip
 def test_what_is_no_message_is_refused(frame: bytes) -> None:
@@ -322,7 +323,7 @@ def test_a_model_that_is_not_the_one_learned_is_not_kept(tmp_path: Path, monkeyp
 
 
 def test_beyond_this_machine_a_tunnel_is_asked_for(tmp_path: Path) -> None:
-    for host in ("0.0.0.0", "192.0.2.1", "example.org"):
+    for host in ("::", "192.0.2.1", "example.org"):
         with pytest.raises(InvalidInput, match="mutual TLS"):
             federation.coordinate(PLAN, COORDINATOR, (host, 0), tmp_path / "out")
         with pytest.raises(InvalidInput, match="mutual TLS"):
