@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn, Self
 
 import typer
 
-from geocollateral import __version__, cli_models, cli_projects
+from geocollateral import __version__, cli_federate, cli_models, cli_projects
 from geocollateral.errors import GeocollateralError, InvalidInput, MissingInput
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (cli_projects.project, cli_projects.overlay, cli_projects.registry, cli_models.models):
+for group in (
+    cli_projects.project,
+    cli_projects.overlay,
+    cli_projects.registry,
+    cli_models.models,
+    cli_federate.federate,
+):
     app.add_typer(group)
 app.command()(cli_models.backtest)
 
