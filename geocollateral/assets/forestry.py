@@ -43,6 +43,8 @@ GREEN, WATER = "ndvi", "ndmi"
 LOSS = "stand_loss"
 """Kind of the events found pixel by pixel."""
 DAY = np.timedelta64(1, "D")
+JUST_OVER_HALF = 0.501
+"""Share of a felling's ground whose own days its interval holds."""
 
 
 class ForestryParams(Params):
@@ -303,7 +305,9 @@ def _fellings(loss: _Loss, evidence: ParcelEvidence, params: ForestryParams) -> 
             member = left & (loss.after >= min(before, after - wait)) & (loss.after <= after + wait)
             if (left & ~member).sum() < params.min_patch_pixels:
                 member = left
-            yield _Felling(member=member, before=before, after=after)
+            # Ragged edges are dated look by look: the interval must not be surer than half of the ground is.
+            half = _weighted_date(loss.before[member], evidence.area_m2[member], JUST_OVER_HALF)
+            yield _Felling(member=member, before=min(before, half), after=after)
             left = left & ~member
 
 

@@ -134,6 +134,11 @@ LEAST_CANOPY = 0.05
 """Smallest signal of canopy that a share is taken of [1]."""
 MOST_WITHERED = 0.5
 """Share of the canopy's signal up to which weather can be the cause of what stands share [1]."""
+SURELY = 2.0
+"""Standard errors by which a median may be missed: as many ranks, of root n halves each, above the middle lies what surely
+is common. Where half of the peers dip and half do not, some were hit by the event that is looked for."""
+LEAST_WITHERED = 0.1
+"""Share of the canopy's signal below which a common dip is not told from the noise of looks and baselines [1]."""
 FEWEST_PEERS = 3
 """Peers below which nothing is said of what they share."""
 
@@ -145,9 +150,12 @@ def weather_of_stands(
 
     1. A departure is counted as share of the canopy's signal, baseline less bare ground: dense and thin stands that
        wither alike share it.
-    2. What ``min_peers`` or more have in common is their median; what three or four have, the least dip of them.
+    2. What ``min_peers`` or more surely have in common is the upper bound of their median by ranks, two standard errors
+       above it (Conover 1999, Practical Nonparametric Statistics, 3.2); what three or four have, the least dip of them.
+       Where half of the peers dip and half do not, some were hit by the very event that is looked for.
     3. A common dip that takes more than half of the canopy in every index is an event that hit all, such as a fire:
-       nothing is taken off then. Nor is a common rise: weather explains a dip away and makes none.
+       nothing is taken off then. Nor is one of less than a tenth in both: it is not told from noise. Nor is a common
+       rise: weather explains a dip away and makes none.
 
     Parameters
     ----------
@@ -164,7 +172,7 @@ def weather_of_stands(
     -------
     Common departure of the others of like course by index as ``series`` [1], at most nought, and how far one stand's
     own may be from it (sd): the spread of the peers, no more than the dip itself; NaN where there are fewer than
-    three peers, or no weather takes so much. What is said at a look rests on looks up to it only.
+    three peers, or no weather takes so much or so little. What is said at a look rests on looks up to it only.
     """
     alone = {name: monitor(series[name], None, params=params[name], curves=True) for name in params}
     expected = {name: found["expected"].transpose("time", "parcel").values for name, found in alone.items()}
@@ -208,7 +216,9 @@ def _common_dips(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Common dips and how far a stand's own may be from them, by index [1]; NaN where they are no weather."""
     parts = {name: _shared_by_alike(one, alike, min_peers) for name, one in shares.items()}
-    is_weather: Mask = np.logical_or.reduce([middle > -MOST_WITHERED for middle, _ in parts.values()])
+    middles = [middle for middle, _ in parts.values()]
+    is_weather: Mask = np.logical_or.reduce([middle > -MOST_WITHERED for middle in middles])
+    is_weather &= np.logical_or.reduce([middle < -LEAST_WITHERED for middle in middles])
     dips = {
         name: np.where(is_weather, np.minimum(middle, 0) * canopy[name], np.nan) for name, (middle, _) in parts.items()
     }
@@ -225,10 +235,11 @@ def _shared_by_alike(shares: Floats, alike: Mask, min_peers: int) -> tuple[Float
         count = np.isfinite(own).sum(axis=1)
         many, few = count >= min_peers, (count >= FEWEST_PEERS) & (count < min_peers)
         if many.any():
-            given = own[many]
-            middle[many, target] = np.nanmedian(given, axis=1)
-            around = MAD_TO_SIGMA * np.nanmedian(np.abs(given - middle[many, target, None]), axis=1)
-            spread[many, target] = around * np.sqrt(1 + MEDIAN_TO_MEAN**2 / count[many])
+            given, n = np.sort(own[many], axis=1), count[many]  # NaN last
+            around = MAD_TO_SIGMA * np.nanmedian(np.abs(given - np.nanmedian(given, axis=1)[:, None]), axis=1)
+            spread[many, target] = around * np.sqrt(1 + MEDIAN_TO_MEAN**2 / n)
+            rank = np.minimum(np.ceil((n + SURELY * np.sqrt(n)) / 2).astype(np.int64), n) - 1
+            middle[many, target] = given[np.arange(len(given)), rank]
         if few.any():  # a median of few is easily that of those that were hit: what all of them share
             middle[few, target] = np.nanmax(own[few], axis=1)
             spread[few, target] = middle[few, target] - np.nanmin(own[few], axis=1)

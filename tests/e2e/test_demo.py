@@ -166,6 +166,9 @@ def test_folder_holds_the_files_of_the_contract(out: Path) -> None:
         "report.html",
         "tables/claims.parquet",
         "tables/history.parquet",
+        "tables/risk_features.parquet",
+        "tables/risk_rollup.parquet",
+        "tables/risk_rules.parquet",
         "run.json",
     }
     assert chips

@@ -177,7 +177,9 @@ def test_one_felling_dated_by_different_looks_is_one_event(lead: int) -> None:
     found = judge(given)
     (event,) = found.events
     assert event.area_m2 == pytest.approx(2100)
-    assert (str(event.last_clear_before), str(event.first_clear_after)) == dates[lead]
+    # The last part's days hold less than half of the ground: more of it was last seen whole on the part's before.
+    before = min(dates[lead][0], dates[1][0])
+    assert (str(event.last_clear_before), str(event.first_clear_after)) == (before, dates[lead][1])
 
 
 def test_a_pixel_on_the_edge_of_two_intervals_counts_once() -> None:

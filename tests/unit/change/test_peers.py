@@ -127,8 +127,21 @@ def test_a_few_stands_share_only_what_all_of_them_lost() -> None:
     late = (np.datetime64("2020-06-01") < TIME) & (np.datetime64("2020-09-01") > TIME)
     assert (common["ndvi"].values[late] < 0).any()
     one_well = lowered(stands(5), DRY, 0.1, slice(4))
-    assert np.nanmin(weather_of_stands(one_well, PARAMS)[0]["ndvi"].values[late, :4]) > -0.08
+    assert np.nan_to_num(weather_of_stands(one_well, PARAMS)[0]["ndvi"].values[late, :4]).min() > -0.08
     assert (doubt["ndvi"] <= -common["ndvi"]).where(common["ndvi"].notnull(), True).all()
+
+
+def test_what_only_some_peers_lost_is_no_weather() -> None:
+    late = (np.datetime64("2020-06-01") < TIME) & (np.datetime64("2020-09-01") > TIME)
+    half = lowered(stands(13), DRY, 0.1, slice(7))  # the others of a stand: half of them dip, half do not
+    assert np.nan_to_num(weather_of_stands(half, PARAMS)[0]["ndvi"].values[late]).min() > -0.02
+    every = lowered(stands(13), DRY, 0.1, slice(None))
+    assert np.nan_to_num(weather_of_stands(every, PARAMS)[0]["ndvi"].values[late]).min() < -0.06
+
+
+def test_a_common_dip_within_the_noise_is_left() -> None:
+    common, _ = weather_of_stands(lowered(stands(12), DRY, 0.02, slice(None)), PARAMS)
+    assert not (common["ndvi"].values < 0).any()
 
 
 def test_with_too_few_stands_of_like_course_nothing_is_taken_off() -> None:
