@@ -135,8 +135,8 @@ LEAST_CANOPY = 0.05
 MOST_WITHERED = 0.5
 """Share of the canopy's signal up to which weather can be the cause of what stands share [1]."""
 SURELY = 2.0
-"""Standard errors by which a median may be missed: as many ranks, of root n halves each, above the middle lies what surely
-is common. Where half of the peers dip and half do not, some were hit by the event that is looked for."""
+"""Standard errors by which a median may be missed: as many ranks, of root n halves each, above the middle lies what
+surely is common. Where half of the peers dip and half do not, some were hit by the event that is looked for."""
 LEAST_WITHERED = 0.1
 """Share of the canopy's signal below which a common dip is not told from the noise of looks and baselines [1]."""
 FEWEST_PEERS = 3
