@@ -440,6 +440,8 @@ class Event:
     """Sensors whose looks bear it out."""
     causes: Mapping[str, float] = field(default_factory=dict)
     """Probability of each cause considered [0-1]; empty where none was."""
+    doubts: tuple[str, ...] = ()
+    """What speaks against it, in words: it is an early warning only. Empty where nothing does."""
 
 
 @dataclass(frozen=True, kw_only=True)

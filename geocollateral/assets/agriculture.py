@@ -265,22 +265,14 @@ SAYINGS: Mapping[str, str] = {
 
 @RULES.register("crop_failure")
 def crop_failure(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
-    """Every failed crop; severe by its share of the parcel."""
-    return [
-        _hit(evidence, event, "crop_failure", "high" if _share(evidence, event) >= 0.6 else "medium")
-        for event in judgement.events
-        if event.kind == "crop_failure"
-    ]
+    """Every failed crop; severe by its share of the parcel. What speaks against it keeps it an early warning."""
+    return [_hit_of_loss(evidence, event) for event in judgement.events if event.kind == "crop_failure"]
 
 
 @RULES.register("flood")
 def flood(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
     """Every crop that water took; severe by its share of the parcel."""
-    return [
-        _hit(evidence, event, "flood", "high" if _share(evidence, event) >= 0.6 else "medium")
-        for event in judgement.events
-        if event.kind == "flood"
-    ]
+    return [_hit_of_loss(evidence, event) for event in judgement.events if event.kind == "flood"]
 
 
 @RULES.register("abandonment")
@@ -311,6 +303,12 @@ def encroachment(evidence: ParcelEvidence, judgement: Judgement) -> list[Hit]:
         for e in judgement.events
         if e.kind == "encroachment"
     ]
+
+
+def _hit_of_loss(evidence: ParcelEvidence, event: Event) -> Hit:
+    share = _share(evidence, event)
+    hit = _hit(evidence, event, event.kind, "high" if share >= 0.6 else "medium")
+    return replace(hit, severity="low", operating_point="early_warning") if event.doubts else hit
 
 
 def _share(evidence: ParcelEvidence, event: Event) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from geocollateral.assets.came_up import CameUpParams, fallen, season_start
+from geocollateral.assets.failure_doubts import DoubtParams
 from geocollateral.assets.neighbours import Channel, Choice, Departure
 from geocollateral.types import Params
 
@@ -47,6 +48,7 @@ class CroppingParams(Params):
     )
     confirm_days: float = Field(8.0, ge=0, description="Days from the first look without the crop to an alarm [days].")
     came_up: CameUpParams = Field(CameUpParams(), description="Test whether a crop had come up.")
+    doubts: DoubtParams = Field(DoubtParams(), description="What keeps a failed crop an early warning.")
     most_unlike: float = Field(1.0, gt=0, description="Mean square departure in step with the peers [1].")
     most_usual: float = Field(0.12, gt=0, description="Usual departure of a parcel in step with its peers [NDVI].")
     habit_odd: float = Field(0.5, gt=0, description="Looks without a crop that any parcel is taken to have had [1].")
@@ -276,6 +278,8 @@ class Failure:
     """Whether looks bear out that there was a crop. Without one it was not sown, or drowned as a seedling."""
     looks: tuple[int, ...]
     """Looks that bear it out."""
+    unlike: float
+    """Mean square departure from the peers in the three months before, in units of its ordinary size."""
 
 
 @dataclass
@@ -398,7 +402,7 @@ class _Watch:
             and run.first_seen is not None
             and float(self.witness.usual[run.first_seen]) <= params.most_usual
             and not _came_up_late(self.witness, run, k, params)
-            and _was_in_step(self.witness, run.start, params)
+            and _unlike_before(self.witness, run.start) <= params.most_unlike
             and _has_history(self.witness, run.start, params)
             and habit_of_peers(self.witness, int(self.witness.days[k]), params) <= params.most_erratic
             and self.score(k) >= params.threshold
@@ -441,6 +445,7 @@ def find_failures(witness: Witness, params: CroppingParams) -> tuple[Failure, ..
                     score=watch.score(k),
                     came_up=came_up,
                     looks=tuple(run.bearing),
+                    unlike=_unlike_before(watch.witness, run.start),
                 )
             )
     return tuple(found)
@@ -513,8 +518,8 @@ def strangeness(witness: Witness, begin: int, end: int, params: CroppingParams) 
     return float(np.log(unlike + 0.1) - 0.5 * np.log(_habit(witness, begin + 1, params) / any_parcel))
 
 
-def _was_in_step(witness: Witness, start: int, params: CroppingParams) -> bool:
-    """Whether the parcel did as its peers in the three months before a look."""
+def _unlike_before(witness: Witness, start: int) -> float:
+    """Mean square departure from the peers in the three months before a look; infinite where there was none."""
     since = int(witness.days[start])
     before = (witness.days >= since - 90) & (witness.days < since)
-    return bool(before.any()) and float(np.mean(np.square(witness.unlike[before]))) <= params.most_unlike
+    return float(np.mean(np.square(witness.unlike[before]))) if before.any() else float("inf")

@@ -19,6 +19,7 @@ from geocollateral.assets.cropping import (
     strangeness,
     weigh,
 )
+from geocollateral.assets.failure_doubts import Missed, doubts_of
 from geocollateral.assets.field_record import BARE, is_crop
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import YEAR, Channel, Choice, NeighbourParams, choose, depart
@@ -156,7 +157,7 @@ def crop_failures(
     for failure in find_failures(witness, params):
         if failure.first in found or not _was_field(view.optical, int(witness.days[failure.first]) - 30, phenology):
             continue  # what drowned as a seedling is not told again when later looks show that it had come up
-        event = _failure(witness, failure, view, evidence)
+        event = _failure(witness, failure, view, evidence, params)
         if event is not None:
             found[failure.first] = event
     return tuple(found.values())
@@ -174,7 +175,9 @@ DROWNED_DAYS = 60
 """Water stood at most so long before the first look on which a crop that never came up was missed [days]."""
 
 
-def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence) -> Event | None:
+def _failure(
+    witness: Witness, failure: Failure, view: FieldView, evidence: ParcelEvidence, params: CroppingParams
+) -> Event | None:
     """None where the crop had not come up and no water is to blame: it was not sown, or is late.
 
     On a paddy water over seedlings is husbandry.
@@ -194,6 +197,8 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
             return None
         last, gone = min(last, water[0]), max(gone, water[0])
     before, after = _date(last), _date(gone)
+    doubts = _doubts(witness, failure, view, params) if failure.came_up else (NOT_SEEN_UP,)
+    score = failure.score - params.doubts.doubt * len(doubts)
     return Event(
         kind="crop_failure" if water is None else "flood",
         last_clear_before=before,
@@ -204,7 +209,7 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
         area_low_m2=float(area[member].sum()) * 0.8,
         area_high_m2=whole,
         magnitude=-fallen,
-        probability=1 / (1 + float(np.exp(CERTAIN - failure.score))),
+        probability=1 / (1 + float(np.exp(CERTAIN - score))),
         indices=(GREEN,),
         pixels=tuple(np.flatnonzero(member).tolist()),
         sensors=sensors,
@@ -218,12 +223,34 @@ def _failure(witness: Witness, failure: Failure, view: FieldView, evidence: Parc
                 f"{len(failure.looks)} looks up to {_date(witness.days[failure.alarm])} bear it out; the neighbours' "
                 "crops stood, so it was not the weather that all had."
             ),
+            *doubts,
             water[1]
             if water
             else "No look in that time showed water; one that came and went between two looks was missed.",
         ),
+        doubts=doubts,
     )
 
+
+def _doubts(witness: Witness, failure: Failure, view: FieldView, params: CroppingParams) -> tuple[str, ...]:
+    first = next(k for k in failure.looks if witness.sensor[k] == 0)
+    day = int(witness.days[first])
+    at = int(np.searchsorted(view.choice.steps, day, side="right")) - 1
+    around = view.optical.peers
+    missed = Missed(
+        day=day,
+        alarm=int(witness.days[failure.alarm]),
+        level=float(witness.level[first]),
+        unlike=failure.unlike,
+        days=view.optical.days,
+        own=view.optical.own,
+        around=around,
+        member=view.choice.member[max(at, 0), : around.shape[1]],
+    )
+    return doubts_of(missed, params.bare_low, params.bare_high, params.doubts)
+
+
+NOT_SEEN_UP = "No look showed a crop: whether seedlings drowned or nothing was sown is not certain."
 
 WATER_DROP_DB = 2.5
 """Backscatter of both polarisations falls by this much more than the peers' where water lies over a crop [dB]."""
@@ -394,18 +421,25 @@ def _idle(
         probability=1 / (1 + float(np.exp(-odds - ODDS_PER_UNIT * strange))),
         indices=(GREEN,),
         pixels=tuple(range(len(evidence.area_m2))),
-        sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
+        sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor, idle.long.sensor) if s})),
         reasons=(
             (
                 f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the "
                 f"rise and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier)."
             ),
-            (
-                "One season without a crop: a fallow year looks the same until the next season."
-                if kind == "missed_season"
-                else f"In the same season a year before: {max(idle.then.value, 0):.0%}. Two seasons without a crop."
-            ),
+            _how_long(idle, kind, params),
         ),
+    )
+
+
+def _how_long(idle: Idle, kind: str, params: RhythmParams) -> str:
+    if kind == "missed_season":
+        return "One season without a crop: a fallow year looks the same until the next season."
+    if idle.then.value < params.lost_share:
+        return f"In the same season a year before: {max(idle.then.value, 0):.0%}. Two seasons without a crop."
+    return (
+        f"In the {params.idle_days} days to then: {max(idle.long.value, 0):.0%}. The neighbours' next crop has come "
+        "up, here none has: this is no fallow year."
     )
 
 

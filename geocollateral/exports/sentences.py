@@ -197,6 +197,13 @@ CHINESE: dict[str, str] = {
     "One season without a crop: a fallow year looks the same until the next season.": "一季无作物：在下一季之前，与休耕一年无法区分。",
     "In the same season a year before: {}.": "上年同季：{0}。",
     "Two seasons without a crop.": "连续两季无作物。",
+    "In the {} days to then: {}.": "至此的{0}天内：{1}。",
+    "The neighbours' next crop has come up, here none has: this is no fallow year.": "邻地下一季作物已出苗，此处没有：并非休耕一年。",
+    "Before, it had not kept step with them closely enough to rule out that it was not sown.": "此前与周边步调不够一致，不能排除未播种。",
+    "Its own crop was last seen {} days before; one crop may have followed another in between.": "上一次见到本地块作物在{0}天前；其间可能已换茬。",
+    "Of what was green around it {} had fallen too: it may be a harvest of all.": "周边原为绿色的地块中{0}也已下降：可能是普遍收获。",
+    "In earlier years its harvest was near at that time: it may be an early one.": "往年此时已临近收获：可能是提早收获。",
+    "No look showed a crop: whether seedlings drowned or nothing was sown is not certain.": "没有观测到作物：是幼苗淹死还是未播种，尚不确定。",
     "{} ha ({} of the parcel) have been bare on {} looks from {} to {}, on which the rest or the neighbours were green; last seen green {}.": "{3}至{4}的{2}次观测中有{0:ha}（占地块{1}）裸露，而其余部分或邻地为绿色；最后一次见绿为{5}。",
     "A harvest, a ploughing or a fallow year would have been green again by then.": "若为收获、翻耕或休耕，届时应已返绿。",
     # -- ponds
