@@ -54,7 +54,7 @@ def test_a_border_of_seasons_that_no_look_saw(unseen: int, told: bool) -> None:
     """Two crops a year: the border at day 150 of earlier years lies within the time without a look, or before it."""
     twice = np.where((DAYS % 365 >= 140) & (DAYS % 365 < 160), 0.15, crop(DAYS))
     own = np.where(DAYS < GONE, twice, 0.15)
-    own = np.where((DAYS >= GONE - unseen) & (DAYS < GONE), np.nan, own)
+    own = np.where((GONE - unseen <= DAYS) & (DAYS < GONE), np.nan, own)
     found = doubts(missed(own))
     assert any("one crop may have followed another" in text for text in found) is told
 
@@ -87,7 +87,7 @@ def test_peers_that_stand_long_after_rule_an_early_harvest_out() -> None:
 
 def test_looks_after_the_alarm_change_nothing() -> None:
     one = missed(unlike=0.6)
-    later = DAYS > one.alarm
+    later = one.alarm < DAYS
     other = replace(one, own=np.where(later, 0.9, one.own), around=np.where(later[:, None], 0.0, one.around))
     assert doubts(one) == doubts(other)
     assert doubts(one)
