@@ -15,7 +15,7 @@ from geocollateral.risk.findings import Finding, worst
 from geocollateral.risk.rollup import GroupBy, RollUp, Secured, roll_up
 from geocollateral.risk.rules import RULES, Asked, LoanFacts, ParcelFacts, judge_loan, judge_parcel, judge_portfolio
 from geocollateral.risk.scenarios import ValueBand
-from geocollateral.risk.score import ScoreModel, ScoreParams, reasons_of
+from geocollateral.risk.score import NO_BOOSTING, ScoreModel, ScoreParams, reasons_of
 from geocollateral.types import CLOSED_STATUSES, Alert
 
 HURT = "A confirmed alert of an adverse event is open: what the risk score warns of has happened."
@@ -43,7 +43,7 @@ def judge_risk(
     table: pd.DataFrame,
     alerts: Sequence[Alert],
     series: pd.DataFrame,
-    model: ScoreModel,
+    model: ScoreModel | None,
     settings: Settings,
     day: dt.date,
 ) -> RiskResult:
@@ -53,6 +53,8 @@ def judge_risk(
     ----------
     table
         Columns of ``parcels.geojson`` with those of the file (`loan_*`), index ``parcel_id``.
+    model
+        None where LightGBM cannot be loaded: no parcel gets a score, and each says why.
     """
     open_alerts = [alert for alert in alerts if alert.status not in CLOSED_STATUSES]
     score = _scores(table, open_alerts, series, model, settings.risk_score, day)
@@ -81,7 +83,7 @@ def _scores(
     table: pd.DataFrame,
     alerts: Sequence[Alert],
     series: pd.DataFrame,
-    model: ScoreModel,
+    model: ScoreModel | None,
     params: ScoreParams,
     day: dt.date,
 ) -> pd.DataFrame:
@@ -92,14 +94,17 @@ def _scores(
     )
     features = features_at(parcels, told, tracks_of(series), day)
     hurt = hurt_already(told, day)
-    refusals = model.refusals(features, params)
+    refusals = [NO_BOOSTING] * len(features) if model is None else model.refusals(features, params)
     why = [
         HURT if str(i) in hurt else NOT_JUDGED if status != "ok" else refusal
         for i, status, refusal in zip(features.index, table["meta_status"], refusals, strict=True)
     ]
-    parts = model.contributions(features)
-    codes = [[] if w else reasons_of(own, params) for w, (_, own) in zip(why, parts.iterrows(), strict=True)]
-    scores = [None if w else round(float(p), 4) for w, p in zip(why, model.predict(features), strict=True)]
+    codes: list[list[str]] = [[] for _ in why]
+    scores: list[float | None] = [None for _ in why]
+    if model is not None:
+        parts = model.contributions(features)
+        codes = [[] if w else reasons_of(own, params) for w, (_, own) in zip(why, parts.iterrows(), strict=True)]
+        scores = [None if w else round(float(p), 4) for w, p in zip(why, model.predict(features), strict=True)]
     return features.assign(
         risk_score=pd.Series(scores, index=features.index, dtype=object),
         risk_score_reason=pd.Series(why, index=features.index, dtype=object),

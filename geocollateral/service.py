@@ -56,7 +56,7 @@ from geocollateral.observe.plan import Plan, is_radar, plan_blocks
 from geocollateral.observed import Part
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
-from geocollateral.risk.score import ScoreModel, load_score_model, save_score_model
+from geocollateral.risk.score import ScoreModel, can_boost, load_score_model, save_score_model
 from geocollateral.risk.score_fit import fit_score, judge_score, reliability
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
@@ -214,7 +214,7 @@ def assess(
         table = value_columns.in_order(table)
         table["risk_ltv"] = _loan_to_value(table, area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"]))
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
-    score_model = load_score_model(settings.risk_score.model)
+    score_model = load_score_model(settings.risk_score.model) if can_boost() else None
     risk = collateral_risk.judge_risk(table.drop(columns="geometry"), alerts, series, score_model, settings, day)
     table["risk_score"] = risk.columns["risk_score"]
     table = _join_columns(table, risk.columns.drop(columns="risk_score"))
@@ -234,7 +234,7 @@ def assess(
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
     if value_tables is not None:
         identity["value_tables_sha256"] = hashlib.sha256(Path(value_tables).read_bytes()).hexdigest()
-    identity["risk_model_sha256"] = score_model.sha256
+    identity["risk_model_sha256"] = None if score_model is None else score_model.sha256
     if asked_for is not None:
         identity["registry_sha256"] = _digest(asked_for.record())
     assessment = Assessment(

@@ -508,6 +508,9 @@ CHINESE: dict[str, str] = {
     "Loans are in several currencies, or a balance or its owner is not known.": "贷款涉及多个币种，或余额、归属不明。",
     "It has {} of the exposure; {} is allowed.": "占敞口{0}；允许{1}。",
     "The risk score was not trained on this asset class.": "风险评分未用该资产类别训练。",
+    "The risk score needs LightGBM, which could not be loaded: OpenMP of the operating system is missing.": (
+        "风险评分需要LightGBM，但未能加载：操作系统缺少OpenMP。"
+    ),
     "Too few clear looks for a risk score: {} in the last year, {} are needed.": "无云观测过少，无法给出风险评分：最近一年{0}次，需要{1}次。",
     "A confirmed alert of an adverse event is open: what the risk score warns of has happened.": "已有未处理的不利事件确认预警：风险评分所预警的事项已经发生。",
     "The parcel could not be judged, and neither can its risk.": "地块无法判断，其风险亦无法判断。",

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -28,6 +27,9 @@ from pydantic import Field
 from geocollateral.errors import BrokenData, MissingInput
 from geocollateral.risk.features import FEATURES, GROUPS
 from geocollateral.types import ASSET_CLASSES, Params
+
+if TYPE_CHECKING:
+    import lightgbm as lgb  # needs OpenMP of the operating system: loaded where a score is asked for
 
 Floats = NDArray[np.float64]
 
@@ -125,6 +127,18 @@ def text_of(booster: lgb.Booster) -> bytes:
     return booster.model_to_string().encode()
 
 
+NO_BOOSTING = "The risk score needs LightGBM, which could not be loaded: OpenMP of the operating system is missing."
+
+
+def can_boost() -> bool:
+    """Whether LightGBM can be loaded; without OpenMP of the operating system it cannot, and all else still works."""
+    try:
+        import lightgbm  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
 def load_score_model(folder: str | Path | None = None) -> ScoreModel:
     """Read a model; None: the one shipped.
 
@@ -148,6 +162,8 @@ def load_score_model(folder: str | Path | None = None) -> ScoreModel:
         digest = hashlib.sha256(text).hexdigest()
         if digest != card["sha256"]:
             raise BrokenData(f"{home / MODEL_FILE} differs from the SHA-256 on its card; it was not loaded.")
+        import lightgbm as lgb
+
         return ScoreModel(
             booster=lgb.Booster(model_str=text.decode()),
             offset=float(card["calibration"]["offset"]),

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -22,6 +21,9 @@ from geocollateral.errors import InvalidInput
 from geocollateral.risk.features import FEATURES, GROUPS
 from geocollateral.risk.score import FORMAT, ScoreModel, text_of
 from geocollateral.types import ASSET_CLASSES, Params
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 Floats = NDArray[np.float64]
 HORIZON_DAYS = 182
@@ -89,6 +91,8 @@ def fit_score(table: pd.DataFrame, made_on: tuple[str, ...], params: ScoreFitPar
         "sha256": digest,
     }
     # Read back, so that what is judged is what will be loaded.
+    import lightgbm as lgb
+
     again = lgb.Booster(model_str=text_of(booster).decode())
     return ScoreModel(booster=again, offset=offset, slope=slope, classes=classes, card=card, sha256=digest)
 
@@ -214,5 +218,7 @@ def _boost(x: Floats, y: Floats, params: ScoreFitParams) -> lgb.Booster:
         "force_row_wise": True,
         "verbose": -1,
     }
+    import lightgbm as lgb
+
     data = lgb.Dataset(x, y, feature_name=list(FEATURES), params={"verbose": -1})
     return lgb.train(settings, data, params.rounds)

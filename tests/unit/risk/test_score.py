@@ -2,6 +2,8 @@
 
 import datetime as dt
 import shutil
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -139,3 +141,13 @@ def test_a_changed_model_is_not_loaded(tmp_path: Path) -> None:
         load_score_model(tmp_path / "model")
     with pytest.raises(MissingInput):
         load_score_model(tmp_path)
+
+
+def test_without_openmp_the_product_still_loads() -> None:
+    """What a missing shared library ends in must not keep an assessment from being made."""
+    code = (
+        "import sys; sys.modules['lightgbm'] = None\n"
+        "import geocollateral.service\nfrom geocollateral.risk.score import can_boost\nassert not can_boost()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
