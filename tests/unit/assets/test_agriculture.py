@@ -224,6 +224,27 @@ def test_a_late_crop_has_not_failed() -> None:
     assert judge(evidence(late)).events == ()
 
 
+def test_a_failure_that_something_speaks_against_is_an_early_warning() -> None:
+    own = evidence(failed)
+    found = judge(own)
+    sure = one(found, "crop_failure")
+    assert sure.doubts == ()
+    strict = PARAMS.model_copy(
+        update={
+            "cropping": PARAMS.cropping.model_copy(
+                update={"doubts": PARAMS.cropping.doubts.model_copy(update={"most_unlike": 1e-6})}
+            )
+        }
+    )
+    found = AGRICULTURE.judge(own, strict)
+    doubted = one(found, "crop_failure")
+    assert len(doubted.doubts) == 1
+    assert doubted.doubts[0] in doubted.reasons
+    assert doubted.probability < sure.probability
+    (hit,) = AGRICULTURE.hits(own, found, strict)
+    assert (hit.rule, hit.severity, hit.operating_point) == ("crop_failure", "low", "early_warning")
+
+
 def test_a_fallow_year_is_an_early_warning_at_most() -> None:
     found = judge(evidence(idle(2, 2)))
     assert set(kinds(found)) <= {"missed_season"}
