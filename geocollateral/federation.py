@@ -41,7 +41,8 @@ from geocollateral.federated.rows import PartyRows, lot
 from geocollateral.federated.session import Parties, require_loopback, take_part
 from geocollateral.federated.together import Learned, learn_together
 from geocollateral.federated.wire import SentLog, public_of
-from geocollateral.training import DISCLAIMER, HELD_OUT
+from geocollateral.training import HELD_OUT
+from geocollateral.types import NOT_A_VALUATION
 from geocollateral.valuation.ratio_study import ratio_study
 from geocollateral.valuation.sales import numbers_in, times_of, understand_sales
 
@@ -313,7 +314,7 @@ def _own_study(told: pd.DataFrame, model: JointModel) -> dict[str, Any]:
     inside = (valued["price"] >= valued["p05"]) & (valued["price"] <= valued["p95"])
     enough = len(valued) >= 2
     return {
-        "disclaimer": DISCLAIMER,
+        "disclaimer": NOT_A_VALUATION,
         "plan_sha256": model.plan.digest(),
         "n_held_out": len(told),
         "n_refused": int(told["refused"].sum()),
@@ -327,7 +328,7 @@ def _own_study(told: pd.DataFrame, model: JointModel) -> dict[str, Any]:
 
 def _made_of(plan: Plan, learned: Learned) -> dict[str, Any]:
     return {
-        "disclaimer": DISCLAIMER,
+        "disclaimer": NOT_A_VALUATION,
         "plan_sha256": plan.digest(),
         "parties": list(plan.order),
         "n_learned": learned.n_learned,
@@ -353,7 +354,7 @@ def _privacy(plan: Plan) -> dict[str, Any]:
 
 
 def _card(plan: Plan, study: Mapping[str, Any], party: str | None) -> str:
-    lines = [f"# Joint model `{plan.name}`", "", f"> {DISCLAIMER}", ""]
+    lines = [f"# Joint model `{plan.name}`", "", f"> {NOT_A_VALUATION}", ""]
     lines.append(
         f"Learned by {len(plan.parties)} parties ({', '.join(plan.order)}) from masked sums; "
         f"plan `{plan.digest()[:16]}`."

@@ -71,6 +71,7 @@ from geocollateral.store import (
 from geocollateral.stress import STRESSES
 from geocollateral.types import (
     MU_M2,
+    NOT_A_VALUATION,
     OPTICAL_BANDS,
     PARCEL_COLUMNS,
     RADAR_BANDS,
@@ -1339,6 +1340,7 @@ def _run(
         "inputs": {name: identity["parcels_sha256"], **orthomosaics.input_digests(identity.get("orthomosaics", ()))},
         **identity,
         "model_id": None,
+        "disclaimer": NOT_A_VALUATION,
         "n_blocks": len(results),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in VERSIONS_OF}},
         "timings": {"seconds": round(time.perf_counter() - started, 3)},

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.types import NOT_A_VALUATION
 from geocollateral.valuation.baselines import baselines_of, region_of
 from geocollateral.valuation.comparables import Sold, comparables
 from geocollateral.valuation.explanations import explanation_table, sensitive_features
@@ -45,7 +46,6 @@ _FEW = 20
 """Sales held out of a small table, where a fifth of it would be fewer."""
 MOST_EXPLAINED = 5_000
 """Held-out rows that are explained, spread evenly over all of them where they are more."""
-DISCLAIMER = "Supporting tool, not a valuation: a valuer stays in charge of every value used for lending."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,9 +265,10 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
     try:
         digest = save_model(training.model, partial / "model")
-        training.predictions.to_parquet(partial / "predictions.parquet", index=False)
-        training.explanations.to_parquet(partial / "explanations.parquet", index=False)
-        training.comparables.to_parquet(partial / "comparables.parquet", index=False)
+        for name in ("predictions", "explanations", "comparables"):
+            table: pd.DataFrame = getattr(training, name)
+            table.attrs["disclaimer"] = NOT_A_VALUATION  # pandas writes it into the file's metadata
+            table.to_parquet(partial / f"{name}.parquet", index=False)
         study = {**training.study, "model_sha256": digest}
         (partial / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
         (partial / "card.md").write_text(card(training, digest), encoding="utf-8")
@@ -312,7 +313,7 @@ def in_brief(training: Training) -> list[str]:
         )
     lost = [name for name, row in study["baselines"].items() if not row["beaten"]]
     lines.append(f"Not beaten: {', '.join(lost)}." if lost else "Every baseline is beaten in median error and COD.")
-    return [*lines, DISCLAIMER]
+    return [*lines, NOT_A_VALUATION]
 
 
 def _held_out(table: SalesTable, holdout_from: str | None, seed: int) -> tuple[Mask, str]:
@@ -384,7 +385,7 @@ def _study(
         table.features[learn], _of(table.xy, learn), _of(table.months, learn), table.price[learn], rounds=50
     )
     return {
-        "disclaimer": DISCLAIMER,
+        "disclaimer": NOT_A_VALUATION,
         "protocol": protocol,
         "n_learned": int(learn.sum()),
         "n_held_out": int(test.sum()),
@@ -450,7 +451,7 @@ _MEASURES = {"median_ratio": "median ratio", "cod": "COD [%]", "prd": "PRD", "pr
 def card(training: Training, digest: str) -> str:
     """The model card: what it was made of, how well it does, where it fails, in Markdown."""
     study = training.study
-    parts = [f"# Model card\n\n> {DISCLAIMER}", _made_of(study, digest), _accuracy(study), _beside(study)]
+    parts = [f"# Model card\n\n> {NOT_A_VALUATION}", _made_of(study, digest), _accuracy(study), _beside(study)]
     learners = ", ".join(f"{name} {weight:.2f}" for name, weight in study["learners"].items())
     parts.append(f"Mix of learners: {learners}.")
     left = [f"* `{use.name}`: {use.reason}" for use in training.table.columns if use.role == "left out"]

@@ -73,6 +73,8 @@ CHANGE_STATUSES: tuple[str, ...] = ("stable", "suspected", "confirmed", "unstabl
 """Meanings of the int8 change status 0..4 (CF ``flag_meanings``)."""
 STABLE, SUSPECTED, CONFIRMED, UNSTABLE_HISTORY, CANNOT_TELL = range(5)
 
+NOT_A_VALUATION = "Supporting tool, not a valuation: a valuer stays in charge of every value used for lending."
+"""Stands in every file that may hold a value (EBA/GL/2020/06, 7)."""
 MU_M2 = 2000 / 3
 """Area of one mu [m2]."""
 

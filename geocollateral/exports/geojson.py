@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geocollateral.errors import BrokenData
 from geocollateral.exports.json_values import json_value, to_json
-from geocollateral.types import PARCEL_COLUMNS, bounds_of, require_parcels
+from geocollateral.types import NOT_A_VALUATION, PARCEL_COLUMNS, bounds_of, require_parcels
 
 DECIMALS = 7
 """Of a coordinate [degrees]: about 1 cm on the ground."""
@@ -30,7 +30,8 @@ def parcels_geojson(parcels: gpd.GeoDataFrame) -> bytes:
     Returns
     -------
     RFC 7946: WGS 84 without a ``crs`` member, longitude first, outer rings anticlockwise. Properties are ``parcel_id``,
-    `PARCEL_COLUMNS`, then the other columns by name. Missing values are null.
+    `PARCEL_COLUMNS`, then the other columns by name. Missing values are null. The collection says
+    that it is no valuation.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def parcels_geojson(parcels: gpd.GeoDataFrame) -> bytes:
         for parcel_id, geometry, row in zip(parcels.index, parcels.geometry, _rows(parcels, columns), strict=True)
     ]
     bounds = [round(float(v), DECIMALS) for v in bounds_of(parcels)]
-    return to_json({"type": "FeatureCollection", "bbox": bounds, "features": features})
+    return to_json({"type": "FeatureCollection", "bbox": bounds, "disclaimer": NOT_A_VALUATION, "features": features})
 
 
 def require_no_number_without_judgement(parcels: gpd.GeoDataFrame) -> None:

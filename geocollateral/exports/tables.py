@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from geocollateral.errors import BrokenData
 from geocollateral.exports.json_values import json_value, to_json
-from geocollateral.types import CHANGE_COLUMNS, SERIES_COLUMNS, Alert
+from geocollateral.types import CHANGE_COLUMNS, NOT_A_VALUATION, SERIES_COLUMNS, Alert
 
 SEVERITIES = ("high", "medium", "low")
 
@@ -62,10 +62,11 @@ def changes_parquet(changes: pd.DataFrame) -> bytes:
 def rows_parquet(rows: pd.DataFrame) -> bytes:
     """A table of an asset class, such as its crop seasons: ``parcel_id`` and its own columns, in the order given.
 
-    Dates stay ISO text; numbers are float64 and NaN where not known, texts null.
+    The file says that it is no valuation. Dates stay ISO text; numbers are float64 and NaN where not known, texts null.
     """
     types = {name: pa.float64() if _is_number(rows[name]) else pa.string() for name in map(str, rows.columns)}
     arrow = pa.table({name: _cell(rows[name], arrow_type) for name, arrow_type in types.items()})
+    arrow = arrow.replace_schema_metadata({"disclaimer": NOT_A_VALUATION})
     sink = io.BytesIO()
     pq.write_table(arrow, sink, compression="zstd", version="2.6")
     return sink.getvalue()

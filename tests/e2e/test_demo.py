@@ -21,7 +21,7 @@ from shapely.geometry import Point, Polygon, shape
 from geocollateral import cli
 from geocollateral.assets import CLAIMS
 from geocollateral.sources import open_source
-from geocollateral.types import CHANGE_COLUMNS, PARCEL_COLUMNS, SERIES_COLUMNS, Alert, Period
+from geocollateral.types import CHANGE_COLUMNS, NOT_A_VALUATION, PARCEL_COLUMNS, SERIES_COLUMNS, Alert, Period
 
 pytestmark = pytest.mark.sample
 
@@ -191,6 +191,16 @@ def test_hashes_of_inputs_and_outputs_verify(root: Path, out: Path) -> None:
     text = (out / "run.json").read_text(encoding="utf-8")
     assert str(root) not in text
     assert str(out) not in text
+
+
+def test_every_file_that_may_hold_a_value_says_that_it_is_no_valuation(out: Path) -> None:
+    for name in ("parcels.geojson", "run.json"):
+        assert json.loads((out / name).read_text(encoding="utf-8"))["disclaimer"] == NOT_A_VALUATION
+    tables = sorted((out / "tables").glob("*.parquet"))
+    assert tables
+    for table in tables:
+        assert pq.read_schema(table).metadata[b"disclaimer"].decode() == NOT_A_VALUATION
+    assert "not a valuation" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_assess_takes_less_than_a_minute(out: Path) -> None:

@@ -11,12 +11,16 @@ from shapely.geometry import LinearRing, MultiPolygon, Polygon, shape
 
 from geocollateral.errors import BrokenData
 from geocollateral.exports.geojson import parcels_geojson
-from geocollateral.types import PARCEL_COLUMNS, Assessment
+from geocollateral.types import NOT_A_VALUATION, PARCEL_COLUMNS, Assessment
 
 
 @pytest.fixture(scope="module")
 def collection(assessment: Assessment) -> dict:
     return json.loads(parcels_geojson(assessment.parcels))
+
+
+def test_it_says_that_it_is_no_valuation(collection):
+    assert collection["disclaimer"] == NOT_A_VALUATION
 
 
 def test_features_keep_order_and_ids(assessment, collection):
