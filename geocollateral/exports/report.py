@@ -22,6 +22,7 @@ from geocollateral.exports.json_values import json_value
 from geocollateral.exports.stages import StageChart, draw_stages
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
 from geocollateral.exports.tables import sort_alerts
+from geocollateral.exports.values_told import ValueTold, tell_value
 from geocollateral.exports.wording import Words
 from geocollateral.types import Assessment, Chip, OrthoRecord
 
@@ -77,6 +78,8 @@ class ParcelSection:
     """Rows of the table ``seasons``, the newest first."""
     pledges: tuple[Mapping[str, Any], ...]
     """Rows of the table ``pledges``: other pledges of the same land."""
+    values: ValueTold | None
+    """How the value is made; None where no tables of the bank were given."""
     overlays: tuple[Mapping[str, Any], ...]
     """Rows of the table ``overlays``: what of the parcel lies in a layer of law or planning."""
     claims: tuple[ClaimLine, ...]
@@ -301,6 +304,9 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             stages=draw_stages(_rows(assessment, "stages", fact.parcel_id)),
             seasons=tuple(reversed(seasons)),
             pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
+            values=tell_value(
+                _rows(assessment, "values", fact.parcel_id), assessment.parcels.loc[fact.parcel_id].to_dict(), words
+            ),
             overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
             claims=tuple(claim_line(check, words) for check in fact.checks),
             history=tuple(history_lines(_rows(assessment, "history", fact.parcel_id), words)),

@@ -347,7 +347,7 @@ class _Drawer:
         middle = float(np.clip(seen, *_VIGOUR))
         bounds = (middle * (1 - spread), middle, middle * (1 + spread))
         draws = np.clip(middle * (1 + spread * z / _Z95), 0.0, None)
-        return _Input("vigour", z, np.asarray(draws, np.float64), None, bounds, "of its usual", "observed")
+        return _Input("vigour", z, np.asarray(draws, np.float64), None, bounds, "times usual", "observed")
 
 
 def _log_sided(z: Draws, bounds: tuple[float, float, float]) -> Draws:

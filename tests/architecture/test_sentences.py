@@ -13,6 +13,7 @@ ROOMS = (
     "assets",
     "change",
     "risk/rules.py",
+    "valuation/approaches.py",
     "risk/clocks.py",
     "risk/caps.py",
     "collateral_risk.py",

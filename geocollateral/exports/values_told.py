@@ -1,0 +1,131 @@
+"""How the value of a parcel is made, as the report tells it: approaches side by side, and what the first rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from geocollateral.exports.wording import Words
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproachLine:
+    """One approach."""
+
+    name: str
+    leads: bool
+    interval: str
+    middle: str
+    grade: str
+    gap: str
+    """Of its middle against the leading one's; empty of the leading one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputLine:
+    """One input of the leading approach."""
+
+    name: str
+    middle: str
+    interval: str
+    source: str
+    dated: str
+    stale: bool
+    share: str
+    """Of the variance of the value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueTold:
+    """All of it."""
+
+    approaches: tuple[ApproachLine, ...]
+    inputs: tuple[InputLine, ...]
+    says: tuple[str, ...]
+    """Why there is no number or another approach leads; figures out of date; the valuer's value against ours."""
+
+
+def tell_value(rows: Sequence[Row], parcel: Row, words: Words) -> ValueTold | None:
+    """What is told of a parcel's value; None where no tables of the bank were given.
+
+    Parameters
+    ----------
+    rows
+        The parcel's rows of the table ``values``: one per approach and input.
+    parcel
+        Its columns; ``val_reason`` and ``val_valuer_gap_frac`` are looked at.
+    """
+    if "val_reason" not in parcel:
+        return None
+    by_approach: dict[str, Row] = {}
+    for row in rows:
+        by_approach.setdefault(str(row["approach"]), row)
+    lead = next((row for row in by_approach.values() if row["leads"]), None)
+    inputs = tuple(_input(row, words) for row in rows if row["leads"])
+    return ValueTold(
+        approaches=tuple(_approach(row, lead, words) for row in by_approach.values()),
+        inputs=inputs,
+        says=tuple(_says(parcel, inputs, words)),
+    )
+
+
+def _approach(row: Row, lead: Row | None, words: Words) -> ApproachLine:
+    currency, middle = row["value_currency"], float(row["value_p50"])
+    same = lead is not None and lead is not row and lead["value_currency"] == currency and float(lead["value_p50"]) > 0
+    gap = middle / float(lead["value_p50"]) - 1 if same and lead is not None else None
+    return ApproachLine(
+        name=words.named("approach", str(row["approach"])),
+        leads=bool(row["leads"]),
+        interval=words.money_range(float(row["value_p05"]), float(row["value_p95"]), currency),
+        middle=words.money(middle, currency),
+        grade=str(row["value_grade"]),
+        gap="" if gap is None else _signed(gap, words),
+    )
+
+
+def _input(row: Row, words: Words) -> InputLine:
+    low, middle, high = (float(row[name]) for name in ("p05", "p50", "p95"))
+    currency = row["currency"] if isinstance(row["currency"], str) and row["currency"] else ""
+    unit = f"{currency} {row['unit']}".strip()
+    dated = row["dated"]
+    return InputLine(
+        name=words.named("value_input", str(row["name"])),
+        middle=f"{_plain(middle)} {unit}".strip(),
+        interval="" if low == high else f"{_plain(low)} – {_plain(high)}",
+        source=words("values.observed") if row["source"] == "observed" else str(row["source"]),
+        dated=words.cell("dated", dated) if isinstance(dated, str) and dated else words("dash"),
+        stale=bool(row["stale"]),
+        share=words.percent(float(row["variance_share"])),
+    )
+
+
+def _says(parcel: Row, inputs: Sequence[InputLine], words: Words) -> list[str]:
+    out = []
+    if isinstance(parcel["val_reason"], str) and parcel["val_reason"]:
+        out.append(words.reason(parcel["val_reason"]))
+    stale = [line.name for line in inputs if line.stale]
+    if stale:
+        out.append(words("values.stale_rows", names=words("list_separator").join(stale)))
+    gap = parcel.get("val_valuer_gap_frac")
+    if gap is not None and not pd.isna(gap):
+        out.append(words("values.valuer", gap=_signed(float(gap), words)))
+    elif _given(parcel.get("user_valuer_value")):
+        out.append(words("values.valuer_unknown"))
+    return out
+
+
+def _given(value: object) -> bool:
+    return value is not None and not pd.isna(value)  # type: ignore[call-overload]
+
+
+def _signed(share: float, words: Words) -> str:
+    return f"{'+' if share >= 0 else '-'}{words.percent(abs(share))}"
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.4g}" if abs(number) < 1e3 else f"{number:,.0f}"
