@@ -334,9 +334,18 @@ def _say_risk(assessment: Assessment, parcel_id: str, words: Words) -> Iterator[
         yield words("risk.none")
         if isinstance(why, str):
             yield words.reason(why)
-    for row in rules:
+    for row in (*rules, *_rules_of_loan(assessment, own.get("loan_id"))):
         if row["outcome"] == "breach":
             yield words("risk.breach", rule=words.reason(row["wording"]), reason=words.reason(row["reason"]))
+
+
+def _rules_of_loan(assessment: Assessment, loan_id: object) -> list[dict[str, Any]]:
+    """Answers of the rules on the parcel's loan, such as its loan to value: they concern each of its parcels."""
+    rules = assessment.tables.get("risk_rules")
+    if rules is None or not isinstance(loan_id, str):
+        return []
+    own = rules[(rules["subject"] == "loan") & (rules["key"] == loan_id)]
+    return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]
 
 
 def _rows(assessment: Assessment, table: str, parcel_id: str) -> list[dict[str, Any]]:

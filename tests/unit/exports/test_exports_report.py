@@ -250,3 +250,19 @@ def test_breaks_close_together_get_two_lines(assessment, build_assessment):
     )
     page = report_html(build_assessment(changes=pd.concat([changes, later], ignore_index=True))).decode()
     assert 'class="marks two"' in page
+
+
+def test_a_breach_of_the_loan_is_told_in_each_of_its_parcels(build_assessment):
+    built = build_assessment()
+    first, second = map(str, built.parcels.index[:2])
+    parcels = built.parcels.assign(loan_id=["L-1"] + ["L-2"] * (len(built.parcels) - 1), risk_score_reason=None)
+    asked = {"reason": "Loan to value is 167.4%; 60.0% is allowed.", "wording": "The loan stays within the limit."}
+    rules = pd.DataFrame(
+        [
+            {"parcel_id": i, "rule": "r", "subject": "parcel", "key": i, "outcome": "ok", **asked}
+            for i in (first, second)
+        ]
+        + [{"parcel_id": None, "rule": "ltv", "subject": "loan", "key": "L-1", "outcome": "breach", **asked}]
+    )
+    told = report_html(dataclasses.replace(built, parcels=parcels, tables={**built.tables, "risk_rules": rules}))
+    assert told.decode().count("Loan to value is 167.4%") == 1
