@@ -5,20 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geocollateral.cli_projects import JsonOption, SettingsOption, data_folder
+from geocollateral.cli_projects import JsonOption, SettingsOption, data_folder, print_json, print_rows
 from geocollateral.errors import InvalidInput
 
 if TYPE_CHECKING:
     from geocollateral.config import Settings
-    from geocollateral.model_governance import LaterStudy, LoanRegistry, ModelRow, Person
+    from geocollateral.model_governance import Action, LaterStudy, LoanRegistry, ModelRow, Person
 
 models = typer.Typer(
     name="models", help="Value models: registered, reviewed, approved by two, retired.", no_args_is_help=True
@@ -87,7 +85,7 @@ def list_models(settings: SettingsOption = None, as_json: JsonOption = False) ->
     knobs = _settings(settings)
     with _registry(knobs) as registry:
         rows = model_governance.list_record(registry, knobs.models, _at(None).date())
-    _print_rows(rows, as_json, "No model is registered.")
+    print_rows(rows, as_json, "No model is registered.")
 
 
 @models.command("show")
@@ -99,12 +97,12 @@ def show(model: ModelArgument, settings: SettingsOption = None, as_json: JsonOpt
     with _registry(knobs) as registry:
         shown = model_governance.show_record(registry, model, knobs.models, _at(None).date())
     if as_json:
-        _print_json(shown)
+        print_json(shown)
         return
     for name, value in shown.items():
         if name not in ("decisions", "training"):
             typer.echo(f"{name.replace('_', ' ')}: {'-' if value is None else value}")
-    _print_rows(shown["decisions"], False, "")
+    print_rows(shown["decisions"], False, "")
 
 
 @models.command("card")
@@ -150,7 +148,7 @@ def sample(
         _write(out, rows.to_csv(index=False))
     drawn = row.events[-1].facts
     if as_json:
-        _print_json(dict(drawn))
+        print_json(dict(drawn))
     else:
         typer.echo(f"Rows {', '.join(map(str, drawn['rows']))}; verdicts are due {drawn['due']}.")
 
@@ -240,7 +238,7 @@ def verify(
     with _registry(knobs) as registry:
         found = model_governance.verify(registry, knobs.models, head)
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo(f"{found['entries']} entries are unbroken. Head, to be noted elsewhere: {found['head']}")
         for name, fault in found["faults"].items():
@@ -315,14 +313,14 @@ def backtest(
     if out is not None:
         _write(out, json.dumps(found.as_dict(), ensure_ascii=False, indent=1, allow_nan=False))
     if as_json:
-        _print_json(found.as_dict())
+        print_json(found.as_dict())
     else:
         _print_backtest(found)
 
 
 def _print_backtest(found: LaterStudy) -> None:
     windows = (found.result.total, *found.result.months, *found.result.classes)
-    _print_rows(
+    print_rows(
         [
             {
                 "sales": w.name,
@@ -360,7 +358,7 @@ def _print_backtest(found: LaterStudy) -> None:
         )
 
 
-def _decide(model: str, action: str, person: Person, at: str | None, settings: Path | None, as_json: bool) -> None:
+def _decide(model: str, action: Action, person: Person, at: str | None, settings: Path | None, as_json: bool) -> None:
     from geocollateral import model_governance
 
     knobs = _settings(settings)
@@ -404,7 +402,7 @@ def _registry(settings: Settings, *, create: bool = False) -> LoanRegistry:
 def _told(row: ModelRow, as_json: bool) -> None:
     said = {"model": f"M{row.model_id}", "state": row.state, "approvals": list(row.approvers)}
     if as_json:
-        _print_json(said)
+        print_json(said)
     else:
         typer.echo(f"M{row.model_id} is {row.state}; {len(row.approvers)} approvals.")
 
@@ -418,26 +416,3 @@ def _write(path: Path, text: str) -> None:
     Path(partial).replace(path)
     path.chmod(0o644)
     typer.echo(f"Written: {path}", err=True)
-
-
-def _print_json(record: Any) -> None:
-    typer.echo(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False))
-
-
-def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, nothing: str) -> None:
-    if as_json:
-        _print_json(rows)
-        return
-    if not rows:
-        typer.echo(nothing)
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        table.add_row(*(Text("-" if value is None else str(value)) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 170).print(table)

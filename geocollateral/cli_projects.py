@@ -67,7 +67,7 @@ def add(
         parcels, project=name, datum=datum, on=on, borrowers=borrowers, settings=_settings(settings, branch)
     )
     if as_json:
-        _print_json(done)
+        print_json(done)
         return
     typer.echo(f"Project {done['project']} ({done['name']}) of branch {done['branch']}")
     for fate, names in done["parcels"].items():
@@ -99,7 +99,7 @@ def list_projects(
     from geocollateral import service
 
     rows = service.list_projects(settings=_settings(settings, branch), all_branches=all_branches)
-    _print_rows(rows, as_json, "No project is registered.")
+    print_rows(rows, as_json, "No project is registered.")
 
 
 @project.command("show")
@@ -115,7 +115,7 @@ def show(
 
     shown = service.show_project(project_id, with_names=names, settings=_settings(settings, branch))
     if as_json:
-        _print_json(shown)
+        print_json(shown)
         return
     typer.echo(f"Project {shown['project']} ({shown['name']}) of branch {shown['branch']}, on {shown['day']}")
     typer.echo(
@@ -125,7 +125,7 @@ def show(
     for part in ("loans", "pledges", "runs"):
         if shown[part]:
             typer.echo(f"\n{part}")
-            _print_rows(shown[part], False, "")
+            print_rows(shown[part], False, "")
 
 
 @project.command("release")
@@ -145,7 +145,7 @@ def release(
 
     done = service.release_pledge(project_id, parcel, on=on, loan=loan, settings=_settings(settings, branch))
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
         typer.echo(f"Parcel {parcel} of project {done['project']} is free from {done['released_on']} on.")
 
@@ -163,7 +163,7 @@ def link(
 
     done = service.link_run(project_id, folder, settings=_settings(settings, branch))
     if as_json:
-        _print_json(done)
+        print_json(done)
     else:
         typer.echo(f"Run {done['run_id']} of {done['as_of']} belongs to project {done['project']}.")
 
@@ -195,7 +195,7 @@ def overlaps(
             }
             for row in rows
         ]
-    _print_rows(rows, as_json, "No two pledges share ground.")
+    print_rows(rows, as_json, "No two pledges share ground.")
 
 
 @project.command("area")
@@ -212,7 +212,7 @@ def area(
     from geocollateral import service
 
     rows = service.pledged_area(by, settings=_settings(settings, branch), all_branches=all_branches)
-    _print_rows(rows, as_json, "No pledge is in force.")
+    print_rows(rows, as_json, "No pledge is in force.")
 
 
 @overlay.command("add")
@@ -232,7 +232,7 @@ def add_overlay(
         file, name=name, source=source, month=month, datum=datum, settings=_settings(settings, None)
     )
     if as_json:
-        _print_json(done)
+        print_json(done)
         return
     stand = "registered" if done["is_new"] else "was registered before"
     typer.echo(f"Layer {done['layer']} ({name}, {month}) {stand}: {done['features']} polygons.")
@@ -245,7 +245,7 @@ def list_overlays(settings: SettingsOption = None, as_json: JsonOption = False) 
     """Layers of law and planning."""
     from geocollateral import service
 
-    _print_rows(service.list_overlays(settings=_settings(settings, None)), as_json, "No layer is registered.")
+    print_rows(service.list_overlays(settings=_settings(settings, None)), as_json, "No layer is registered.")
 
 
 @registry.command("upgrade")
@@ -263,13 +263,15 @@ def _settings(path: Path | None, branch: str | None) -> Settings:
     return with_registry(load_settings(path), data_folder(), branch=branch)
 
 
-def _print_json(record: Any) -> None:
+def print_json(record: Any) -> None:
+    """Print a record for other programs."""
     typer.echo(json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False))
 
 
-def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, nothing: str) -> None:
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, nothing: str) -> None:
+    """Print rows as a table, or for other programs; `nothing` is said where there are none."""
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     if not rows:
         typer.echo(nothing)
@@ -283,7 +285,7 @@ def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, nothing: str) 
         table.add_column(name.replace("_", " "), justify="right" if isinstance(value, (int, float)) else "left")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 150).print(table)
+    Console(width=None if sys.stdout.isatty() else 170).print(table)
 
 
 def _cell(value: Any) -> str:

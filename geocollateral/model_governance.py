@@ -18,6 +18,7 @@ from geocollateral.errors import BrokenData, GeocollateralError, InvalidInput, M
 from geocollateral.intake.currencies import CURRENCIES
 from geocollateral.store import (
     VERDICTS,
+    Action,
     Decision,
     LoanRegistry,
     ModelEntry,
@@ -224,7 +225,7 @@ def register(
 def decide(
     registry: LoanRegistry,
     model: str,
-    action: str,
+    action: Action,
     person: Person,
     *,
     at: dt.datetime,
@@ -250,7 +251,7 @@ def decide(
         folder, manifest = _require_untouched(row, params)
         require_proof(folder.parent, manifest)
     plain = Decision(
-        action=action,  # type: ignore[arg-type]
+        action=action,
         person=person.name,
         role=person.role,
         reason=person.reason,
@@ -631,6 +632,7 @@ def _duel(
 
 
 __all__ = [
+    "Action",
     "ApprovedModel",
     "LaterStudy",
     "LoadedRun",

@@ -5,6 +5,7 @@ from geocollateral.store.database import StoreParams, upgrade
 from geocollateral.store.models import (
     APPROVERS,
     VERDICTS,
+    Action,
     Decision,
     ModelEntry,
     ModelEvent,
@@ -35,6 +36,7 @@ __all__ = [
     "APPROVERS",
     "ARTIFACTS",
     "VERDICTS",
+    "Action",
     "Added",
     "Artifact",
     "Decision",
