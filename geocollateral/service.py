@@ -93,7 +93,7 @@ from geocollateral.types import (
     SourceInfo,
     bounds_of,
 )
-from geocollateral.valuation import UnitValue, ValueRow, parse_unit_values, parse_value_tables, value_of
+from geocollateral.valuation import ParcelValue, UnitValue, ValueRow, parse_unit_values, parse_value_tables, value_of
 from geocollateral.world_truth import read_truth
 
 if TYPE_CHECKING:
@@ -206,14 +206,9 @@ def assess(
     series = _join([r.series for r in results], ["parcel_id", "sensor", "index", "time"])
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
-    table = _parcel_table(area, judgements, alerts, series, units, settings.masks.min_look_fraction, asked_for, day)
-    values = value_columns.value_all(judgements, table, figures, day, settings.valuation)
-    if figures:
-        table = _join_columns(
-            table.drop(columns=list(value_columns.LEAD_COLUMNS)), value_columns.columns_of(values, table)
-        )
-        table = value_columns.in_order(table)
-        table["risk_ltv"] = _loan_to_value(table, area.parcels.drop(columns=["geometry", "asset_class", "obs_area_m2"]))
+    values = value_columns.value_all(judgements, area.parcels, figures, day, settings.valuation)
+    clear = _clear_looks(series, settings.masks.min_look_fraction)
+    table = _parcel_table(area, judgements, alerts, clear, units, values, asked_for, day)
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     score_model = load_score_model(settings.risk_score.model) if can_boost() else None
     risk = collateral_risk.judge_risk(table.drop(columns="geometry"), alerts, series, score_model, settings, day)
@@ -249,7 +244,7 @@ def assess(
         yearly=_yearly(judgements),
         tables=_tables(judgements)
         | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
-        | ({"values": value_columns.table_of(values)} if figures else {})
+        | ({"values": value_columns.table_of(values.values())} if figures else {})
         | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
@@ -1182,13 +1177,12 @@ def _parcel_table(
     area: AreaOfInterest,
     judgements: Mapping[str, Judgement],
     alerts: Sequence[Alert],
-    series: pd.DataFrame,
+    clear: Mapping[str, NDArray[np.datetime64]],
     units: Mapping[str, UnitValue],
-    min_look_fraction: float,
+    values: Mapping[str, ParcelValue],
     asked_for: RegistryCheck | None,
     day: dt.date,
 ) -> gpd.GeoDataFrame:
-    clear = _clear_looks(series, min_look_fraction)
     seen = lookback.columns_of(judgements, clear, day)
     rows = []
     for parcel_id, judgement in judgements.items():
@@ -1205,6 +1199,8 @@ def _parcel_table(
             "alerts": [alert.alert_id for alert in alerts if alert.parcel_id == parcel_id],
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
+        if parcel_id in values:
+            row |= value_columns.columns_of(values[parcel_id], own.to_dict())
         row |= {**judgement.columns, **seen[parcel_id], **claim_tables.columns_of(judgement.claims)}
         if asked_for is not None:
             row |= asked_for.columns(parcel_id, float(own["obs_area_m2"]))

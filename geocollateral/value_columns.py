@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from geocollateral.types import PARCEL_COLUMNS, Judgement
+from geocollateral.types import Judgement
 from geocollateral.valuation import ApproachParams, ParcelValue, Seen, ValueRow, value_parcel
 
-LEAD_COLUMNS = ("val_p05", "val_p50", "val_p95", "val_currency", "val_grade")
 APPROACHES = ("income", "cost", "market")
 TABLE_COLUMNS = (
     "parcel_id",
@@ -41,15 +40,25 @@ TABLE_COLUMNS = (
 
 def value_all(
     judgements: Mapping[str, Judgement],
-    table: pd.DataFrame,
+    parcels: gpd.GeoDataFrame,
     rows: Sequence[ValueRow],
     day: dt.date,
     params: ApproachParams,
-) -> list[ParcelValue]:
-    """Value of each parcel, from what was observed and the bank's figures alone: no claim or loan enters."""
+) -> dict[str, ParcelValue]:
+    """Value of each parcel, from what was observed and the bank's figures alone: no claim or loan enters.
+
+    Parameters
+    ----------
+    parcels
+        As intake gives them; of the user's columns only ``user_region`` is read here.
+    rows
+        The bank's figures; without any nothing is valued.
+    """
     if not rows:
-        return []
-    return [value_parcel(_seen(i, own, table.loc[i].to_dict()), rows, day, params) for i, own in judgements.items()]
+        return {}
+    return {
+        i: value_parcel(_seen(i, own, parcels.loc[i].to_dict()), rows, day, params) for i, own in judgements.items()
+    }
 
 
 def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
@@ -68,15 +77,8 @@ def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
     )
 
 
-def columns_of(values: Sequence[ParcelValue], table: pd.DataFrame) -> pd.DataFrame:
-    """Columns ``val_`` by parcel; a parcel without a value has only ``val_reason``."""
-    return pd.DataFrame(
-        [_columns(value, table.loc[value.parcel_id].to_dict()) for value in values],
-        index=pd.Index([value.parcel_id for value in values], name=table.index.name),
-    )
-
-
-def _columns(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
+def columns_of(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Columns ``val_`` of a parcel; without a value it has only ``val_reason``. ``row``: the parcel as given."""
     middles = {own.approach: own.p50 for own in ((value.lead,) if value.lead else ()) + value.beside}
     lead = value.lead
     return {
@@ -102,12 +104,7 @@ def _valuer_gap(value: ParcelValue, row: Mapping[Any, Any]) -> float | None:
     return float(stated) / value.lead.p50 - 1
 
 
-def in_order(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The table with the columns every result has in their places again."""
-    return table[[*PARCEL_COLUMNS, *(name for name in table.columns if name not in PARCEL_COLUMNS)]]
-
-
-def table_of(values: Sequence[ParcelValue]) -> pd.DataFrame:
+def table_of(values: Iterable[ParcelValue]) -> pd.DataFrame:
     """One row per parcel, approach and input; days as ISO text."""
     rows = [
         {

@@ -516,6 +516,7 @@ CHINESE: dict[str, str] = {
     "depreciation": "折旧率",
     "age": "已用年限",
     "comparable": "可比案例",
+    "Out of date by {}: {,}.": "截至{0}已过期：{1}。",
     "What carries the value cannot be told.": "决定价值的量无法判断。",
     "No approach to value is known for the asset class {}.": "资产类别{0}没有可用的估值方法。",
     "The income approach lacks rows for {} dated by {}: {,}.": "收益法缺少{0}截至{1}的数据：{2}。",

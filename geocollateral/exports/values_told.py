@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import pandas as pd
 
 from geocollateral.exports.wording import Words
 
@@ -66,11 +64,10 @@ def tell_value(rows: Sequence[Row], parcel: Row, words: Words) -> ValueTold | No
     for row in rows:
         by_approach.setdefault(str(row["approach"]), row)
     lead = next((row for row in by_approach.values() if row["leads"]), None)
-    inputs = tuple(_input(row, words) for row in rows if row["leads"])
     return ValueTold(
         approaches=tuple(_approach(row, lead, words) for row in by_approach.values()),
-        inputs=inputs,
-        says=tuple(_says(parcel, inputs, words)),
+        inputs=tuple(_input(row, words) for row in rows if row["leads"]),
+        says=tuple(_says(parcel, words)),
     )
 
 
@@ -90,13 +87,13 @@ def _approach(row: Row, lead: Row | None, words: Words) -> ApproachLine:
 
 def _input(row: Row, words: Words) -> InputLine:
     low, middle, high = (float(row[name]) for name in ("p05", "p50", "p95"))
-    currency = row["currency"] if isinstance(row["currency"], str) and row["currency"] else ""
-    unit = f"{currency} {row['unit']}".strip()
-    dated = row["dated"]
+    unit, dated = str(row["unit"]), row["dated"]
+    measured = _per_cent if unit in ("share", "per year", "times usual") else _plain
+    per = _unit(unit, row["currency"] if isinstance(row["currency"], str) else "", words)
     return InputLine(
         name=words.named("value_input", str(row["name"])),
-        middle=f"{_plain(middle)} {unit}".strip(),
-        interval="" if low == high else f"{_plain(low)} – {_plain(high)}",
+        middle=f"{measured(middle)}{'' if per.startswith('/') else ' '}{per}".strip(),
+        interval="" if low == high else f"{measured(low)} – {measured(high)}",
         source=words("values.observed") if row["source"] == "observed" else str(row["source"]),
         dated=words.cell("dated", dated) if isinstance(dated, str) and dated else words("dash"),
         stale=bool(row["stale"]),
@@ -104,23 +101,26 @@ def _input(row: Row, words: Words) -> InputLine:
     )
 
 
-def _says(parcel: Row, inputs: Sequence[InputLine], words: Words) -> list[str]:
-    out = []
-    if isinstance(parcel["val_reason"], str) and parcel["val_reason"]:
-        out.append(words.reason(parcel["val_reason"]))
-    stale = [line.name for line in inputs if line.stale]
-    if stale:
-        out.append(words("values.stale_rows", names=words("list_separator").join(stale)))
-    gap = parcel.get("val_valuer_gap_frac")
-    if gap is not None and not pd.isna(gap):
-        out.append(words("values.valuer", gap=_signed(float(gap), words)))
-    elif _given(parcel.get("user_valuer_value")):
-        out.append(words("values.valuer_unknown"))
-    return out
+def _unit(unit: str, currency: str, words: Words) -> str:
+    """``per ha`` of EUR is EUR/ha, ``t/ha/year`` stays; what is a share has only what it is a share of."""
+    if unit == "share":
+        return ""
+    if unit == "times usual":
+        return words("unit.usual")
+    money = "元" if currency == "CNY" and words.lang == "zh" else currency
+    parts = unit.removeprefix("per ").split("/")
+    told = "/".join(words.known("unit", part) or part for part in parts)
+    return f"{money}/{told}" if unit.startswith("per ") else told
 
 
-def _given(value: object) -> bool:
-    return value is not None and not pd.isna(value)  # type: ignore[call-overload]
+def _says(parcel: Row, words: Words) -> Iterator[str]:
+    reason, gap, stated = parcel["val_reason"], parcel.get("val_valuer_gap_frac"), parcel.get("user_valuer_value")
+    if isinstance(reason, str) and reason:
+        yield words.reason(reason)
+    if isinstance(gap, (int, float)) and gap == gap:
+        yield words("values.valuer", gap=_signed(float(gap), words))
+    elif isinstance(stated, (int, float, str)) and stated == stated:
+        yield words("values.valuer_unknown")
 
 
 def _signed(share: float, words: Words) -> str:
@@ -129,3 +129,7 @@ def _signed(share: float, words: Words) -> str:
 
 def _plain(number: float) -> str:
     return f"{number:,.4g}" if abs(number) < 1e3 else f"{number:,.0f}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.3g}%"

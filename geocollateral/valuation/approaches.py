@@ -176,6 +176,9 @@ def value_parcel(
     if not found:
         reason = " ".join(missing) or f"No approach to value is known for the asset class {seen.asset_class}."
         return ParcelValue(parcel_id=seen.parcel_id, lead=None, beside=(), reason=reason)
+    stale = [used.name.replace("_", " ") for used in found[0].inputs if used.stale]
+    if stale:
+        missing.append(f"Out of date by {day}: {', '.join(stale)}.")
     return ParcelValue(parcel_id=seen.parcel_id, lead=found[0], beside=tuple(found[1:]), reason=" ".join(missing))
 
 

@@ -26,12 +26,12 @@ def train(table: pd.DataFrame, **options: Any) -> training.Training:
 
 
 @pytest.fixture(scope="module")
-def trained():  # type: ignore[no-untyped-def]
+def trained():
     table = sales(1500).drop(columns="value")
     return train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FIRST_HELD_OUT)
 
 
-def test_only_held_out_rows_are_predicted(trained) -> None:  # type: ignore[no-untyped-def]
+def test_only_held_out_rows_are_predicted(trained) -> None:
     table, told = sales(1500), trained.predictions
     assert (told["date"] >= np.datetime64(FIRST_HELD_OUT)).all()
     assert len(told) == (table["sold"] >= FIRST_HELD_OUT).sum()
@@ -41,7 +41,7 @@ def test_only_held_out_rows_are_predicted(trained) -> None:  # type: ignore[no-u
     assert not (trained.learned & trained.tested).any()
 
 
-def test_it_beats_every_baseline_and_its_intervals_hold(trained) -> None:  # type: ignore[no-untyped-def]
+def test_it_beats_every_baseline_and_its_intervals_hold(trained) -> None:
     study = trained.study
     assert set(study["baselines"]) >= {"median price", "linear hedonic", "nearest sales"}
     assert all(row["beaten"] for row in study["baselines"].values())
@@ -52,7 +52,7 @@ def test_it_beats_every_baseline_and_its_intervals_hold(trained) -> None:  # typ
     assert study["n_refused"] <= 0.05 * study["n_held_out"]
 
 
-def test_bounds_are_in_order_and_refusals_have_no_number(trained) -> None:  # type: ignore[no-untyped-def]
+def test_bounds_are_in_order_and_refusals_have_no_number(trained) -> None:
     told = trained.predictions
     good = told[~told["refused"]]
     assert ((good["p05"] <= good["p50"]) & (good["p50"] <= good["p95"])).all()
@@ -60,7 +60,7 @@ def test_bounds_are_in_order_and_refusals_have_no_number(trained) -> None:  # ty
     assert good["reason"].isna().all()
 
 
-def test_what_was_never_sold_is_refused(trained) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_never_sold_is_refused(trained) -> None:
     features = trained.table.features[trained.tested].head(50)
     xy = trained.table.xy[trained.tested][:50]
     domain = trained.model.domain
@@ -88,7 +88,7 @@ def test_loan_amounts_do_not_move_the_value() -> None:
     assert np.array_equal(one.predictions["p50"], other.predictions["p50"], equal_nan=True)
 
 
-def test_the_same_data_give_the_same_bytes_and_files_read_back(trained, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_data_give_the_same_bytes_and_files_read_back(trained, tmp_path: Path) -> None:
     write_training(trained, tmp_path / "a")
     table = sales(1500).drop(columns="value")
     again = train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FIRST_HELD_OUT)
@@ -103,7 +103,7 @@ def test_the_same_data_give_the_same_bytes_and_files_read_back(trained, tmp_path
     assert np.array_equal(told["p95"], trained.predictions["p95"], equal_nan=True)
 
 
-def test_a_model_that_was_touched_is_not_loaded(trained, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_model_that_was_touched_is_not_loaded(trained, tmp_path: Path) -> None:
     write_training(trained, tmp_path / "run")
     home = tmp_path / "run" / "model"
     rng = np.random.default_rng(0)
@@ -202,7 +202,7 @@ def test_faults_are_explained(tmp_path: Path) -> None:
     assert (tmp_path / "full" / "mine").is_file()
 
 
-def test_overwriting_replaces_what_train_wrote_and_nothing_else(trained, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_overwriting_replaces_what_train_wrote_and_nothing_else(trained, tmp_path: Path) -> None:
     home = tmp_path / "run"
     write_training(trained, home)
     with pytest.raises(InvalidInput, match="exists"):

@@ -23,14 +23,14 @@ def train(table: pd.DataFrame, **options: Any) -> training.Training:
 
 
 @pytest.fixture(scope="module")
-def trained():  # type: ignore[no-untyped-def]
+def trained():
     table = (
         sales(1500).drop(columns="value").assign(district=lambda f: "d" + (f["lon_m"] // 5000).astype(int).astype(str))
     )
     return train(table, date="sold", coords=PLACES, holdout_from=FIRST_HELD_OUT)
 
 
-def test_contributions_add_up_to_the_value(trained) -> None:  # type: ignore[no-untyped-def]
+def test_contributions_add_up_to_the_value(trained) -> None:
     told, why = trained.predictions.set_index("row_id"), trained.explanations.set_index("row_id")
     assert list(why.index) == list(told.index[~told["refused"]])
     parts = why[[c for c in why if c.startswith("part_")]].sum(axis=1)
@@ -38,7 +38,7 @@ def test_contributions_add_up_to_the_value(trained) -> None:  # type: ignore[no-
     assert np.abs(why["log_p50"] - np.log(told["p50"][why.index])).max() < 1e-6
 
 
-def test_reasons_are_fixed_words_in_both_languages(trained) -> None:  # type: ignore[no-untyped-def]
+def test_reasons_are_fixed_words_in_both_languages(trained) -> None:
     why = trained.explanations
     codes = set(why["reason_1"].dropna()) | set(why["reason_2"].dropna()) | set(why["reason_3"].dropna())
     assert "SIZE_UP" in codes
@@ -69,7 +69,7 @@ def test_reasons_bear_noise_on_the_inputs() -> None:
     assert np.mean([a == b for a, b in zip(before, after, strict=True)]) >= 0.95
 
 
-def test_comparables_are_earlier_sales_brought_to_the_date(trained) -> None:  # type: ignore[no-untyped-def]
+def test_comparables_are_earlier_sales_brought_to_the_date(trained) -> None:
     found, table = trained.comparables, sales(1500)
     sold = table["sold"].to_numpy()
     assert set(found["row_id"]) == set(trained.explanations["row_id"])
@@ -94,7 +94,7 @@ def test_nothing_from_the_future_is_compared_where_places_are_held_out() -> None
     assert (table["sold"].to_numpy()[found.comparables["comparable_row_id"]] < 2023).all()
 
 
-def test_the_study_says_what_the_proof_is_worth(trained) -> None:  # type: ignore[no-untyped-def]
+def test_the_study_says_what_the_proof_is_worth(trained) -> None:
     study = trained.study
     assert study["placebo"]["passed"]
     assert study["placebo"]["smooth_fields_blocked_r2"] <= 0.05
@@ -189,7 +189,7 @@ def test_numbers_of_an_asset_class_are_increasing_by_themselves() -> None:
     assert train(table).model.params.increasing == ("obs_area_mu",)
 
 
-def test_the_same_data_give_the_same_explanations(trained, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_same_data_give_the_same_explanations(trained, tmp_path: Path) -> None:
     table = (
         sales(1500).drop(columns="value").assign(district=lambda f: "d" + (f["lon_m"] // 5000).astype(int).astype(str))
     )

@@ -415,7 +415,20 @@ def test_tables_of_values_give_approaches_and_no_claim_or_loan_moves_them(
     assert "income approach lacks" in row["val_reason"]
     assert set(got.tables["values"]["name"]) == {"area", "comparable"}
     parcels = world.write_parcels(
-        order=["stable"], claim_area_mu=9000, list_price=1e9, loan_id="L", loan_amount=1e9, loan_currency="EUR"
+        order=["stable"],
+        claim_area_mu=9000,
+        list_price=1e9,
+        loan_id="L",
+        loan_amount=1e9,
+        loan_outstanding=5e5,
+        loan_currency="EUR",
+        valuer_value=2 * row["val_p50"],
+        valuer_currency="eur",
     )
     again = assess(parcels, source, value_tables=tables)
-    assert again.parcels["val_p50"].iloc[0] == pytest.approx(row["val_p50"], abs=1e-12)
+    [moved] = again.parcels.to_dict("records")
+    assert moved["val_p50"] == pytest.approx(row["val_p50"], abs=1e-12)
+    assert moved["risk_ltv"] == pytest.approx(5e5 / row["val_p50"])
+    assert moved["val_valuer_gap_frac"] == pytest.approx(1)
+    assert moved["user_valuer_value"] == pytest.approx(2 * row["val_p50"])  # beside, never changed
+    assert np.isnan(row["risk_ltv"])  # no loan is named

@@ -33,7 +33,7 @@ def missed(own: np.ndarray | None = None, around: np.ndarray | None = None, **ch
         around=around,
         member=np.ones(12, bool),
     )
-    return replace(built, **changes)  # type: ignore[arg-type]
+    return replace(built, **changes)
 
 
 def doubts(of: Missed) -> tuple[str, ...]:

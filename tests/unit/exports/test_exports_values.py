@@ -53,12 +53,34 @@ def test_no_gap_between_two_currencies() -> None:
     assert told.approaches[1].gap == ""
 
 
-@pytest.mark.parametrize(("lang", "word"), [("en", "out of date"), ("zh", "已过期")])
-def test_a_stale_figure_is_said(lang: str, word: str) -> None:
-    told = tell_value([row("income", 100_000, leads=True, stale=True)], PARCEL, Words(lang))
+@pytest.mark.parametrize(("lang", "said"), [("en", "Out of date by"), ("zh", "截至2024年3月1日已过期：价格。")])
+def test_a_stale_figure_is_marked_and_said(lang: str, said: str) -> None:
+    stale = PARCEL | {"val_reason": "Out of date by 2024-03-01: price."}
+    told = tell_value([row("income", 100_000, leads=True, stale=True)], stale, Words(lang))
     assert told is not None
     assert told.inputs[0].stale
-    assert word in " ".join(told.says)
+    assert said in " ".join(told.says)
+
+
+@pytest.mark.parametrize(
+    ("lang", "unit", "middle", "currency", "wanted"),
+    [
+        ("en", "per t", 2500.0, "CNY", "2,500 CNY/t"),
+        ("zh", "per t", 2500.0, "CNY", "2,500 元/吨"),
+        ("zh", "per ha", 6500.0, "EUR", "6,500 EUR/公顷"),
+        ("zh", "t/ha/year", 6.0, "", "6 吨/公顷/年"),
+        ("en", "share", 0.6, "", "60%"),
+        ("en", "per year", 0.065, "", "6.5%/year"),
+        ("zh", "times usual", 1.18, "", "118% 往年水平"),
+        ("zh", "years", 10.0, "", "10 年"),
+        ("en", "per horse", 3.0, "EUR", "3 EUR/horse"),
+    ],
+)
+def test_units_are_told_in_the_language(lang: str, unit: str, middle: float, currency: str, wanted: str) -> None:
+    one = row("income", 1e5, leads=True, p05=middle, p50=middle, p95=middle, unit=unit, currency=currency)
+    told = tell_value([one], PARCEL, Words(lang))
+    assert told is not None
+    assert told.inputs[0].middle == wanted
 
 
 def test_a_parcel_without_a_number_has_its_reason_in_chinese() -> None:

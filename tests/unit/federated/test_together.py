@@ -45,7 +45,7 @@ def learned() -> tuple[list[PartyRows], Learned]:
     return learn(plan())
 
 
-def median_error(rows: PartyRows, table) -> float:  # type: ignore[no-untyped-def]
+def median_error(rows: PartyRows, table) -> float:
     test = table.sold > "2023-04-30"
     return float(np.median(np.abs(np.exp(rows.log_prices) / table.price - 1)[test]))
 

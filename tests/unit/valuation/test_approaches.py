@@ -87,6 +87,15 @@ def test_rows_dated_later_are_not_used_and_old_ones_are_stale() -> None:
     lead = valued(FIELD).lead
     assert lead is not None
     assert {used.name for used in lead.inputs if used.stale} == {"yield"}
+    assert valued(FIELD).reason == "Out of date by 2024-06-01: yield."
+    assert valued(FIELD, day=dt.date(2024, 3, 1)).reason == ""
+
+
+def test_no_rise_of_prices_is_expected() -> None:
+    """CRR article 229(1): the same figures give the same value on any later day, whatever comparables did before."""
+    rows = re.sub("2024-03-01", "", WIDE)
+    now, later = valued(FIELD, rows), valued(FIELD, rows, dt.date(2029, 6, 1))
+    assert later == now
 
 
 def test_the_rows_of_the_region_win() -> None:

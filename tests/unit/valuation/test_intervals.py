@@ -8,7 +8,7 @@ def never(_: np.ndarray, __: np.ndarray) -> object:
     raise AssertionError("too few sales to learn a spread from")
 
 
-def interval(error: np.ndarray, groups: list[np.ndarray]):  # type: ignore[no-untyped-def]
+def interval(error: np.ndarray, groups: list[np.ndarray]):
     fold = np.arange(len(error)) % 5
     return fit_interval(np.zeros((len(error), 1)), error, fold, groups, 0.9, never)  # type: ignore[arg-type]
 

@@ -5,7 +5,7 @@ from market import sales
 from geocollateral.valuation.placebo import BOUND, correlation_range, placebo_test
 
 
-def asked(n: int = 1500, seed: int = 0):  # type: ignore[no-untyped-def]
+def asked(n: int = 1500, seed: int = 0):
     table = sales(n, seed)
     xy = table[["lon_m", "lat_m"]].to_numpy()
     return table[["area_mu", "quality", "slope"]].astype(float), xy, table["price"].to_numpy()

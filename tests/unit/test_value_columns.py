@@ -1,0 +1,37 @@
+"""What of a valuer's value is held against ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from geocollateral import value_columns
+from geocollateral.valuation import ParcelValue
+from geocollateral.valuation.approaches import ApproachValue
+
+LEAD = ApproachValue(approach="income", p05=80.0, p50=100.0, p95=130.0, currency="CNY", grade="B", inputs=())
+
+
+@pytest.mark.parametrize(
+    ("given", "gap"),
+    [
+        ({"user_valuer_value": 90.0, "user_valuer_currency": "CNY"}, -0.1),
+        ({"user_valuer_value": 90.0, "user_valuer_currency": " cny"}, -0.1),
+        ({"user_valuer_value": 90.0, "user_valuer_currency": "EUR"}, None),
+        ({"user_valuer_value": 90.0}, None),
+        ({"user_valuer_value": float("nan"), "user_valuer_currency": "CNY"}, None),
+        ({"user_valuer_value": "ninety", "user_valuer_currency": "CNY"}, None),
+        ({}, None),
+    ],
+)
+def test_the_gap_needs_a_number_and_the_same_currency(given: dict[str, Any], gap: float | None) -> None:
+    columns = value_columns.columns_of(ParcelValue(parcel_id="a", lead=LEAD, beside=(), reason=""), given)
+    assert columns["val_valuer_gap_frac"] == (None if gap is None else pytest.approx(gap))
+    assert columns["val_p50"] == 100.0
+
+
+def test_without_a_lead_there_is_a_reason_and_no_number() -> None:
+    columns = value_columns.columns_of(ParcelValue(parcel_id="a", lead=None, beside=(), reason="Why."), {})
+    assert columns.pop("val_reason") == "Why."
+    assert set(columns.values()) == {None}
