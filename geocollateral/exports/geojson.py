@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -16,7 +17,8 @@ from geocollateral.types import NOT_A_VALUATION, PARCEL_COLUMNS, bounds_of, requ
 DECIMALS = 7
 """Of a coordinate [degrees]: about 1 cm on the ground."""
 
-_NUMBERS_OF_A_JUDGEMENT = ("val_p05", "val_p50", "val_p95", "risk_score", "risk_ltv")
+_OF_A_JUDGEMENT = ("val_", "risk_")
+"""How columns of values and risks begin, those of a bank's approaches as those of the contract."""
 
 
 def parcels_geojson(parcels: gpd.GeoDataFrame) -> bytes:
@@ -64,8 +66,9 @@ def require_no_number_without_judgement(parcels: gpd.GeoDataFrame) -> None:
         A parcel that cannot be judged carries a value or a risk.
     """
     unknown = parcels[parcels["meta_status"] == "cannot_tell"]
-    for column in _NUMBERS_OF_A_JUDGEMENT:
-        numbered = unknown.index[unknown[column].notna()].tolist()
+    for column in (name for name in map(str, parcels.columns) if name.startswith(_OF_A_JUDGEMENT)):
+        numbers = pd.to_numeric(unknown[column], errors="coerce")
+        numbered = unknown.index[numbers.notna()].tolist()
         if numbered:
             raise BrokenData(f"parcels {numbered} cannot be judged, yet {column} holds a number; expected none")
 

@@ -115,3 +115,15 @@ def test_a_number_beside_cannot_tell_is_refused(assessment):
 def test_a_lacking_column_is_refused(assessment):
     with pytest.raises(BrokenData, match="val_grade"):
         parcels_geojson(assessment.parcels.drop(columns="val_grade"))
+
+
+@pytest.mark.parametrize("column", ["val_p50", "val_market_p50", "val_valuer_gap_frac", "risk_score"])
+def test_a_parcel_that_cannot_be_judged_has_no_number_of_any_approach(assessment, column):
+    parcels = assessment.parcels.copy()
+    unknown = parcels.index[parcels["meta_status"] == "cannot_tell"][0]
+    if column not in parcels:
+        parcels[column] = None
+    parcels[column] = parcels[column].astype(object)
+    parcels.loc[unknown, column] = 1.5
+    with pytest.raises(BrokenData, match=column):
+        parcels_geojson(parcels)
