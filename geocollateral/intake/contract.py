@@ -30,7 +30,8 @@ OWN_PREFIXES = ("claim_", "loan_")
 MAX_TEXT = 200
 MAX_ID = 64
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00(?:\.0+)?(?:Z|\+00:00)?)?")
+"""A day; midnight after it is what GIS programs write of a date that they hold as a time."""
 
 
 class ContractFault(Exception):
@@ -378,7 +379,8 @@ def _parse_number(column: Column, value: object) -> float | int:
 
 def _parse_date(text: str) -> dt.date:
     try:
-        day = dt.date.fromisoformat(text) if _DATE.fullmatch(text) else None
+        written = _DATE.fullmatch(text)
+        day = dt.date.fromisoformat(written[1]) if written else None
     except ValueError:
         day = None
     if day is None or not 1900 <= day.year <= 2200:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ OK = {"asset_class": "forestry"}
         ({"claim_living_share_frac": None, "claim_use": "  "}, {}),
         ({"loan_outstanding": 0, "loan_currency": "cny"}, {"loan_outstanding": 0.0, "loan_currency": "CNY"}),
         ({"claim_use": " 杉木 "}, {"claim_use": "杉木"}),
+        ({"claim_planted_on": "2020-01-02T00:00:00"}, {"claim_planted_on": dt.date(2020, 1, 2)}),
+        ({"claim_planted_on": "2020-01-02 00:00:00.000Z"}, {"claim_planted_on": dt.date(2020, 1, 2)}),
     ],
 )
 def test_values_are_stored_in_their_type(given: dict[str, object], stored: dict[str, object]) -> None:
@@ -48,6 +51,7 @@ def test_values_are_stored_in_their_type(given: dict[str, object], stored: dict[
         ({"claim_turbine_count": 2.5}, ["a whole number", "got 2.5"]),
         ({"claim_planted_on": "2020/01/02"}, ["a date YYYY-MM-DD", "got '2020/01/02'"]),
         ({"claim_planted_on": "2020-02-30"}, ["a date YYYY-MM-DD", "got '2020-02-30'"]),
+        ({"claim_planted_on": "2020-01-02T23:30:00"}, ["a date YYYY-MM-DD", "got '2020-01-02T23:30:00'"]),
         ({"claim_planted_on": 20200102}, ["a date YYYY-MM-DD", "got 20200102"]),
         ({"claim_stage": "nearly"}, ["one of planned", "got 'nearly'"]),
         ({"loan_currency": "RMB"}, ["ISO 4217", "got 'RMB'"]),
