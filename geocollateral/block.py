@@ -21,7 +21,7 @@ from geocollateral.assets import ASSETS, DAMAGE_BANDS, Asset, decide, judge_dama
 from geocollateral.change import BARE, SequentialParams, default_params, monitor, monitor_joint, weather_of_stands
 from geocollateral.config import Settings
 from geocollateral.observe import indices, zonal
-from geocollateral.observed import Observed, Part, observe, optical_bands
+from geocollateral.observed import BESIDE_PIXELS, Observed, Part, observe, optical_bands
 from geocollateral.types import (
     CANNOT_TELL,
     CHANGE_COLUMNS,
@@ -42,6 +42,8 @@ MIXTURE_BANDS = ("red", "nir", "nir08", "swir16")
 """What the test of the polygon looks at, where it is offered."""
 GROUND_CHANGES = frozenset({"stand_loss", "land_preparation", "encroachment", "construction_start", "pv_build"})
 """Kinds of events whose pixels are drawn on the map: ground that is another than it was."""
+LOOKED_BESIDE = frozenset({"construction"})
+"""Asset classes whose works may spread over the edge of the polygon."""
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
@@ -111,7 +113,8 @@ def assess_block(task: BlockTask) -> BlockResult:
 def observe_block(task: BlockTask) -> Observed:
     """All looks at the parcels of a block."""
     wanted = [] if task.optical is None else wanted_indices(task.asset_classes, task.optical.offered)
-    return observe(task.optical, task.radar, wanted, task.own_bands, task.source, task.settings)
+    beside = [i for i, row in task.attributes.items() if row["asset_class"] in LOOKED_BESIDE]
+    return observe(task.optical, task.radar, wanted, task.own_bands, task.source, task.settings, beside)
 
 
 def judge_block(task: BlockTask, seen: Observed, *, alerts_only: bool = False) -> BlockResult:
@@ -349,7 +352,37 @@ def evidence_of(task: BlockTask, seen: Observed, position: int, pixels: Mapping[
             for orbit, looks in seen.radar.items()
         },
         latitude=_latitude(task.parts[0], parcel_id),
+        beside=_beside(seen, row, col) if task.attributes[parcel_id]["asset_class"] in LOOKED_BESIDE else None,
     )
+
+
+def _beside(seen: Observed, row: NDArray[np.int64], col: NDArray[np.int64]) -> xr.Dataset | None:
+    """Cells close to a parcel.
+
+    Parameters
+    ----------
+    row, col
+        Of the parcel's pixels in the window.
+    """
+    if seen.beside is None:
+        return None
+    names = seen.beside["parcel"].values.tolist()
+    top, left = np.array([zonal.corner_of(name) for name in names], np.int64).reshape(-1, 2).T
+    near = [
+        position
+        for position, (r, c) in enumerate(zip(top.tolist(), left.tolist(), strict=True))
+        if (np.maximum(_gap(row, r), _gap(col, c)) <= BESIDE_PIXELS).any()
+    ]
+    over, down = ~seen.grid.affine @ (seen.geobox.affine @ (0, 0))
+    cells = seen.beside.isel(parcel=near).rename(parcel="cell")
+    return cells.assign_coords(
+        row=("cell", top[near] + round(down)), col=("cell", left[near] + round(over))
+    ).assign_attrs(pixels=zonal.CELL_PIXELS)
+
+
+def _gap(places: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """How far rows or columns of pixels are from those of a cell [pixels]; 0 = among them."""
+    return np.maximum(np.maximum(first - places, places - (first + zonal.CELL_PIXELS - 1)), 0)
 
 
 def _latitude(part: Part, parcel_id: str) -> float:
@@ -381,7 +414,7 @@ def _cells(task: BlockTask, seen: Observed, position: int) -> dict[str, float]:
     here = task.parts[0].geometries[seen.cover.parcel_ids[position]].centroid
     away = {}
     for name in seen.cells.parcel_ids if seen.around is None else seen.around["parcel"].values.tolist():
-        row, column = (int(part) + zonal.CELL_PIXELS / 2 for part in name.removeprefix("~").split("-"))
+        row, column = (place + zonal.CELL_PIXELS / 2 for place in zonal.corner_of(name))
         x, y = box.affine @ (column, row)
         away[name] = float(np.hypot(x - here.x, y - here.y))
     return dict(sorted(away.items(), key=lambda entry: (entry[1], entry[0])))

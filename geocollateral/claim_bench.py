@@ -358,7 +358,8 @@ def until(seen: Observed, day: np.datetime64) -> Observed:
         for orbit, looks in seen.radar.items()
     }
     around = None if seen.around is None else early(seen.around)
-    cut = replace(seen, radar=radar, around=around)
+    beside = None if seen.beside is None else early(seen.beside)
+    cut = replace(seen, radar=radar, around=around, beside=beside)
     if seen.optical is None or seen.found is None:
         return cut
     return _with_optical(cut, early(seen.optical), early(seen.found))

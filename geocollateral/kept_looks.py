@@ -82,6 +82,8 @@ def keep(seen: Observed, home: Path) -> None:
         looks.around.to_netcdf(home / f"around-{orbit}.nc", engine="h5netcdf")
     if seen.around is not None:
         seen.around.to_netcdf(home / "around.nc", engine="h5netcdf")
+    if seen.beside is not None:
+        seen.beside.to_netcdf(home / "beside.nc", engine="h5netcdf")
     seen.series.to_parquet(home / "series.parquet")
     (home / "scenes.json").write_text(json.dumps(seen.scenes), encoding="utf-8")
     row, col = np.divmod(seen.cover.pixels, seen.geobox.shape.x)
@@ -133,6 +135,7 @@ def load(task: BlockTask, home: Path) -> Observed:
         radar={orbit: _radar(home, orbit) for orbit in about["orbits"]},
         series=pd.read_parquet(home / "series.parquet"),
         scenes=tuple(json.loads((home / "scenes.json").read_text(encoding="utf-8"))),
+        beside=_read(home / "beside.nc") if (home / "beside.nc").is_file() else None,
     )
 
 

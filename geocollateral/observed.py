@@ -32,6 +32,10 @@ from geocollateral.types import (
 )
 
 
+BESIDE_PIXELS = 6
+"""How far the close surroundings of a parcel reach [pixels]."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """A window of one lattice that holds the parcels of a task; optical or radar."""
@@ -80,6 +84,8 @@ class Observed:
     """Dims ``(index, time, parcel)``: ``mean`` and ``valid_fraction`` of the cells that were ever seen, optical."""
     radar: Mapping[str, RadarLooks]
     """By orbit, such as ``ascending-15``; ``""`` where unknown."""
+    beside: xr.Dataset | None = None
+    """As `around`, of cells without gaps close to the parcels whose surroundings were asked for; None: not looked at."""
     series: pd.DataFrame
     """Columns `SERIES_COLUMNS`."""
     scenes: tuple[Mapping[str, Any], ...]
@@ -93,6 +99,7 @@ def observe(
     bands: Sequence[str],
     source: Source,
     settings: Settings,
+    beside: Collection[str] = (),
 ) -> Observed:
     """Read the parts of a task once and turn them into looks.
 
@@ -102,11 +109,14 @@ def observe(
         Indices wanted; those the bands do not allow are left out.
     bands
         Bands wanted as reflectance, beside those of the indices; those not offered are left out.
+    beside
+        Parcels whose close surroundings are looked at too.
     """
     judged = optical if optical is not None else radar[0]
     cover = zonal.coverage(judged.geometries, judged.block.geobox)
     cells = zonal.ground_around(cover, judged.block.geobox)
-    seen = None if optical is None else _observe_optical(optical, cover, cells, wanted, bands, source, settings)
+    strips = zonal.ground_beside(cover, judged.block.geobox, beside, BESIDE_PIXELS)
+    seen = None if optical is None else _observe_optical(optical, cover, cells, strips, wanted, bands, source, settings)
     found: dict[str, RadarLooks] = {}
     tables = [] if seen is None else [seen.table]
     scenes = [] if seen is None else list(seen.scenes)
@@ -129,6 +139,7 @@ def observe(
         radar={orbit: found[orbit] for orbit in sorted(found)},
         series=_concat(tables, SERIES_COLUMNS),
         scenes=tuple(scenes),
+        beside=None if seen is None else seen.beside,
     )
 
 
@@ -158,6 +169,7 @@ class _Optical:
     found: xr.Dataset
     statistics: xr.Dataset
     around: xr.Dataset
+    beside: xr.Dataset | None
     table: pd.DataFrame
     scenes: tuple[Mapping[str, Any], ...]
 
@@ -166,6 +178,7 @@ def _observe_optical(
     part: Part,
     cover: zonal.Coverage,
     cells: zonal.Coverage,
+    strips: zonal.Coverage,
     asked: Sequence[str],
     also: Sequence[str],
     source: Source,
@@ -176,21 +189,25 @@ def _observe_optical(
     days = looks.look_days(numbers["time"].values, looks.longitude_of(part.block.geobox))
     seen, found = _looks_at(numbers, cover, days, wanted, settings)
     statistics = zonal.zonal_statistics(found, seen.visible, cover)
-    aside, around = _looks_at(numbers, cells, days, wanted, settings)
     sensor = str(part.block.items[0].properties.get(SENSOR_PROPERTY, "sentinel-2"))
     return _Optical(
         sensor=sensor,
         bands=seen.bands,
         found=found,
         statistics=statistics,
-        around=_ever_seen(zonal.zonal_means(around, aside.visible, cells)),
+        around=_means_of(numbers, cells, days, wanted, settings),
+        beside=_means_of(numbers, strips, days, wanted, settings) if strips.parcel_ids else None,
         table=zonal.series_table(statistics, seen.scene_ids, sensor),
         scenes=_account(numbers, seen.physical, seen.clear, cover, sorted(part.offered & set(numbers["band"].values))),
     )
 
 
-def _ever_seen(around: xr.Dataset) -> xr.Dataset:
-    """Only cells with a look: what lies outside the imagery is nobody's neighbour."""
+def _means_of(
+    numbers: xr.Dataset, cells: zonal.Coverage, days: NDArray[np.datetime64], wanted: Sequence[str], settings: Settings
+) -> xr.Dataset:
+    """Means of cells of ground; only of those with a look: what lies outside the imagery is nobody's neighbour."""
+    looked, found = _looks_at(numbers, cells, days, wanted, settings)
+    around = zonal.zonal_means(found, looked.visible, cells)
     seen = np.isfinite(around["mean"].values).any(axis=(0, 1)) if around.sizes["index"] else slice(0)
     return around.isel(parcel=seen)
 

@@ -27,6 +27,7 @@ from geocollateral.assets.site_plan import SeenProgress, judge_plan, plan_of
 from geocollateral.assets.site_start import StartOdds, StartParams
 from geocollateral.assets.stages import STAGES, StageParams, StagePath
 from geocollateral.assets.standstill import StandstillParams, Stillness
+from geocollateral.assets.works_beside import WorksBeside, in_words, judge_beside
 from geocollateral.registry import Registry
 from geocollateral.types import Event, Hit, Judgement, ParcelEvidence
 
@@ -79,6 +80,7 @@ class ConstructionParams(SiteParams):
     )
     min_unfinished: float = Field(0.15, gt=0, le=1, description="Cleared and building share of an unfinished site [1].")
     min_demolished_m2: float = Field(1500, gt=0, description="Smallest demolition reported [m2].")
+    min_beside_m2: float = Field(2500, gt=0, description="Smallest works told beside the polygon [m2].")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +138,8 @@ class Construction:
         if confirmed is None:
             path = standing(path, events, params)
         curve = curve_of(path, params)
-        return _judgement(evidence, curve, events)
+        beside = judge_beside(evidence, params.start, params.min_beside_m2)
+        return _judgement(evidence, curve, events, beside)
 
     def hits(self, evidence: ParcelEvidence, judgement: Judgement, params: ConstructionParams) -> Sequence[Hit]:
         """What `RULES` fire on."""
@@ -493,7 +496,9 @@ def _demolition(evidence: ParcelEvidence, path: StagePath, params: ConstructionP
     return pulled_down(evidence, path, params.min_demolished_m2, params.min_look_fraction)
 
 
-def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]) -> Judgement:
+def _judgement(
+    evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...], beside: WorksBeside | None
+) -> Judgement:
     now, error = curve.later[-1], curve.error[-1]
     low, high = np.clip(now - BAND * error, 0, 1), np.clip(now + BAND * error, 0, 1)
     progress, half = float(curve.progress[-1]), _progress_error(curve)[-1]
@@ -509,6 +514,8 @@ def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]
         "chg_started_on": _first(events, "construction_start"),
         "chg_stalled_since": _open_stall(events),
         "chg_finished_on": _first(events, "construction_finished"),
+        "chg_beside_works_m2": None if beside is None else beside.area_m2,
+        "chg_beside_since": None if beside is None else beside.since,
     }
     plan = judge_plan(plan_of(evidence.attributes), seen_of(curve, events, band, state), len(evidence.area_m2))
     if plan is not None:
@@ -524,7 +531,7 @@ def _judgement(evidence: ParcelEvidence, curve: Curve, events: tuple[Event, ...]
     )
     return Judgement(
         status="ok",
-        reason=_in_words(curve, events, state, band, columns),
+        reason=f"{_in_words(curve, events, state, band, columns)} {in_words(beside)}",
         columns=columns,
         quantity=(float(low[BUILT]) * hectares, float(now[BUILT]) * hectares, float(high[BUILT]) * hectares),
         quantity_unit="ha",
@@ -590,11 +597,7 @@ def _in_words(
         "demolished": "Buildings were pulled down: "
         + " ".join(r for e in events if e.kind == "demolition" for r in e.reasons[:1]),
     }
-    return (
-        f"{words[state]} On {day}: {shares}. Floors and works inside cannot be seen at 10 m; works outside the "
-        f"polygon are not "
-        "looked at, which would need pixels around it."
-    )
+    return f"{words[state]} On {day}: {shares}. Floors and works inside cannot be seen at 10 m."
 
 
 def _rows(curve: Curve) -> tuple[Mapping[str, Any], ...]:

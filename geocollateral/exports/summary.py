@@ -85,6 +85,8 @@ FIGURE_COLUMNS: tuple[str, ...] = (
     "chg_started_on",
     "chg_stalled_since",
     "chg_finished_on",
+    "chg_beside_works_m2",
+    "chg_beside_since",
     "obs_use",
     "obs_cropped_m2",
     "obs_crops_per_year_n",

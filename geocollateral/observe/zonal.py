@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -13,6 +13,7 @@ from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from scipy import ndimage
 from scipy.sparse import csr_array
 from shapely.geometry.base import BaseGeometry
 
@@ -138,11 +139,41 @@ def ground_around(cover: Coverage, geobox: GeoBox) -> Coverage:
     Cells of `CELL_PIXELS` a side as if they were parcels, row by row, named ``~row-column`` of their upper left pixel
     in the window.
     """
+    return _cells(cover, geobox, CELL_STEP, None)
+
+
+def ground_beside(cover: Coverage, geobox: GeoBox, parcel_ids: Collection[str], reach: int) -> Coverage:
+    """Cells without gaps that touch no parcel but come within some pixels of one of those asked for.
+
+    Parameters
+    ----------
+    cover
+        Of the parcels in the same window.
+    parcel_ids
+        Parcels whose surroundings are asked for; unknown ones have none.
+    reach
+        How far from a parcel's pixels the nearest pixel of a cell may lie, along rows and along columns [pixels].
+
+    Returns
+    -------
+    Cells as those of `ground_around`.
+    """
+    near = np.zeros((int(geobox.shape.y), int(geobox.shape.x)), bool)
+    for position, parcel_id in enumerate(cover.parcel_ids):
+        if parcel_id in parcel_ids:
+            part = slice(cover.fraction.indptr[position], cover.fraction.indptr[position + 1])
+            near.ravel()[cover.pixels[cover.fraction.indices[part]]] = True
+    near = ndimage.binary_dilation(near, np.ones((2 * reach + 1, 2 * reach + 1), bool))
+    return _cells(cover, geobox, CELL_PIXELS, near.ravel())
+
+
+def _cells(cover: Coverage, geobox: GeoBox, step: int, near: NDArray[np.bool_] | None) -> Coverage:
+    """Cells on a lattice of some step that touch no parcel and, where `near` is given, a pixel that is near."""
     height, width = int(geobox.shape.y), int(geobox.shape.x)
     taken = np.zeros((height, width), bool)
     taken.ravel()[cover.pixels] = True
     rows, columns = (
-        np.arange(-round(origin / size) % CELL_STEP, n - CELL_PIXELS + 1, CELL_STEP)
+        np.arange(-round(origin / size) % step, n - CELL_PIXELS + 1, step)
         for origin, size, n in (
             (geobox.affine.f, geobox.affine.e, height),
             (geobox.affine.c, geobox.affine.a, width),
@@ -152,6 +183,8 @@ def ground_around(cover: Coverage, geobox: GeoBox) -> Coverage:
     inside = (np.arange(CELL_PIXELS)[:, None] * width + np.arange(CELL_PIXELS)).ravel()
     member = (top * width + left)[:, None] + inside
     free = ~taken.ravel()[member].any(axis=1)
+    if near is not None:
+        free &= near[member].any(axis=1)
     top, left, member = top[free], left[free], member[free]
     n = member.shape[1]
     pixels, positions = np.unique(member, return_inverse=True)
@@ -160,6 +193,12 @@ def ground_around(cover: Coverage, geobox: GeoBox) -> Coverage:
     )
     names = tuple(f"~{r}-{c}" for r, c in zip(top.tolist(), left.tolist(), strict=True))
     return Coverage(parcel_ids=names, pixels=pixels, fraction=fraction, whole=np.full(len(top), float(n)))
+
+
+def corner_of(name: str) -> tuple[int, int]:
+    """Row and column in the window of the upper left pixel of a cell of ground."""
+    row, column = name.removeprefix("~").split("-")
+    return int(row), int(column)
 
 
 def zonal_means(indices: xr.Dataset, clear: NDArray[np.bool_], cover: Coverage) -> xr.Dataset:

@@ -47,3 +47,16 @@ def test_means_equal_the_statistics() -> None:
     quick, full = zonal.zonal_means(table, clear, cover), zonal.zonal_statistics(table, clear, cover)
     for name in ("mean", "valid_fraction"):
         np.testing.assert_array_equal(quick[name].values, full[name].values)
+
+
+def test_cells_beside_a_parcel_fill_its_surroundings_and_touch_no_other() -> None:
+    shapes = {"p": box(500_065, 3_999_865, 500_135, 3_999_935), "q": box(500_150, 3_999_865, 500_200, 3_999_935)}
+    cover = zonal.coverage(shapes, GRID)
+    cells = zonal.ground_beside(cover, GRID, {"p"}, 3)
+    corners = [zonal.corner_of(name) for name in cells.parcel_ids]
+    assert not set(cells.pixels.tolist()) & set(cover.pixels.tolist())
+    # The parcel has rows and columns 6 to 13, the other one columns 15 to 19; cells start on rows and columns 1, 4, ...
+    assert {row for row, _ in corners} == {1, 4, 7, 10, 13, 16}
+    assert max(column for _, column in corners) == 16
+    assert all(column < 4 for row, column in corners if 7 <= row <= 10)
+    assert zonal.ground_beside(cover, GRID, (), 3).parcel_ids == ()
