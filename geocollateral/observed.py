@@ -31,7 +31,6 @@ from geocollateral.types import (
     Source,
 )
 
-
 BESIDE_PIXELS = 6
 """How far the close surroundings of a parcel reach [pixels]."""
 
@@ -85,7 +84,7 @@ class Observed:
     radar: Mapping[str, RadarLooks]
     """By orbit, such as ``ascending-15``; ``""`` where unknown."""
     beside: xr.Dataset | None = None
-    """As `around`, of cells without gaps close to the parcels whose surroundings were asked for; None: not looked at."""
+    """As `around`, of cells without gaps close to the parcels whose surroundings were asked for; None: no looks."""
     series: pd.DataFrame
     """Columns `SERIES_COLUMNS`."""
     scenes: tuple[Mapping[str, Any], ...]

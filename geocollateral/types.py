@@ -417,9 +417,9 @@ class ParcelEvidence:
     latitude: float = float("nan")
     """Of the parcel's middle [degrees]; NaN where unknown."""
     beside: xr.Dataset | None = None
-    """Dims ``(index, time, cell)``: ``mean`` and ``valid_fraction`` of cells of ground without gaps that touch no parcel
-    and come within some pixels of this one, on all days of the block. Coordinates ``row`` and ``col`` of their upper
-    left pixel in the imagery's grid; the attribute ``pixels`` is their side. None: not looked at."""
+    """Dims ``(index, time, cell)``: ``mean`` and ``valid_fraction`` of cells of ground without gaps that touch no
+    parcel and come within some pixels of this one, on all days of the block. Coordinates ``row`` and ``col`` of their
+    upper left pixel in the imagery's grid; the attribute ``pixels`` is their side. None: not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)

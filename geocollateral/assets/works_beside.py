@@ -1,9 +1,9 @@
 """Works that spread over the edge of a site's polygon: the test of `assets.site_start` on cells of ground beside it.
 
-A permit, and a loan, are for the polygon. Each cell beside it is asked what the site itself is asked: does it depart, and
-stay departed, from ground that went along with it so far? Neighbouring cells that do, together large enough, are works
-beside the site; whose they are no satellite can tell. Seen by light alone: the speckle of a cell's few radar pixels is
-larger than what works bring.
+A permit, and a loan, are for the polygon. Each cell beside it is asked what the site itself is asked: does it depart,
+and stay departed, from ground that went along with it so far? Neighbouring cells that do, together large enough, are
+works beside the site; whose they are no satellite can tell. Seen by light alone: the speckle of a cell's few radar
+pixels is larger than what works bring.
 """
 
 from __future__ import annotations

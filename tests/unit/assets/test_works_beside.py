@@ -73,7 +73,7 @@ def test_scattered_cells_are_no_works() -> None:
 
 def test_works_that_went_back_to_green_are_no_works_now() -> None:
     back = worked()
-    late = DAYS >= np.datetime64("2023-04-20")
+    late = np.datetime64("2023-04-20") <= DAYS
     back[:, late] = season()[:, late]
     assert found(with_cells([back, back, back], [(0, 0), (0, 1), (1, 1)])).area_m2 == 0.0
 
