@@ -24,7 +24,8 @@ from geocollateral.assets.field_record import BARE, is_crop
 from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_ground
 from geocollateral.assets.neighbours import YEAR, Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike, find_seasons, smooth
-from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle
+from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle, share_of_rhythm
+from geocollateral.assets.untilled import Untilled, find_untilled
 from geocollateral.types import Event, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -334,14 +335,15 @@ def idle_land(
     phenology: PhenologyParams,
     cropping: CroppingParams,
 ) -> tuple[Event, ...]:
-    """A missed season, and the same season missed twice."""
+    """A missed season, and the same season missed twice: by its rhythm or by ground left untilled, what knew first."""
     usable = [c for c in view.channels if len(c.days)]
     missed, _ = find_idle(usable, choose(usable, 0, view.neighbours, lag_days=400), params)
     # The second season tells sooner in a shorter span; a late crop would fill it, so one season is not told by it.
     firmly = params.model_copy(update={"window_days": params.firm_window_days})
     often = view.neighbours.model_copy(update={"step_days": params.step_days})
-    _, twice = find_idle(usable, choose(usable, 0, often, lag_days=400), firmly)
-    found = [
+    choice = choose(usable, 0, often, lag_days=400)
+    _, twice = find_idle(usable, choice, firmly)
+    missed_seasons = [
         _idle(
             one,
             "missed_season",
@@ -353,13 +355,38 @@ def idle_land(
         for one in missed
         if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
     ]
+    found = list(missed_seasons)
     if twice is not None and _had_rhythm(
         view.optical, witness, twice.known_on - 400, params.most_erratic, phenology, cropping
     ):
         kind = "land_preparation" if _stayed_bare(view.optical, twice.known_on, phenology, params) else "abandonment"
         strange = strangeness(witness, twice.known_on - YEAR, twice.known_on, cropping)
         found.append(_idle(twice, kind, view, evidence, firmly, strange))
+    left = _left_untilled(view, witness, choice, params, phenology, cropping)
+    if left is not None and (len(found) == len(missed_seasons) or _date(left.known_on) < found[-1].detected_on):
+        strange = strangeness(witness, left.known_on - YEAR, left.known_on, cropping)
+        found = [*missed_seasons, _untilled(left, evidence, strange)]
     return tuple(found)
+
+
+def _left_untilled(
+    view: FieldView,
+    witness: Witness,
+    choice: Choice,
+    params: RhythmParams,
+    phenology: PhenologyParams,
+    cropping: CroppingParams,
+) -> Untilled | None:
+    """The first time that ground which had been worked was known to have missed two sowings of its peers."""
+    for left in find_untilled(view.optical, choice, params.untilled):
+        day = left.known_on
+        at = int(np.searchsorted(choice.steps, day, side="right")) - 1
+        peers = np.flatnonzero(choice.member[at, : view.optical.peers.shape[1]])
+        followed = share_of_rhythm([view.optical], peers, day - YEAR, day, params).value
+        worked = _had_rhythm(view.optical, witness, day - 400, params.most_erratic, phenology, cropping)
+        if worked and not followed >= params.lost_share:
+            return left
+    return None
 
 
 def _had_rhythm(
@@ -421,26 +448,50 @@ def _idle(
         probability=1 / (1 + float(np.exp(-odds - ODDS_PER_UNIT * strange))),
         indices=(GREEN,),
         pixels=tuple(range(len(evidence.area_m2))),
-        sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor, idle.long.sensor) if s})),
+        sensors=tuple(sorted({s for s in (idle.now.sensor, idle.then.sensor) if s})),
         reasons=(
             (
                 f"In the {params.window_days} days to {_date(idle.known_on)} the parcel followed {share:.0%} of the "
                 f"rise and fall of fields that were alike before ({max(idle.had.value, 0):.0%} earlier)."
             ),
-            _how_long(idle, kind, params),
+            _how_long(idle, kind),
         ),
     )
 
 
-def _how_long(idle: Idle, kind: str, params: RhythmParams) -> str:
+def _untilled(left: Untilled, evidence: ParcelEvidence, strange: float) -> Event:
+    """The interval runs from the last look on which the ground was worked to the first on which it was not."""
+    whole = float(evidence.area_m2.sum())
+    return Event(
+        kind="abandonment",
+        last_clear_before=_date(left.worked_on),
+        first_clear_after=_date(left.missed_on),
+        detected_on=_date(left.known_on),
+        recovered_on=None,
+        area_m2=whole,
+        area_low_m2=0.8 * whole,
+        area_high_m2=whole,
+        magnitude=left.own - left.level,
+        probability=1 / (1 + float(np.exp(-TWICE_ODDS - ODDS_PER_UNIT * strange))),
+        indices=(GREEN,),
+        pixels=tuple(range(len(evidence.area_m2))),
+        reasons=(
+            (
+                f"On {_date(left.known_on)} NDVI was {left.own:.2f} where the ground of fields that were alike before "
+                f"lay bare between two crops ({left.level:.2f}): weeds stood, it was not tilled."
+            ),
+            (
+                f"It has not been bare with theirs since {_date(left.worked_on)}. A fallow year ends with tillage for "
+                "the sowing a year later; this one was missed too."
+            ),
+        ),
+    )
+
+
+def _how_long(idle: Idle, kind: str) -> str:
     if kind == "missed_season":
         return "One season without a crop: a fallow year looks the same until the next season."
-    if idle.then.value < params.lost_share:
-        return f"In the same season a year before: {max(idle.then.value, 0):.0%}. Two seasons without a crop."
-    return (
-        f"In the {params.idle_days} days to then: {max(idle.long.value, 0):.0%}. The neighbours' next crop has come "
-        "up, here none has: this is no fallow year."
-    )
+    return f"In the same season a year before: {max(idle.then.value, 0):.0%}. Two seasons without a crop."
 
 
 # ---- ground lost

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from geocollateral.assets.neighbours import YEAR, Channel, Choice, middle_of
+from geocollateral.assets.untilled import UntilledParams
 from geocollateral.types import Params
 
 Floats = NDArray[np.float64]
@@ -37,16 +38,6 @@ class RhythmParams(Params):
     )
     step_days: int = Field(10, ge=1, description="Two seasons running are asked for every so many days [days].")
     firm_steps: int = Field(3, ge=1, description="Steps running on which it must be so.")
-    idle_days: int = Field(
-        425,
-        ge=365,
-        description="Without a crop for so long, and the peers' next one up, two seasons were missed too [days].",
-    )
-    idle_share: float = Field(
-        0.35, gt=0, lt=1, description="A share of the rhythm below this in all that time is no crop [1]."
-    )
-    next_days: int = Field(90, ge=30, description="The peers' next crop came up within so many days [days].")
-    next_rise: float = Field(0.3, gt=0, lt=1, description="Least rise of their NDVI that shows it [1].")
     bare_below: float = Field(
         0.35, gt=0, lt=1, description="Idle land that was never greener in a year is cleared, not abandoned [NDVI]."
     )
@@ -56,6 +47,7 @@ class RhythmParams(Params):
         lt=1,
         description="Where peers show no crop on more of their looks in season, their rhythm is no measure [1].",
     )
+    untilled: UntilledParams = Field(UntilledParams(), description="Test for ground that was not tilled.")
     had_share: float = Field(
         0.7, gt=0, lt=1.5, description="Share of the rhythm that the parcel must have had before [1]."
     )
@@ -86,8 +78,6 @@ class Idle:
     """In the same season a year before."""
     had: Share
     """Before that."""
-    long: Share = NOTHING
-    """In the last `idle_days`."""
     resumed_on: int | None = None
     """Step by which the parcel followed its peers again."""
 
@@ -133,37 +123,14 @@ def find_idle(
         if then.value >= params.had_share and (not missed or missed[-1].resumed_on is not None):
             missed.append(Idle(known_on=_told_on(channels, step), now=now, then=NOTHING, had=then))
         whole = share(begin, step)
-        long = share(step - params.idle_days, step)
         twice = then.value < params.lost_share and whole.value < params.lost_share + 0.1
-        if not twice and long.value < params.idle_share and _next_came_without(channels[0], peers, step, params):
-            spans = range(0, params.idle_days - params.window_days + 1, params.window_days // 2)
-            twice = not any(
-                share(step - ago - params.window_days, step - ago).value >= params.lost_share for ago in spans
-            )
         if twice and had.value >= params.had_share:
             lately = (share(step - days - params.window_days // 2, step - days) for days in (0, YEAR))
             firm = 0 if any(half.value >= params.had_share for half in lately) else firm + 1
         if firm >= params.firm_steps:
-            told = Idle(known_on=_told_on(channels, step), now=now, then=then, had=had, long=long)
+            told = Idle(known_on=_told_on(channels, step), now=now, then=then, had=had)
             return tuple(missed), told
     return tuple(missed), None
-
-
-def _next_came_without(optical: Channel, peers: NDArray[np.intp], step: int, params: RhythmParams) -> bool:
-    """Whether the peers' next crop has come up lately and the parcel's has not.
-
-    A fallow year ends with it: then the parcel greens with its peers.
-    """
-    span = slice(*np.searchsorted(optical.days, [step - params.next_days, step], side="right"))
-    level, own = middle_of(optical.peers[span][:, peers]), optical.own[span]
-    good = np.isfinite(level) & np.isfinite(own)
-    if good.sum() < 2:
-        return False
-    level, own, days = level[good], own[good], optical.days[span][good]
-    lowest = int(np.argmin(level))
-    rise = float(level[-1] - level[lowest])
-    recent = bool(days[-1] >= step - params.next_days // 2)
-    return recent and rise >= params.next_rise and float(own[-1] - own[lowest]) < params.lost_share * rise
 
 
 def _told_on(channels: Sequence[Channel], step: int) -> int:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from geocollateral.assets.came_up import CameUpParams, fallen
 from geocollateral.assets.cropping import CroppingParams, Witness, find_failures, habit_of, strangeness
 from geocollateral.assets.neighbours import Channel, NeighbourParams, choose, depart, middle_of
-from geocollateral.assets.rhythm import RhythmParams, find_idle, share_of_rhythm
+from geocollateral.assets.rhythm import RhythmParams, share_of_rhythm
 
 PARAMS = CroppingParams()
 
@@ -242,29 +242,3 @@ def test_one_look_makes_no_rhythm_lost() -> None:
     own = wave(0).copy()
     own[60] = 5.0
     assert share(own) > 0.9
-
-
-def idle_channel(own: np.ndarray, days: np.ndarray) -> Channel:
-    """Peers with a crop from day 110 to 270 of each year."""
-    green = np.where((days % 365 >= 110) & (days % 365 < 270), 0.8, 0.15)
-    rng = np.random.default_rng(0)
-    peers = green[:, None] + rng.normal(0, 0.01, (len(days), 8))
-    return Channel(
-        name="ndvi", sensor="sentinel-2", days=days, own=np.where(own > 0, green, 0.15), peers=peers, noise=0.08
-    )
-
-
-@pytest.mark.parametrize(("resumes", "told"), [(5 * 365, True), (4 * 365, False)])
-def test_fourteen_months_without_a_crop_and_the_next_one_up_elsewhere(resumes: int, told: bool) -> None:
-    """The season a year before was under clouds, so that it is not known to have been missed by itself."""
-    days = np.arange(3, 5 * 365, 7)
-    days = days[~((days >= 3 * 365 + 60) & (days <= 3 * 365 + 240))]
-    params = RhythmParams(window_days=120)
-    channel = idle_channel(np.where((days < 3 * 365) | (days >= resumes), 1.0, -1.0), days)
-    choice = choose([channel], 0, NeighbourParams(step_days=10), lag_days=400)
-    _, twice = find_idle([channel], choice, params)
-    assert (twice is not None) is told
-    if twice is not None:
-        assert not twice.then.value < params.lost_share
-        assert twice.long.value < params.idle_share
-        assert 4 * 365 + 110 <= twice.known_on <= 4 * 365 + 180
