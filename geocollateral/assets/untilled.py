@@ -45,7 +45,7 @@ class UntilledParams(Params):
     soon_days: int = Field(
         60, ge=20, description="So soon after it where the ground is bare: that tells tillage [days]."
     )
-    next_days: int = Field(100, ge=30, description="So soon after it where the ground is green [days].")
+    next_days: int = Field(75, ge=30, description="So soon after it where the ground is green [days].")
     harvest_days: int = Field(60, ge=20, description="Peers that were green so lately have been harvested [days].")
     harvest_green: float = Field(0.45, gt=0, lt=1, description="Green that they had then [NDVI].")
     idle_days: int = Field(

@@ -261,6 +261,18 @@ def test_two_seasons_without_a_crop_are_abandonment() -> None:
     assert found.quantity[1] == 0
 
 
+def test_ground_left_untilled_is_told_before_the_second_season_is_over() -> None:
+    own = evidence(idle(2, 3))
+    event = one(judge(own), "abandonment")
+    assert any("was not tilled" in reason for reason in event.reasons)
+    assert event.last_clear_before < event.first_clear_after
+    assert dt.date(2022, 2, 1) <= event.detected_on <= dt.date(2022, 5, 31)
+    fallow = evidence(lambda days: np.where(days < 3 * 365 + 40, idle(2, 3)(days), crop(days)))
+    assert "abandonment" not in kinds(judge(fallow))
+    before = judge(until(own, np.datetime64(event.detected_on, "D") - 1))
+    assert "abandonment" not in kinds(before)
+
+
 def out_of_step(whole: ParcelEvidence, share: float) -> ParcelEvidence:
     """Peers that each show no crop on a share of the looks on which the others have one."""
     assert whole.peers is not None
