@@ -197,8 +197,10 @@ CHINESE: dict[str, str] = {
     "One season without a crop: a fallow year looks the same until the next season.": "一季无作物：在下一季之前，与休耕一年无法区分。",
     "In the same season a year before: {}.": "上年同季：{0}。",
     "Two seasons without a crop.": "连续两季无作物。",
-    "In the {} days to then: {}.": "至此的{0}天内：{1}。",
-    "The neighbours' next crop has come up, here none has: this is no fallow year.": "邻地下一季作物已出苗，此处没有：并非休耕一年。",
+    "On {} NDVI was {} where the ground of fields that were alike before lay bare between two crops ({}): weeds stood, it "
+    "was not tilled.": "{0}地块NDVI为{1}，而原先同类农田正处两茬之间的裸地期（{2}）：杂草丛生，未经翻耕。",
+    "It has not been bare with theirs since {}.": "自{0}以来，再未与其同时裸露。",
+    "A fallow year ends with tillage for the sowing a year later; this one was missed too.": "休耕一年会在次年播种前翻耕；此次播种同样缺失。",
     "Before, it had not kept step with them closely enough to rule out that it was not sown.": "此前与周边步调不够一致，不能排除未播种。",
     "Its own crop was last seen {} days before; one crop may have followed another in between.": "上一次见到本地块作物在{0}天前；其间可能已换茬。",
     "Of what was green around it {} had fallen too: it may be a harvest of all.": "周边原为绿色的地块中{0}也已下降：可能是普遍收获。",
