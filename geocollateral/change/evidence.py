@@ -60,7 +60,12 @@ class SequentialParams(Params):
         "is. Looks on which the baseline itself is there say nothing. None: any departure is a change.",
     )
     tail: float = Field(3.0, gt=0, description="Degrees of freedom of a look's Student t distribution.")
-    most_for: float = Field(4.0, gt=0, description="Most that one look can say for a change [log likelihood ratio].")
+    most_for: float = Field(
+        4.0,
+        gt=0,
+        description="Most that one look can say for a change; less where looks of a series often depart and come back "
+        "[log likelihood ratio].",
+    )
     most_against: float = Field(3.0, gt=0, description="Most that one look can say against one [log likelihood ratio].")
     correlation_days: float = Field(
         60.0, gt=0, description="Looks closer than this share part of what they say, the more the closer [days]."

@@ -22,13 +22,25 @@ Day = str | dt.date | np.datetime64 | pd.Timestamp | None
 
 DECIBEL = frozenset({"db", "decibel", "decibels"})
 POLARISATIONS = frozenset({"vv", "vh", "hh", "hv"})
+RADAR_WORDS = frozenset(
+    {"asc", "backscatter", "beta", "db", "desc", "gamma", "grd", "mean", "median", "rtc", "s", "sigma"}
+)
+"""What a name of backscatter may say beside its polarisation; ``coherence_vv`` or ``vh_vv_ratio`` is something else."""
+NORMALISED = frozenset(
+    {"evi", "gndvi", "kndvi", "mndwi", "msavi", "nbr", "ndbi", "ndmi", "ndre", "ndsi", "ndvi", "ndwi", "savi"}
+)
+"""Indices that cannot lie beyond -1..1 again and again at one and the same value."""
 WIDE = 3.0
 """Indices lie within about -1..1; where most values are as far off as this, the scale is another."""
 FILL = 100.0
 """No index has such a value: it stands for "no data"."""
+LOUD = 60.0
+"""No backscatter is this far from 0 dB; what is, was scaled [dB]."""
 MANY = 50_000
 """Values that are looked at for their scale; more would cost time that monitoring itself needs."""
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+WHOLE_DATES = frozenset({"D", "h", "m", "s", "ms", "us", "ns"})
+"""Units of times that name a day; a year or a month does not."""
 
 
 def require_series(series: object) -> xr.DataArray:
@@ -62,12 +74,23 @@ def require_series(series: object) -> xr.DataArray:
 def is_decibel(series: xr.DataArray) -> bool:
     """Whether a series is backscatter in dB.
 
-    So says ``attrs["units"]``; without it, a polarisation of which most values are negative can be nothing else.
+    So says ``attrs["units"]`` or the name (``vh_db``); without either, a polarisation of which most values are negative
+    can be nothing else.
     """
     units = series.attrs.get("units")
     if units is not None:
         return str(units).strip().lower() in DECIBEL
-    return str(series.name).lower() in POLARISATIONS and _median(series) < 0
+    return is_backscatter(series) and ("db" in _words(series) or _median(series) < 0)
+
+
+def is_backscatter(series: xr.DataArray) -> bool:
+    """Whether a series is named after one polarisation: ``vh``, ``gamma0_VH``, ``VV_dB`` ..."""
+    words = _words(series)
+    return len(words & POLARISATIONS) == 1 and words <= POLARISATIONS | RADAR_WORDS
+
+
+def _words(series: xr.DataArray) -> set[str]:
+    return set(re.findall("[a-z]+", str(series.name).lower()))
 
 
 def require_scale(series: xr.DataArray) -> None:
@@ -76,29 +99,64 @@ def require_scale(series: xr.DataArray) -> None:
     Raises
     ------
     InvalidInput
-        Scaled integers, percent, dB without its unit, backscatter as power, values that stand for "no data".
+        Scaled integers, percent, dB without its unit or scaled, backscatter as power, values that stand for "no data".
+    """
+    said, units = f"series {series.name!r}", series.attrs.get("units")
+    some = _some(series)
+    if not some.size:
+        return
+    middle = float(np.median(some))
+    if is_decibel(series):
+        if abs(middle) > LOUD:
+            raise InvalidInput(
+                f"{said} must be backscatter in dB, got values with a median of {middle:.4g}: divide by its scale (100)"
+            )
+        if some.min() > 0 and middle < 1:
+            raise InvalidInput(
+                f"{said} is said to be in dB, got values from {some.min():.3g} with a median of {middle:.3g}, as power "
+                "has: give 10 * log10(power), or another unit and params for power"
+            )
+        return
+    if is_backscatter(series):
+        raise InvalidInput(
+            f"{said} is backscatter but not in dB (units {units!r}, median {middle:.3g}): "
+            "give 10 * log10(power) with attrs['units'] = 'dB', or params for power"
+        )
+    size = np.abs(some)
+    if np.median(size) > WIDE:
+        raise InvalidInput(
+            f"{said} must be an index within about -1..1, got values of a median size of {np.median(size):.4g}: divide "
+            "by its scale (10000, 100 ...), or say attrs['units'] = 'dB' of backscatter, or give params in its own unit"
+        )
+    if size.max() >= FILL:
+        raise InvalidInput(
+            f"{said} must be an index within about -1..1, got {int((size >= FILL).sum())} values of a "
+            f"size up to {size.max():.4g}: set fill values to NaN"
+        )
+    if _words(series) & NORMALISED:
+        value, count = np.unique(some[size > 1], return_counts=True)
+        if count.size and count.max() >= max(3, 0.01 * some.size):
+            raise InvalidInput(
+                f"{said} must be an index within about -1..1, got {count.max()} times the value "
+                f"{value[count.argmax()]:.4g}: set fill values to NaN"
+            )
+
+
+def require_no_fill(series: xr.DataArray, found: xr.Dataset) -> None:
+    """Refuse series whose season lies where no index does: the scale is looked at on some values, not on all.
+
+    Raises
+    ------
+    InvalidInput
+        Values that stand for "no data" throughout a series.
     """
     if is_decibel(series):
         return
-    said = f"series {series.name!r}"
-    if str(series.name).lower() in POLARISATIONS:
+    far = np.fmax(np.abs(found["season_max"].values), np.abs(found["season_min"].values)) >= FILL
+    if far.any():
         raise InvalidInput(
-            f"{said} is backscatter but not in dB (units {series.attrs.get('units')!r}, median {_median(series):.3g}): "
-            "give 10 * log10(power) with attrs['units'] = 'dB', or params for power"
-        )
-    finite = np.abs(_some(series))
-    if not finite.size:
-        return
-    middle = float(np.median(finite))
-    if middle > WIDE:
-        raise InvalidInput(
-            f"{said} must be an index within about -1..1, got values of a median size of {middle:.4g}: divide by its "
-            "scale (10000, 100 ...), or say attrs['units'] = 'dB' of backscatter, or give params in its own unit"
-        )
-    if finite.max() >= FILL:
-        raise InvalidInput(
-            f"{said} must be an index within about -1..1, got {int((finite >= FILL).sum())} values of a size up to "
-            f"{finite.max():.4g}: set fill values to NaN"
+            f"series {series.name!r} must be an index within about -1..1, got {int(far.sum())} series far beyond it: "
+            "set fill values to NaN"
         )
 
 
@@ -125,6 +183,10 @@ def day_number(day: Any) -> int | None:
     """
     if day is None:
         return None
+    if isinstance(day, xr.DataArray | np.ndarray) and day.ndim == 0 and day.dtype.kind == "M":
+        day = np.datetime64(np.asarray(day)[()])  # one of the times of a series
+    if isinstance(day, np.datetime64) and np.datetime_data(day)[0] not in WHOLE_DATES:
+        day = str(day)  # refused as such
     known = isinstance(day, dt.date | np.datetime64) or (isinstance(day, str) and ISO_DAY.fullmatch(day.strip()))
     try:
         stamp = pd.Timestamp(day) if known else pd.NaT
@@ -144,7 +206,7 @@ def days_of(series: xr.DataArray) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     Raises
     ------
     InvalidInput
-        Times that are not dates, or missing; two looks of one day.
+        Times that are not dates, or missing; days before 1970; two looks of one day.
     """
     if "time" not in series.coords:
         raise InvalidInput(
@@ -159,18 +221,25 @@ def days_of(series: xr.DataArray) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     if np.isnat(dates).any():
         raise InvalidInput(f"series has {int(np.isnat(dates).sum())} looks without a time (NaT): drop them")
     days = dates.astype(np.int32)
+    if (days < 0).any():
+        raise InvalidInput(f"series must begin in 1970 or later, before which no satellite looked; got {dates.min()}")
     order = np.argsort(days, kind="stable")
     again = np.flatnonzero(np.diff(days[order]) == 0)
     if len(again):
         twice = np.datetime64(int(days[order][again[0]]), "D")
-        raise InvalidInput(f"series has more than one value for {twice}: fuse the looks of a day first")
+        raise InvalidInput(
+            f"series has more than one value for {twice}: fuse the looks of a day first, for instance by "
+            "series.groupby(series['time'].dt.floor('D')).mean().rename(floor='time')"
+        )
     return days, order
 
 
 def _dates_of_objects(given: pd.Index) -> NDArray[np.datetime64]:
-    """Days of dates, of times with zones, and of cftime: whatever says year, month and day."""
+    """Days of dates, of times with zones, of cftime and of ISO texts: whatever says year, month and day."""
     found = np.empty(len(given), "datetime64[D]")
     for n, one in enumerate(given):
+        if isinstance(one, str) and ISO_DAY.fullmatch(one.strip()):
+            one = _moment(one)
         moment = one.astimezone(dt.UTC) if isinstance(one, dt.datetime) and one.tzinfo is not None else one
         try:
             found[n] = np.datetime64(f"{moment.year:04d}-{moment.month:02d}-{moment.day:02d}", "D")
@@ -180,3 +249,10 @@ def _dates_of_objects(given: pd.Index) -> NDArray[np.datetime64]:
                 "convert with pandas.to_datetime"
             ) from exc
     return found
+
+
+def _moment(text: str) -> object:
+    try:
+        return pd.Timestamp(text.strip()).to_pydatetime()
+    except ValueError:
+        return text

@@ -93,6 +93,7 @@ def _fit(store: Store, plan: Plan, s: int, columns: NDArray[np.int64], end: NDAr
         store["season"][0, c][where], store["season"][1, c][where] = told.highest, told.lowest
         if i:
             continue
+        store["looks"][s][where], store["outliers"][s][where] = told.looks, told.outliers
         store["lag"][s][where] = told.lag
         store["last_look"][s][where] = told.last_look
         store["clock"][where] = np.maximum(store["clock"][where], told.last_look)
@@ -118,6 +119,9 @@ class _Told:
     """Last look that plainly shows unchanged ground, or the first look where none does."""
     n_off: I32
     """Looks that may lie beyond three spreads of the envelope."""
+    looks: F32
+    outliers: F32
+    """All looks, and those that lie three spreads or more off the curve, the way that a change goes."""
     highest: F32
     lowest: F32
     """Range of the curve on the looks [unit]."""
@@ -133,6 +137,8 @@ def _tell(values: F32, days: I32, columns: NDArray[np.int64], end: I32, fit: Fit
         last_look=np.empty(n, np.int32),
         last_ok=np.empty(n, np.int32),
         n_off=np.empty(n, np.int32),
+        looks=np.empty(n, np.float32),
+        outliers=np.empty(n, np.float32),
         highest=np.empty(n, np.float32),
         lowest=np.empty(n, np.float32),
     )
@@ -152,6 +158,8 @@ def _tell(values: F32, days: I32, columns: NDArray[np.int64], end: I32, fit: Fit
         told.last_look,
         told.last_ok,
         told.n_off,
+        told.looks,
+        told.outliers,
         told.highest,
         told.lowest,
     )

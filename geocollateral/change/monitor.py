@@ -12,7 +12,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from geocollateral.change.evidence import SequentialParams
-from geocollateral.change.given import Day, day_number, days_of, is_decibel, require_scale, require_series
+from geocollateral.change.given import (
+    Day,
+    day_number,
+    days_of,
+    is_decibel,
+    require_no_fill,
+    require_scale,
+    require_series,
+)
 from geocollateral.change.state import Outcome, Watch, outcome_of
 from geocollateral.change.streams import Looks, Plan, Stream
 from geocollateral.errors import InvalidInput
@@ -97,7 +105,8 @@ def monitor(
     Parameters
     ----------
     series
-        First dimension ``time`` (dates in any order; with a zone, in UTC; two values for a day refused); any further
+        First dimension ``time`` (dates or ISO texts in any order, from 1970 on; with a zone, in UTC; two values for a
+        day refused); any further
         dimensions (pixels or parcels). Named after its index (``ndvi``, ``nbr``, ``vh`` ...); backscatter in dB says
         ``attrs["units"] = "dB"``. NaN = no observation; infinite values count as none.
     history_end
@@ -137,7 +146,10 @@ def monitor(
         require_scale(series)
     chosen = params if params is not None else default_params(series, method)
     if not isinstance(chosen, SequentialParams):
-        raise InvalidInput(f"params for method {method!r} must be SequentialParams, got {type(chosen).__name__}")
+        raise InvalidInput(
+            f"params for method {method!r} must be SequentialParams, got {type(chosen).__name__}: give "
+            "SequentialParams(...), or default_params(series).model_copy(update={...})"
+        )
     days, order = days_of(series)
     name = str(series.name or "")
     stream = Stream(name=name, indices=(name,), params=(chosen,))
@@ -152,6 +164,8 @@ def monitor(
         parts.append(run(plan, [one], watch))
         watches.append(watch)
     found = _dataset(parts, series.dims[1:], series.shape[1:], plan, joint=False)
+    if params is None:
+        require_no_fill(series, found)
     found.attrs.update(index=name, method=method)
     if curves:
         for variable in ("expected", "spread", "informative"):

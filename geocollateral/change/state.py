@@ -34,7 +34,7 @@ from geocollateral.change.streams import (
 from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.types import CANNOT_TELL, CONFIRMED, STABLE, SUSPECTED, UNSTABLE_HISTORY
 
-FORMAT = 4
+FORMAT = 5
 """Of a saved state."""
 
 

@@ -111,6 +111,8 @@ def start_store(plan: Plan, n: int) -> Store:
         "moment": np.zeros((len(channels), k, n), np.float32),
         "variance": np.ones((len(channels), n), np.float32),
         "weight": np.zeros((len(channels), n), np.float32),
+        "looks": np.zeros((n_streams, n), np.float32),
+        "outliers": np.zeros((n_streams, n), np.float32),
     }
 
 

@@ -117,7 +117,7 @@ def find_wild(
     for first in range(0, len(columns), LANES):
         place = columns[first : min(first + LANES, len(columns))]
         m, n_rows = len(place), rows.values.shape[0]
-        block, out, since = new_block(0, 0, n_rows, m), np.empty((n_rows, m), np.float32), np.full(m, -1, np.int32)
+        block, out, since = new_block(0, 0, 0, n_rows, m), np.empty((n_rows, m), np.float32), np.full(m, -1, np.int32)
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         for side in (-ONE, ONE):
             for r in range(n_rows):
@@ -141,7 +141,7 @@ def tell_curves(
     for first in range(0, len(columns), LANES):
         place = columns[first : min(first + LANES, len(columns))]
         m, n_rows = len(place), rows.values.shape[0]
-        block, since = new_block(0, 0, n_rows, m), np.full(m, -1, np.int32)
+        block, since = new_block(0, 0, 0, n_rows, m), np.full(m, -1, np.int32)
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         lows, highs, per_spread = block.low, block.high, block.per_spread
         for r in range(n_rows):

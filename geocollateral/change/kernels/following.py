@@ -98,7 +98,7 @@ def follow(runs: Runs, lanes: Places, first: int, block: Block, rows: Rows, rule
     seen, weights, hazards, quotient, n_hypotheses = block.seen, block.weight, block.hazard, block.quotient, len(odds)
     sides, fresh, last_ok, recovered = runs.side, runs.fresh, runs.last_ok, runs.recovered
     recover, recover_from = runs.recover, runs.recover_from
-    half, most_against, most_for = rules.half, rules.most_against, rules.most_for
+    half, most_against, most_for = rules.half, rules.most_against, block.most_for
     streams, days = rows.look_stream, rows.look_day
     for lane in lanes:
         i = first + lane
@@ -108,7 +108,7 @@ def follow(runs: Runs, lanes: Places, first: int, block: Block, rows: Rows, rule
             open_case, weight, s = detected[i] < 0, weights[look, lane], streams[look]
             any_hit, all_ok, side_hit, chosen, best = False, True, False, -1, -ONE
             for h in range(n_hypotheses):
-                ratio = log_ratio(quotient[h, look, lane], half[s], most_against[s], most_for[s])
+                ratio = log_ratio(quotient[h, look, lane], half[s], most_against[s], most_for[s, lane])
                 hit = ratio >= rules.hit
                 # Looks are tempered for what they share; the first to bear a change out shares nothing with one before.
                 tempered = ratio if hit and hits[h, i] == 0 else ratio * weight

@@ -23,6 +23,8 @@ def tell_histories(
     last_look: I32,
     last_ok: I32,
     n_off: I32,
+    looks: F32,
+    outliers: F32,
     highest: F32,
     lowest: F32,
 ) -> None:
@@ -31,8 +33,8 @@ def tell_histories(
     ``rules`` are the level of changed ground, the way of a change, the least spread a departure is counted in, and the
     least lag. ``last_ok`` is the last look that plainly shows unchanged ground, or the first look where none does: a
     baseline that already holds a change agrees with changed ground, and such a look must not date a later break.
-    ``total`` sums the weights; ``n_off`` counts looks that may be wild; ``highest`` and ``lowest`` are the range of the
-    curve on the looks.
+    ``total`` sums the weights; ``n_off`` counts looks that may be wild, ``looks`` all, ``outliers`` those as far off
+    the way of a change; ``highest`` and ``lowest`` are the range of the curve on the looks.
     """
     level, way, least, least_lag = rules
     known = level == level and way != NOUGHT
@@ -49,6 +51,7 @@ def tell_histories(
         together, alone = np.zeros(m, np.float32), np.zeros(m, np.float32)
         weight_of, variance_of, lag_of = total[start:stop], variance[start:stop], lag[start:stop]
         high, low = highest[start:stop], lowest[start:stop]
+        n_looks, odd = looks[start:stop], outliers[start:stop]
         oldest, newest, plain, off = (
             np.empty(m, np.int32),
             last_look[start:stop],
@@ -60,7 +63,7 @@ def tell_histories(
             per_spread[lane] = ONE / spread[lane]
             off_limit[lane] = nearly_three * max(spread[lane], least)
             oldest[lane] = newest[lane] = plain[lane] = -1
-            off[lane], weight_of[lane] = 0, NOUGHT
+            off[lane], weight_of[lane], n_looks[lane], odd[lane] = 0, NOUGHT, NOUGHT, NOUGHT
             high[lane], low[lane] = -MOST, MOST
         for t in range(len(days)):
             day, residuals, own_weights = days[t], residual[t, start:stop], weights[t, start:stop]
@@ -80,6 +83,10 @@ def tell_histories(
                 low[lane] = curved if there & (curved < low[lane]) else low[lane]
                 unchanged = (level - value) * way > three * spread[lane] if known else True
                 plain[lane] = day if there & unchanged else plain[lane]
+            for lane in range(m):  # apart: with more arrays in one loop the compiler uses no vectors
+                left, weight = residuals[lane], own_weights[lane]
+                n_looks[lane] += ONE if weight > NOUGHT else NOUGHT
+                odd[lane] += ONE if (abs(left) > off_limit[lane]) & (left * way >= NOUGHT) else NOUGHT
         for lane in range(m):
             lag_of[lane] = min(max(together[lane] / (alone[lane] + prior), least_lag), np.float32(0.8))
             plain[lane] = plain[lane] if plain[lane] >= 0 else oldest[lane]

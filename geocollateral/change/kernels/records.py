@@ -84,6 +84,9 @@ class Baselines(NamedTuple):
     """Shape (s, series)."""
     last_look: I32
     """Shape (s, series)."""
+    looks: F32
+    outliers: F32
+    """Shape (s, series): looks of unchanged ground, and those of them that depart as changed ground does."""
 
 
 class Runs(NamedTuple):
@@ -167,13 +170,15 @@ class Block(NamedTuple):
     """Shape (look, lane): share of it that earlier looks have not said."""
     hazard: F32
     """Shape (look, lane): odds of a change since the look before."""
+    most_for: F32
+    """Shape (s, lane): the most that one look says for a change [log likelihood ratio]."""
     seen: F32
     calm: F32
     """Shape (look, lane), 0 or 1: whether there is a look; whether nothing goes on in the series."""
 
 
 @inner
-def new_block(n_hypotheses: int, n_looks: int, n_rows: int, m: int) -> Block:
+def new_block(n_hypotheses: int, n_streams: int, n_looks: int, n_rows: int, m: int) -> Block:
     """Room for a block."""
     return Block(
         np.empty((n_rows, m), np.float32),
@@ -186,6 +191,7 @@ def new_block(n_hypotheses: int, n_looks: int, n_rows: int, m: int) -> Block:
         np.empty((n_looks, m), np.float32),
         np.empty((n_looks, m), np.float32),
         np.empty((n_looks, m), np.float32),
+        np.empty((n_streams, m), np.float32),
         np.empty((n_looks, m), np.float32),
         np.empty((n_looks, m), np.float32),
     )

@@ -9,7 +9,7 @@ from geocollateral.change.kernels.compiling import F32, I32, LANES, NEVER, NOUGH
 from geocollateral.change.kernels.expecting import expect, informs
 from geocollateral.change.kernels.lanes import add_products, clear
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules, Runs, new_block
-from geocollateral.change.kernels.weighing import weigh
+from geocollateral.change.kernels.weighing import bound_by_outliers, weigh
 
 
 @inner
@@ -105,6 +105,34 @@ def learn(block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Ru
         total[lane] = old + count[lane]
 
 
+@inner
+def count_outliers(block: Block, first: int, s: int, rows: Rows, rules: Rules, base: Baselines, runs: Runs) -> None:
+    """Count the looks of a stream and its outliers: those that bear a change out which did not come of it.
+
+    Those of a run that goes on are left out: nobody knows yet. So is all that comes after a change.
+    """
+    m = block.values.shape[1]
+    count, odd, until = np.zeros(m, np.float32), np.zeros(m, np.float32), np.empty(m, np.int32)
+    looks, outliers = base.looks[s][first : first + m], base.outliers[s][first : first + m]
+    detected, ratios, seen, days, streams = runs.detected, block.ratio, block.seen, rows.look_day, rows.look_stream
+    for lane in range(m):
+        until[lane] = NEVER if detected[first + lane] < 0 else np.int32(-1)
+    for h in range(runs.hits.shape[0]):
+        hits, since = runs.hits[h][first : first + m], runs.ring_day[h, 0][first : first + m]
+        for lane in range(m):
+            until[lane] = min(until[lane], since[lane]) if hits[lane] > 0 else until[lane]
+    for look in range(len(days)):
+        if streams[look] != s:
+            continue
+        for lane in range(m):
+            one = seen[look, lane] if days[look] < until[lane] else NOUGHT
+            count[lane] += one
+            odd[lane] += one if ratios[look, lane] >= rules.hit else NOUGHT
+    for lane in range(m):
+        looks[lane] += count[lane]
+        outliers[lane] += odd[lane]
+
+
 @compiled
 def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: bool) -> None:
     """Let all looks of a step bear on all series, in place; ``learning``: whether the step is over."""
@@ -117,7 +145,7 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
     for first in range(0, n, LANES):
         m = min(LANES, n - first)
         place = np.arange(first, first + m)
-        block = new_block(rules.sides.shape[0], n_looks, rows.values.shape[0], m)
+        block = new_block(rules.sides.shape[0], n_streams, n_looks, rows.values.shape[0], m)
         newest, clock, since = np.empty((n_streams, m), np.float32), np.empty(m, np.float32), np.empty(m, np.int32)
         own_clock = runs.clock[first : first + m]
         for lane in range(m):
@@ -130,6 +158,7 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
                 since[lane] = ends[lane] if ends[lane] >= 0 else NEVER
             for c in range(rules.first[s], rules.first[s + 1]):
                 expect(block, c, rows.start[c], rows.start[c + 1], since, rows, rules, base, place)
+        bound_by_outliers(block, first, rules, base)
         weigh(block, first, rows, rules, base, newest, clock)
         bear(block, first, rows, rules, runs)
         for s in range(n_streams):
@@ -137,6 +166,7 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
             if rows.start[c0 + 1] > rows.start[c0]:
                 tell_informative(block, first, s, rows, rules, runs)
                 if learning:
+                    count_outliers(block, first, s, rows, rules, base, runs)
                     for c in range(c0, rules.first[s + 1]):
                         learn(block, first, c, looks[rows.start[c] : rows.start[c + 1]], rows, rules, base)
             for lane in range(m):

@@ -8,7 +8,7 @@ import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, MOST, NOUGHT, ONE, TWO, inner
 from geocollateral.change.kernels.expecting import beyond, gap
-from geocollateral.change.kernels.lanes import log_of, take
+from geocollateral.change.kernels.lanes import exp_of, log_of, take
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules
 
 
@@ -26,6 +26,22 @@ def distances(value: Any, low: Any, high: Any, per_spread: Any, side: Any, level
 def log_ratio(quotient: Any, half: Any, most_against: Any, most_for: Any) -> Any:
     """Log likelihood ratio of a look, clipped so that no single one decides."""
     return min(max(log_of(quotient) * half, -most_against), most_for)
+
+
+@inner
+def bound_by_outliers(block: Block, first: int, rules: Rules, base: Baselines) -> None:
+    """The most that one look of a stream says for a change: one in its share of outliers, and the plan's bound at most.
+
+    If a look in ten of unchanged ground departs as changed ground does, no look can be more than ten times as likely on
+    changed ground. The share is smoothed as if one outlier had been seen among as many looks as the plan's bound says.
+    """
+    m, most_for = block.values.shape[1], block.most_for
+    for s in range(most_for.shape[0]):
+        most, looks, outliers = rules.most_for[s], base.looks[s][first : first + m], base.outliers[s][first : first + m]
+        prior, bounds = exp_of(most), most_for[s]
+        for lane in range(m):
+            seldom = log_of((looks[lane] + prior) / (outliers[lane] + ONE))
+            bounds[lane] = min(max(seldom, rules.hit), most)
 
 
 @inner
@@ -66,7 +82,7 @@ def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, n
             hazards[look, lane] = max(day - before, NOUGHT) * there * per_year
             newest[s, lane] = day if there > NOUGHT else last
             clock[lane] = max(day, before) if there > NOUGHT else before
-        tail, half, against, most_for = rules.tail[s], rules.half[s], rules.most_against[s], rules.most_for[s]
+        tail, half, against, most_for = rules.tail[s], rules.half[s], rules.most_against[s], block.most_for[s]
         for h in range(n_hypotheses):
             for lane in range(m):
                 far[lane], near[lane] = NOUGHT, NOUGHT
@@ -87,4 +103,4 @@ def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, n
                 quotient[h, look, lane] = out
                 ratios[look, lane] = max(ratios[look, lane], out)
         for lane in range(m):
-            ratios[look, lane] = log_ratio(ratios[look, lane], half, against, most_for) * seen[look, lane]
+            ratios[look, lane] = log_ratio(ratios[look, lane], half, against, most_for[lane]) * seen[look, lane]

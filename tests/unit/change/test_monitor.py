@@ -232,6 +232,19 @@ class TestPlanted:
         values[after] += np.where(np.arange(6) % 2, 0.4, -0.4)
         assert status(monitor(a_series(values), None)) == "stable"
 
+    @pytest.mark.parametrize(("every", "expected"), [(None, "confirmed"), (8, "stable")])
+    def test_three_departures_are_common_where_one_look_in_eight_departs(
+        self, every: int | None, expected: str
+    ) -> None:
+        """A cloud mask that leaks: what the history shows again and again is no news."""
+        values = flat()
+        if every is not None:
+            values[: np.searchsorted(DATES, EVENT) : every] -= 0.4
+        after = np.flatnonzero(EVENT <= DATES)[:3]
+        values[after] -= 0.4
+        found = monitor(a_series(values), "2019-03-31")
+        assert status(found) == expected
+
     def test_recovery_is_dated_by_its_first_look(self) -> None:
         values = flat()
         values[(EVENT <= DATES) & (np.datetime64("2020-03-01") > DATES)] -= 0.4
