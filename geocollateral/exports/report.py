@@ -20,7 +20,7 @@ from geocollateral.exports.chips import encode_png
 from geocollateral.exports.claims_told import ClaimLine, HistoryLine, claim_line, history_lines, say_history
 from geocollateral.exports.json_values import json_value
 from geocollateral.exports.stages import StageChart, draw_stages
-from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
+from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, ended_on, is_early, is_green, summarise
 from geocollateral.exports.tables import sort_alerts
 from geocollateral.exports.values_told import ValueTold, tell_value
 from geocollateral.exports.wording import Words
@@ -159,6 +159,9 @@ def _environment(words: Words) -> jinja2.Environment:
     environment.filters["png_uri"] = png_uri
     environment.filters["sensor"] = words.sensor
     environment.filters["asset_word"] = lambda name: words.named("asset", name)
+    environment.filters["is_early"] = is_early
+    environment.filters["ended_on"] = ended_on
+    environment.filters["is_green"] = lambda alert: is_green(alert.rule)
     environment.globals["interval"] = lambda value: words.money_range(value.low, value.high, value.currency)
     return environment
 
@@ -410,6 +413,8 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
         return
     if fact.open_alerts:
         yield words.count("say.attention", len(fact.open_alerts))
+    if fact.reason:
+        yield words.reason(fact.reason)
     yield from _say_mismatches(fact, words)
     yield from _say_breaks(fact, words)
     if fact.state == "fine" and not fact.breaks:
@@ -420,8 +425,6 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
             yield words("say.fine.plain")
     if fact.alerts and not fact.open_alerts:
         yield words("say.closed_alerts")
-    if fact.reason:
-        yield words.reason(fact.reason)
 
 
 def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:
@@ -433,14 +436,15 @@ def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:
 def _say_breaks(fact: ParcelFacts, words: Words) -> Iterator[str]:
     """What the alerts do not say of a parcel's breaks, a sentence each."""
     for found in fact.breaks:
-        if not found.confirmed:
+        span = {"before": words.date(found.last_clear_before), "after": words.date(found.first_clear_after)}
+        if not found.confirmed and not found.has_alert:
             yield words("say.suspected", date=words.date(found.first_clear_after))
         elif found.of_mean:
-            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
-            yield words("say.mean", before=before, after=after)
+            yield words("say.mean", **span)
         elif found.recovered_on:
-            green = "ndvi" in found.index.split("+")
-            yield words("say.recovered" if green else "say.ended", date=words.date(found.recovered_on))
+            what = words.named("rule", found.kind) if found.kind else words("chart.change")
+            key = "say.recovered" if is_green(found.kind, found.index) else "say.ended"
+            yield words(key, date=words.date(found.recovered_on), what=what, **span)
 
 
 def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.date, words: Words) -> Iterator[str]:
