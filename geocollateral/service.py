@@ -218,6 +218,7 @@ def assess(
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
         scenes |= {"orthomosaics": orthomosaics.scene_rows(looked.records)}
+    asset_classes = {str(parcel_id): str(name) for parcel_id, name in area.parcels["asset_class"].items()}
     lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=False)}
     identity = _identity(
         area,
@@ -248,10 +249,10 @@ def assess(
         | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
-        chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
+        chips=(*pictures.take_chips(imagery, plan, judgements, series, asset_classes, settings.compute), *looked.chips)
         if with_pictures
         else (),
-        picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
+        picture=pictures.take_map(imagery, plan, series, lost, asset_classes) if with_pictures else None,
         sources=(info,),
         notes=(
             *area.notes,

@@ -19,6 +19,7 @@ from geocollateral.exports import charts, maps
 from geocollateral.exports.chips import encode_png
 from geocollateral.exports.claims_told import ClaimLine, HistoryLine, claim_line, history_lines, say_history
 from geocollateral.exports.json_values import json_value
+from geocollateral.exports.progress import ProgressChart, StageLine, draw_progress, stage_lines
 from geocollateral.exports.stages import StageChart, draw_stages
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, ended_on, is_early, is_green, summarise
 from geocollateral.exports.tables import sort_alerts
@@ -74,6 +75,10 @@ class ParcelSection:
     """The status in plain words, a sentence each."""
     chart: charts.SeriesChart | None
     stages: StageChart | None
+    progress: ProgressChart | None
+    """Of a building site its progress, of a solar plant the share under modules."""
+    stage_lines: tuple[StageLine, ...]
+    """Shares of the stages of a building site by date, the newest first."""
     seasons: tuple[Mapping[str, Any], ...]
     """Rows of the table ``seasons``, the newest first."""
     pledges: tuple[Mapping[str, Any], ...]
@@ -122,6 +127,7 @@ def report_html(assessment: Assessment, lang: str = "en") -> bytes:
         verdict=say_verdict(facts, words),
         states=_tally(facts),
         totals=_totals(assessment, facts),
+        tells_loss=any(f.asset_class == "forestry" or f.disturbed_m2 is not None for f in facts),
         alerts=sort_alerts(assessment.alerts),
         numbers={f.parcel_id: f.number for f in facts},
         map=maps.draw_map(picture, assessment.parcels) if picture else None,
@@ -296,6 +302,8 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
         chips = [chip for chip in assessment.chips if chip.parcel_id == fact.parcel_id]
         every = own.get(fact.parcel_id, assessment.series.iloc[:0])
         seasons = _rows(assessment, "seasons", fact.parcel_id)[-SHOWN_SEASONS:]
+        stages = _rows(assessment, "stages", fact.parcel_id) if fact.state != "cannot_tell" else []
+        parcel = assessment.parcels.loc[fact.parcel_id].to_dict()
         limits = [
             *_say_limits(fact, chart, assessment.as_of, words),
             *_say_ortho_limits(fact.parcel_id, assessment.orthos, words),
@@ -304,12 +312,12 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             facts=fact,
             says=tuple(_say_state(fact, chart, words)),
             chart=chart,
-            stages=draw_stages(_rows(assessment, "stages", fact.parcel_id)),
+            stages=draw_stages(stages),
+            progress=draw_progress(stages, parcel),
+            stage_lines=stage_lines(stages, parcel),
             seasons=tuple(reversed(seasons)),
             pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
-            values=tell_value(
-                _rows(assessment, "values", fact.parcel_id), assessment.parcels.loc[fact.parcel_id].to_dict(), words
-            ),
+            values=tell_value(_rows(assessment, "values", fact.parcel_id), parcel, words),
             overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
             claims=tuple(claim_line(check, words) for check in fact.checks),
             history=tuple(history_lines(_rows(assessment, "history", fact.parcel_id), words)),
@@ -457,10 +465,12 @@ def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.d
         yield words("limit.small", area=words.hectares(fact.area_m2))
     if chart and (gap := _longest_gap(chart)) and gap[0] > LONG_GAP_DAYS:
         yield words("limit.gap", days=gap[0], first=words.date(gap[1]), last=words.date(gap[2]))
-    for found in fact.breaks:
-        if (found.first_clear_after - found.last_clear_before).days > 1:
-            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
-            yield words("limit.interval", before=before, after=after)
+    dated = [b for b in fact.breaks if (b.first_clear_after - b.last_clear_before).days > 1]
+    if len(dated) > 1:
+        yield words("limit.intervals", n=len(dated))
+    elif dated:
+        before, after = words.date(dated[0].last_clear_before), words.date(dated[0].first_clear_after)
+        yield words("limit.interval", before=before, after=after)
     if fact.unstable_indices:
         yield words("limit.unstable", index=words("list_separator").join(i.upper() for i in fact.unstable_indices))
     if chart and chart.uninformative:

@@ -193,8 +193,9 @@ ENGLISH: Mapping[str, str] = {
     # -- map
     "map": "Map",
     "map.alt": "Satellite picture of {date} with the numbered outlines of {n} parcels",
-    "map.caption": "Picture of {date}, scene {scene}. Disturbed pixels are coloured by the year of the break.",
-    "map.disturbed": "Disturbed in",
+    "map.caption": "Picture of {date}, scene {scene}. Changed pixels are coloured by the year of the change; "
+    "a change that only the mean of a parcel tells is drawn on the whole parcel.",
+    "map.disturbed": "Changed in",
     "map.none": "No map: no clear picture of the whole area.",
     "map.outside": "Outside this picture: {parcels}.",
     "map.metres": "{n} m",
@@ -269,6 +270,16 @@ ENGLISH: Mapping[str, str] = {
     "index.meaning.ndmi": "NDMI: water in the canopy",
     "stages": "Stages through time, percent of the parcel",
     "stages.alt": "Stages of parcel {parcel} from {first} to {last}; on the last date:",
+    "stages.date": "On",
+    "stages.plan": "Planned",
+    "stages.note": "Shares as known now, with 90 % intervals; the last clear look of each half-year. Intervals of "
+    "progress under works are at least as wide as today's: narrower ones, as the model computes them, held the truth "
+    "on half of the simulated sites. Floors and works inside are not seen.",
+    "progress.progress": "Progress of works, percent",
+    "progress.modules": "Ground under modules, percent of the parcel",
+    "progress.alt": "{what}, of parcel {parcel} from {first} to {last}: {latest} at last ({low} to {high}).",
+    "progress.key": "with its 90 % interval; {latest} ({low} to {high}) on {date}",
+    "progress.plan": "straight line between the planned dates: {percent} on that day",
     "stage.vegetated": "vegetated",
     "stage.water": "water",
     "stage.cleared": "cleared",
@@ -393,7 +404,8 @@ ENGLISH: Mapping[str, str] = {
     "limit.few_looks": "Only {n} clear looks: a short or recent change may be missed.",
     "limit.last_clear": "Not seen clearly since {date}, {days} days before the date of this report.",
     "limit.small": "At {area} the parcel has few whole pixels; its edges mix with the neighbours.",
-    "limit.interval": "The break of {after} may have happened on any day from {before}: no clear look in between.",
+    "limit.interval": "The change of {after} may have happened on any day from {before}: no clear look in between.",
+    "limit.intervals": "Each of the {n} changes may have come on any day of its interval: no clear look in between.",
     "limit.unstable": "The history is unsteady ({index}); the baseline is less reliable than elsewhere.",
     "limit.gap": "The longest time without a clear look was {days} days, from {first} to {last}.",
     "limit.winter": "Shaded seasons cannot tell a felling in leafless forest.",
@@ -636,8 +648,8 @@ CHINESE: Mapping[str, str] = {
     "word.conversion": "转为建设",
     "map": "位置图",
     "map.alt": "{date} 卫星影像，标注 {n} 宗地块边界及编号",
-    "map.caption": "影像日期 {date}，景号 {scene}。受扰动像元按发生年份着色。",
-    "map.disturbed": "受扰动年份",
+    "map.caption": "影像日期 {date}，景号 {scene}。发生变化的像元按年份着色；仅由地块均值得出的变化绘于整个地块。",
+    "map.disturbed": "变化年份",
     "map.none": "无位置图：没有覆盖全部区域的清晰影像。",
     "map.outside": "不在本图范围内：{parcels}。",
     "map.metres": "{n} 米",
@@ -709,6 +721,15 @@ CHINESE: Mapping[str, str] = {
     "index.meaning.ndmi": "NDMI：冠层含水量",
     "stages": "各阶段随时间的变化（占地块百分比）",
     "stages.alt": "地块 {parcel} 自 {first} 至 {last} 的各阶段占比；最后一日：",
+    "stages.date": "日期",
+    "stages.plan": "计划",
+    "stages.note": "各占比为截至目前的认识，附 90% 区间；每半年取最后一次清晰观测。施工期间的进度区间不窄于当前区间："
+    "模型自身算出的较窄区间，在模拟工地中只有一半包含真值。楼层和室内施工看不到。",
+    "progress.progress": "施工进度（%）",
+    "progress.modules": "组件占地（占地块百分比）",
+    "progress.alt": "地块 {parcel} 自 {first} 至 {last} 的{what}；最后为 {latest}（{low} 至 {high}）。",
+    "progress.key": "观测值及 90% 区间；{date}为 {latest}（{low} 至 {high}）",
+    "progress.plan": "计划开工日与竣工日之间的直线：当日应为 {percent}",
     "stage.vegetated": "植被",
     "stage.water": "水面",
     "stage.cleared": "已平整",
@@ -833,6 +854,7 @@ CHINESE: Mapping[str, str] = {
     "limit.last_clear": "自 {date} 起未再清晰观测，距报告截止日 {days} 天。",
     "limit.small": "面积仅 {area}，完整像元较少，边缘与相邻地物混合。",
     "limit.interval": "{after} 的变化可能发生于 {before} 之后的任何一天，期间没有清晰观测。",
+    "limit.intervals": "{n} 项变化各自可能发生于其区间内的任何一天，期间没有清晰观测。",
     "limit.unstable": "历史曲线不稳定（{index}），基线可靠性较低。",
     "limit.gap": "最长观测空档 {days} 天：{first} 至 {last}。",
     "limit.winter": "阴影时段（落叶期）无法识别阔叶林采伐。",
@@ -974,7 +996,7 @@ class Words:
             return f"{self.number(value, 1 if value < 100 else 0)}\u00a0MW"
         if column.endswith("_days"):
             return self(f"days.{'one' if value == 1 else 'other'}", n=self.number(value))
-        if column.endswith("_n"):
+        if column.endswith("_n") or column == "obs_new_pads":
             return self.number(value, 0 if float(value).is_integer() else 1)
         return self.number(value, 2)
 
@@ -1032,7 +1054,11 @@ class Words:
         return self._with_currency(_amount(amount), currency)
 
     def money_range(self, low: float, high: float, currency: str | None) -> str:
-        """An interval of amounts; never a single number, even where its ends round to the same."""
+        """An interval of amounts; never a single number, even where its ends round to the same. A low end far below
+        the high one is rounded as that is: CNY 11.50 to 2,790,000 would claim to know the cents.
+        """
+        step = 10.0 ** (math.floor(math.log10(high)) - 2) if high > 0 else 0.0
+        low = round(low / step) * step if 0 < low < high / 100 else low
         return self._with_currency(f"{_amount(low)} – {_amount(high)}", currency)
 
     def _with_currency(self, text: str, currency: str | None) -> str:
