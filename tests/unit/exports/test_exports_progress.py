@@ -98,4 +98,4 @@ def test_the_report_tells_it(build_assessment, lang) -> None:  # type: ignore[no
     stages = pd.DataFrame([{"parcel_id": parcel_id, **row} for row in ROWS])
     page = report_html(build_assessment(parcels=parcels, tables={"stages": stages}), lang).decode()
     assert page.count('class="plan"') == 2  # the line and its key
-    assert ("25\u00a0% – 100\u00a0%" if lang == "en" else "25% — 100%") in page
+    assert ("25\u00a0% to 100\u00a0%" if lang == "en" else "25% 至 100%") in page
