@@ -148,6 +148,11 @@ def _observed(check: Check, words: Words) -> str:
     return text + claim_words.REASONS[words.lang]["interval"].format(low=low, high=high)
 
 
+def _unsigned_zero(number: float) -> str:
+    """A whole number with its sign; nought has none."""
+    return f"{number:+.0f}" if round(number) else "0"
+
+
 def _side(check: Check) -> str:
     """How a claimed stage relates to the progress seen; the English sentence of the record says it too."""
     if check.verdict != "mismatch":
@@ -160,8 +165,8 @@ def _error(check: Check, words: Words) -> dict[str, str]:
     if not isinstance(check.claimed, float) or not isinstance(check.observed, float):
         return {}
     gap = 100 * (check.claimed - check.observed)
-    relative = f"{gap / check.observed:+.0f}%" if check.observed > 0 else words("dash")
-    error = words("claims.points", n=f"{gap:+.0f}") if check.claim in MILESTONES else relative
+    relative = f"{_unsigned_zero(gap / check.observed)}%" if check.observed > 0 else words("dash")
+    error = words("claims.points", n=_unsigned_zero(gap)) if check.claim in MILESTONES else relative
     return {"error": error, "tolerance": _tolerance(check, words), "short": f"{gap:.0f}"}
 
 

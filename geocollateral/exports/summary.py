@@ -163,6 +163,8 @@ class ParcelFacts:
     disturbed_m2: float | None
     disturbed_range_m2: tuple[float, float] | None
     """Low and high of the disturbed area, where the asset class gives them."""
+    living_range_frac: tuple[float, float] | None
+    """Low and high of the living share: of its claim's check, else of what the disturbed area leaves of the parcel."""
     figures: tuple[Figure, ...]
     """Other figures of the asset class, the leading one first; none where the parcel cannot be judged."""
     value: Interval | None
@@ -270,6 +272,7 @@ def _facts(
         living_frac=_living(row, years) if judged else None,
         disturbed_m2=_disturbed(row, years) if judged else None,
         disturbed_range_m2=_disturbed_range(row) if judged else None,
+        living_range_frac=_living_range(row, checks) if judged else None,
         figures=_figures(row) if judged else (),
         value=_value(row) if judged else None,
         grade=_text(row["val_grade"]) if judged else None,
@@ -478,6 +481,18 @@ def _disturbed(row: Mapping[str, Any], years: tuple[Year, ...]) -> float | None:
 def _disturbed_range(row: Mapping[str, Any]) -> tuple[float, float] | None:
     low, high = (number_of(row.get(name)) for name in DISTURBED_RANGE)
     return None if low is None or high is None or high <= low else (low, high)
+
+
+def _living_range(row: Mapping[str, Any], checks: Sequence[Check]) -> tuple[float, float] | None:
+    for check in checks:
+        if check.claim == "living" and check.low is not None and check.high is not None:
+            return check.low, check.high
+    living, lost, area = (number_of(row.get(name)) for name in (LIVING_COLUMN, DISTURBED_COLUMN, "obs_area_m2"))
+    bounds = _disturbed_range(row)
+    # What is green again is no loss of today: then the one does not follow from the other.
+    if bounds is None or not area or living is None or lost is None or abs(1 - lost / area - living) > 0.005:
+        return None
+    return max(1 - bounds[1] / area, 0.0), min(max(1 - bounds[0] / area, living), 1.0)
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:

@@ -135,3 +135,14 @@ def test_an_event_without_an_alert_has_the_name_of_the_look_back(build_assessmen
     assert row["detected_on"] == pd.Timestamp("2018-06-26")
     facts = _facts(build_assessment(alerts=(), tables={"history": history}), "RO-004")
     assert [(b.kind, b.has_alert) for b in facts.breaks] == [("construction_finished", False)]
+
+
+def test_the_living_share_has_the_range_of_what_is_lost(build_assessment):
+    parcels = build_assessment().parcels
+    area, lost = parcels.loc["RO-004", "obs_area_m2"], parcels.loc["RO-004", "chg_disturbed_m2"]
+    parcels["chg_disturbed_low_m2"], parcels["chg_disturbed_high_m2"] = lost * 0.9, lost * 1.2
+    low, high = _facts(build_assessment(parcels=parcels), "RO-004").living_range_frac
+    assert low == pytest.approx(1 - 1.2 * lost / area)
+    assert high == pytest.approx(1 - 0.9 * lost / area)
+    parcels["obs_living_share_frac"] = 0.9  # green again in part: the loss says nothing of today
+    assert _facts(build_assessment(parcels=parcels), "RO-004").living_range_frac is None
