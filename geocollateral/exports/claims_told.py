@@ -144,7 +144,9 @@ def _observed(check: Check, words: Words) -> str:
     text = observed_text(check, words)
     if check.low is None or check.high is None or check.low >= check.high:
         return text
-    low, high = _value(check, check.low, words), _value(check, check.high, words)
+    bounds = (check.low, check.high)
+    # In mu alone: an area in both units within brackets within brackets cannot be read.
+    low, high = (words.mu(b) if check.unit == "m2" else _value(check, b, words) for b in bounds)
     return text + claim_words.REASONS[words.lang]["interval"].format(low=low, high=high)
 
 
