@@ -63,7 +63,8 @@ def take_chips(
     classes
         Asset class by parcel: it decides how bright the pictures are.
     """
-    looks = _looks(series)
+    every = _looks(series)
+    looks = {i: shown for i, own in every.items() if len(shown := own[~own.index.isin(_colourless(plan, i))])}
     tasks = [
         _ChipTask(source, block, parcel_id, role, fraction, white_of([classes[parcel_id]]))
         for parcel_id, judgement in judgements.items()
@@ -129,11 +130,14 @@ def take_map(
 
 
 def _looks(series: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """Clear share by day for each parcel."""
+    """Clear share by day for each parcel, the days rising.
+
+    Rows of the series come index by index: a day on which the first index lacks a band stands behind all others.
+    """
     optical = series[series["sensor"] == "sentinel-2"]
     first = optical.drop_duplicates(["parcel_id", "time"])
     return {
-        str(parcel_id): pd.Series(part["valid_fraction"].to_numpy(), index=part["time"].dt.date)
+        str(parcel_id): pd.Series(part["valid_fraction"].to_numpy(), index=part["time"].dt.date).sort_index()
         for parcel_id, part in first.groupby("parcel_id")
     }
 
@@ -178,6 +182,16 @@ def _best_day(series: pd.DataFrame) -> dt.date | None:
     clear = total[total >= min(CLEAR_ENOUGH, float(total.max()) - 0.02)]
     day: dt.date = clear.index[-1].date()
     return day
+
+
+def _colourless(plan: Plan, parcel_id: str) -> set[dt.date]:
+    """Days on which a scene of the parcel lacks a colour: no picture can be made of them."""
+    home = plan.optical_home(parcel_id)
+    lacking = [] if home is None else [item for item in home.items if not set(RGB) <= set(item.assets)]
+    if home is None or not lacking:
+        return set()
+    times = np.array([_utc(item) for item in lacking], "datetime64[ns]")
+    return set(look_days(times, longitude_of(home.geobox)).astype("datetime64[D]").tolist())
 
 
 def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:

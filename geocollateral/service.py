@@ -264,7 +264,7 @@ def assess(
             *(placed.notes if placed else ()),
         ),
         orthos=looked.records,
-        run=_run(identity, _name_of(parcels), results, scenes, started),
+        run=_run(identity, _name_of(parcels), value_tables, results, scenes, started),
     )
     if out is not None:
         write_result_folder(exports.render(assessment, lang), out, run=assessment.run, overwrite=overwrite)
@@ -1327,6 +1327,7 @@ def _name_of(parcels: str | Path | AreaOfInterest) -> str:
 def _run(
     identity: Mapping[str, Any],
     name: str,
+    tables: str | Path | None,
     results: Sequence[BlockResult],
     scenes: Mapping[str, Any],
     started: float,
@@ -1334,7 +1335,11 @@ def _run(
     return {
         "run_id": _digest(identity)[:16],
         "state": scenes["state"],
-        "inputs": {name: identity["parcels_sha256"], **orthomosaics.input_digests(identity.get("orthomosaics", ()))},
+        "inputs": {
+            name: identity["parcels_sha256"],
+            **({} if tables is None else {Path(tables).name: identity["value_tables_sha256"]}),
+            **orthomosaics.input_digests(identity.get("orthomosaics", ())),
+        },
         **identity,
         "model_id": None,
         "disclaimer": NOT_A_VALUATION,

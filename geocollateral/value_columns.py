@@ -77,8 +77,8 @@ def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
 
 
 def _vigour(columns: Mapping[str, Any]) -> float | None:
-    """Vigour of the latest crop where it is harvested. A crop that came up some weeks ago, earlier or later than in other
-    years, says nothing of a harvest, let alone of ten years of them.
+    """Vigour of the latest crop where it is harvested. A crop that came up some weeks ago, earlier or later than in
+    other years, says nothing of a harvest, let alone of ten years of them.
     """
     vigour, emerged, harvested = (
         columns.get(name) for name in ("obs_vigour_own_frac", "obs_last_emergence", "obs_last_harvest")

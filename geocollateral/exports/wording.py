@@ -1055,17 +1055,15 @@ class Words:
         """An area in mu."""
         return f"{self._area(area_m2 / MU_M2)}\u00a0{'mu' if self.lang == 'en' else '亩'}"
 
-    def money(self, amount: float, currency: str | None) -> str:
-        """An amount, rounded to three significant figures."""
-        return self._with_currency(_amount(amount), currency)
+    def money(self, amount: float, currency: str | None, high: float = 0.0) -> str:
+        """An amount, rounded to three significant figures; far below the high end of its interval, as that is."""
+        return self._with_currency(_amount(_beside(amount, high)), currency)
 
     def money_range(self, low: float, high: float, currency: str | None) -> str:
         """An interval of amounts; never a single number, even where its ends round to the same. A low end far below
         the high one is rounded as that is: CNY 11.50 to 2,790,000 would claim to know the cents.
         """
-        step = 10.0 ** (math.floor(math.log10(high)) - 2) if high > 0 else 0.0
-        low = round(low / step) * step if 0 < low < high / 100 else low
-        return self._with_currency(f"{_amount(low)} – {_amount(high)}", currency)
+        return self._with_currency(f"{_amount(_beside(low, high))} – {_amount(high)}", currency)
 
     def _with_currency(self, text: str, currency: str | None) -> str:
         if not currency:
@@ -1076,6 +1074,14 @@ class Words:
 
     def _area(self, value: float) -> str:
         return self.number(value, 2 if value < 10 else 1 if value < 1000 else 0)
+
+
+def _beside(amount: float, high: float) -> float:
+    """An amount below a hundredth of the high end of its interval, rounded as that is."""
+    if not 0 < amount < high / 100:
+        return amount
+    step = 10.0 ** (math.floor(math.log10(high)) - 2)
+    return round(amount / step) * step
 
 
 def _amount(amount: float) -> str:
