@@ -69,6 +69,8 @@ def draw_progress(rows: Sequence[Row], parcel: Row) -> ProgressChart | None:
     parcel
         The parcel's columns: planned dates, today's interval of progress, the day on which works began.
     """
+    if parcel.get("obs_status") == "demolished":
+        return None  # what stood is gone: there is no progress of it
     what: Literal["progress", "modules"] = "progress" if _has(rows, "progress") else "modules"
     told = [(day_of_row(row), share) for row in rows if (share := _share_of(what, row, parcel)) is not None]
     if len(told) < 2:

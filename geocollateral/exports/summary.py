@@ -370,7 +370,8 @@ def _breaks(
     with the alert's name and dates, and is confirmed where the alert is: a page must not call one change two things.
     """
     told = _told(alerts, history)
-    rows = [(row, s) for row, s in zip(changes.to_dict("records"), statuses, strict=True) if s in _BROKEN]
+    records = [{str(name): value for name, value in row.items()} for row in changes.to_dict("records")]
+    rows = [(row, s) for row, s in zip(records, statuses, strict=True) if s in _BROKEN]
     of_pixels = [(row, s) for row, s in rows if row["level"] == "pixels"]
     new = [b for row, s in of_pixels or (rows if by_mean else []) if (b := _break(row, s, told)) is not None]
     found: list[Break] = []
@@ -381,22 +382,21 @@ def _breaks(
     return tuple(sorted(found, key=_span))
 
 
-_Told = Mapping[tuple[dt.date | None, dt.date | None, dt.date | None], tuple[str, bool, bool]]
+_Told = dict[tuple[dt.date | None, dt.date | None, dt.date | None], tuple[str, bool, bool]]
 """By first, last and day of detection of a change: its name, whether it is confirmed, whether there is an alert."""
 
 
 def _told(alerts: Sequence[Alert], history: Sequence[Mapping[str, Any]]) -> _Told:
-    told = {
-        tuple(day_of(row[name]) for name in ("from", "to", "detected_on")): (
+    told: _Told = {
+        (day_of(row["from"]), day_of(row["to"]), day_of(row["detected_on"])): (
             str(row["kind"]),
-            row["certainty"] == "confirmed",
+            bool(row["certainty"] == "confirmed"),
             False,
         )
         for row in history
     }
-    return told | {
-        (a.last_clear_before, a.first_clear_after, a.detected_on): (a.rule, not is_early(a), True) for a in alerts
-    }
+    told |= {(a.last_clear_before, a.first_clear_after, a.detected_on): (a.rule, not is_early(a), True) for a in alerts}
+    return told
 
 
 def is_early(alert: Alert) -> bool:
@@ -504,7 +504,9 @@ def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
             high=number_of(row.get(_end(column, "high"))),
         )
         for column in FIGURE_COLUMNS
-        if _text(row.get(column)) is not None and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
+        if _text(row.get(column)) is not None
+        and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
+        and not (column == "obs_progress_frac" and row.get("obs_status") == "demolished")  # of what is gone
     )
 
 

@@ -99,3 +99,7 @@ def test_the_report_tells_it(build_assessment, lang) -> None:  # type: ignore[no
     page = report_html(build_assessment(parcels=parcels, tables={"stages": stages}), lang).decode()
     assert page.count('class="plan"') == 2  # the line and its key
     assert ("25\u00a0% to 100\u00a0%" if lang == "en" else "25% 至 100%") in page
+
+
+def test_what_was_pulled_down_has_no_progress() -> None:
+    assert draw_progress(ROWS, {**PARCEL, "obs_status": "demolished"}) is None
