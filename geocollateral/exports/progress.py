@@ -80,7 +80,7 @@ def draw_progress(rows: Sequence[Row], parcel: Row) -> ProgressChart | None:
     top = _points(days, [s.high for s in shares], axes)
     bottom = _points(days, [s.low for s in shares], axes)
     bends = [days[0], *_plan_bends(parcel, axes), days[-1]] if what == "progress" else []
-    plan = [(day, share) for day in bends if (share := planned_share(parcel, day)) is not None]
+    plan = [(day, due) for day in bends if (due := planned_share(parcel, day)) is not None]
     return ProgressChart(
         what=what,
         first=days[0],
