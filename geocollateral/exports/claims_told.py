@@ -114,7 +114,8 @@ def _tolerance(check: Check, words: Words) -> str:
 def _reason(check: Check, words: Words) -> str:
     """The record's own sentence; in a language with sentences of its own, one put together from the record's fields."""
     sentences = claim_words.REASONS.get(words.lang)
-    if sentences is None or check.n_looks is None:
+    # A verdict without anything observed, such as the draw of a milestone that asks for no works, has its own reason.
+    if sentences is None or check.n_looks is None or (check.observed is None and check.verdict != "cannot_tell"):
         return words.reason(check.reason)
     said = {"claimed": claimed_text(check, words), "observed": _observed(check, words)}
     return "".join(sentences[key] for key in _keys(check, sentences)).format(**said, **_error(check, words))

@@ -68,6 +68,8 @@ class Figure:
     """Range, where the asset class gives one in the columns with ``_low`` and ``_high`` before the unit."""
 
 
+SAME_SHARE = 0.03
+"""How far the living share and what the loss leaves may differ and tell of the same ground [0-1]: edges of patches."""
 ONLY_WHERE_SOME = frozenset(
     {"obs_alien_share_frac", "obs_water_share_frac", "chg_cleared_m2", "chg_flooded_m2", "chg_failed_m2"}
 )
@@ -490,9 +492,9 @@ def _living_range(row: Mapping[str, Any], checks: Sequence[Check]) -> tuple[floa
     living, lost, area = (number_of(row.get(name)) for name in (LIVING_COLUMN, DISTURBED_COLUMN, "obs_area_m2"))
     bounds = _disturbed_range(row)
     # What is green again is no loss of today: then the one does not follow from the other.
-    if bounds is None or not area or living is None or lost is None or abs(1 - lost / area - living) > 0.005:
+    if bounds is None or not area or living is None or lost is None or abs(1 - lost / area - living) > SAME_SHARE:
         return None
-    return max(1 - bounds[1] / area, 0.0), min(max(1 - bounds[0] / area, living), 1.0)
+    return max(living - (bounds[1] - lost) / area, 0.0), min(living + (lost - bounds[0]) / area, 1.0)
 
 
 def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
