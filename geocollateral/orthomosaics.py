@@ -374,7 +374,7 @@ class _ParcelTask:
     geometry: BaseGeometry
     moved: tuple[float, float]
     """How far east and north the picture lies of where it should [m]."""
-    white: float = pictures.OPEN_WHITE
+    white: float = pictures.FOREST_WHITE
     """Reflectance that is white in a picture."""
 
 
