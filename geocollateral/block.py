@@ -40,10 +40,14 @@ from geocollateral.types import (
 
 MIXTURE_BANDS = ("red", "nir", "nir08", "swir16")
 """What the test of the polygon looks at, where it is offered."""
-GROUND_CHANGES = frozenset({"stand_loss", "land_preparation", "encroachment", "construction_start", "pv_build"})
+GROUND_CHANGES = frozenset(
+    {"stand_loss", "land_preparation", "encroachment", "construction_start", "demolition", "pv_build", "wind_build"}
+)
 """Kinds of events whose pixels are drawn on the map: ground that is another than it was."""
 LOOKED_BESIDE = frozenset({"construction"})
 """Asset classes whose works may spread over the edge of the polygon."""
+MOST_OF_PARCEL = 0.5
+"""Share from which a change that only the mean of a parcel tells is drawn on the whole of it [0-1]."""
 GENERAL_INDICES = ("ndvi", "ndmi")
 """Series given for every parcel, whatever its asset class, where the bands allow."""
 CHART_STEP_DAYS = 8
@@ -589,7 +593,9 @@ def _event_row(parcel_id: str, event: Event, n_looks: int, status: str) -> dict[
 
 
 def _lost_pixels(evidence: ParcelEvidence, event: Event) -> NDArray[np.int64]:
-    where = np.asarray(event.pixels, np.int64)
+    # What the mean of a parcel tells is of no pixel in particular; a parcel left blank would pass for unchanged.
+    whole = not event.pixels and event.area_m2 >= MOST_OF_PARCEL * evidence.area_m2.sum()
+    where = np.arange(len(evidence.area_m2)) if whole else np.asarray(event.pixels, np.int64)
     year = np.full(len(where), event.first_clear_after.year)
     return np.stack([evidence.row[where], evidence.col[where], year], axis=1).astype(np.int64)
 

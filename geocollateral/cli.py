@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 EXIT_CODES = {"invalid": 3, "missing": 4, "unavailable": 5, "broken": 6}
 """Exit code of each kind of error; 2 is a wrong command line, 0 success."""
 
+INTERRUPTED = 130
+"""What a command ends with that the user stopped (128 and SIGINT)."""
+
 PARCELS_HELP = "Parcels: GeoJSON, zipped shapefile, KML, KMZ, GeoPackage, CSV or pasted coordinates (docs/intake.md)."
 
 app = typer.Typer(
     name="geocollateral",
     help="Satellite due diligence and monitoring of loan collateral.",
     epilog="Exit codes: 0 done, 2 wrong command line, 3 invalid input, 4 missing input, 5 service unavailable "
-    "or run incomplete, 6 broken data.",
+    "or run incomplete, 6 broken data, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,6 +52,10 @@ def main() -> None:
         app()
     except GeocollateralError as error:
         _fail(error)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("geocollateral: interrupted; no result was written. Run the same command again.", err=True)
+        raise
 
 
 @app.callback(invoke_without_command=True)

@@ -187,7 +187,7 @@ def _look_at(
     places = {i: _place(plan, i, parcels.geometry[i]) for i in met}
     shift = _shift(mosaic, source, plan, met, series, settings)
     moved = (shift.east_m, shift.north_m) if shift.verdict == "corrected" else (0.0, 0.0)
-    tasks = [_ParcelTask(mosaic, i, *places[i], moved) for i in met]
+    tasks = [_ParcelTask(mosaic, i, *places[i], moved, pictures.white_of([parcels["asset_class"][i]])) for i in met]
     views = {view.parcel_id: view for view in run_blocks(_view, tasks, settings.compute)}
     coverage = {i: view.coverage for i, view in views.items() if view.coverage > 0}
     faults = tuple(dict.fromkeys(fault for view in views.values() for fault in view.faults))
@@ -374,6 +374,8 @@ class _ParcelTask:
     geometry: BaseGeometry
     moved: tuple[float, float]
     """How far east and north the picture lies of where it should [m]."""
+    white: float = pictures.FOREST_WHITE
+    """Reflectance that is white in a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -416,7 +418,7 @@ def _view(task: _ParcelTask) -> _ParcelView:
         chip = Chip(
             parcel_id=task.parcel_id,
             role="ortho",
-            rgb=_picture(np.stack([planes[band] for band in colours], axis=-1), mosaic),
+            rgb=_picture(np.stack([planes[band] for band in colours], axis=-1), mosaic, task.white),
             acquired=mosaic.acquired,
             sensor=mosaic.sensor,
             scene_id=mosaic.scene_id,
@@ -495,10 +497,10 @@ def _colours_of(mosaic: Orthomosaic) -> tuple[str, str, str] | None:
     return next((colours for colours in (TRUE_COLOURS, FALSE_COLOURS) if set(colours) <= set(mosaic.bands)), None)
 
 
-def _picture(planes: NDArray[np.float32], mosaic: Orthomosaic) -> NDArray[np.uint8]:
+def _picture(planes: NDArray[np.float32], mosaic: Orthomosaic, white: float) -> NDArray[np.uint8]:
     """Reflectance is stretched as the satellite's is; bytes stay as they are; other numbers by their own spread."""
     if mosaic.scale is not None:
-        return pictures.stretch(planes)
+        return pictures.stretch(planes, white)
     if mosaic.profile.dtype != "uint8":
         low, high = np.nanpercentile(planes, (1, 99))
         planes = 255 * (planes - low) / max(float(high - low), 1e-9)

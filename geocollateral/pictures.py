@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +28,14 @@ CLEAR_ENOUGH = 0.95
 """Clear share of a parcel from which a look makes a picture [0-1]."""
 MAX_MAP_PIXELS = 4_000_000
 CHIP_MARGIN_PIXELS = 6
-WHITE = 0.16
+FOREST_WHITE, OPEN_WHITE = 0.16, 0.30
+"""Reflectance that is white: of forests, whose leaf is dark, and of everything else. Soil, roofs and foundations are
+brighter than leaf by far: in a forest's stretch a building site is one white patch."""
 GAMMA = 0.6
-"""One fixed stretch for every picture, so that before and after compare: reflectance 0 is black, WHITE is white."""
+"""One fixed stretch for all pictures of a parcel, so that before and after compare: reflectance 0 is black."""
+WORKS_LEAD_DAYS = 90
+"""How long before the first modules stand works on the ground may have begun [days]: before that lies the picture of
+the land as it was."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,28 @@ class _ChipTask:
     parcel_id: str
     role: Role
     clear_fraction: float
+    white: float
 
 
 def take_chips(
-    source: Source, plan: Plan, judgements: Mapping[str, Judgement], series: pd.DataFrame, compute: ComputeParams
+    source: Source,
+    plan: Plan,
+    judgements: Mapping[str, Judgement],
+    series: pd.DataFrame,
+    classes: Mapping[str, str],
+    compute: ComputeParams,
 ) -> tuple[Chip, ...]:
-    """Before and after of each parcel's largest loss, and its latest clear look; none if the source has no colours."""
-    looks = _looks(series)
+    """Before and after of each parcel's largest change, and its latest clear look; none if the source has no colours.
+
+    Parameters
+    ----------
+    classes
+        Asset class by parcel: it decides how bright the pictures are.
+    """
+    every = _looks(series)
+    looks = {i: shown for i, own in every.items() if len(shown := own[~own.index.isin(_colourless(plan, i))])}
     tasks = [
-        _ChipTask(source, block, parcel_id, role, fraction)
+        _ChipTask(source, block, parcel_id, role, fraction, white_of([classes[parcel_id]]))
         for parcel_id, judgement in judgements.items()
         if parcel_id in looks
         for role, day, fraction in _wanted(judgement, looks[parcel_id])
@@ -58,7 +76,11 @@ def take_chips(
 
 
 def take_map(
-    source: Source, plan: Plan, series: pd.DataFrame, lost: Mapping[str, NDArray[np.int64]]
+    source: Source,
+    plan: Plan,
+    series: pd.DataFrame,
+    lost: Mapping[str, NDArray[np.int64]],
+    classes: Mapping[str, str],
 ) -> MapPicture | None:
     """The newest look that saw nearly all parcels clearly, over the grid that holds most parcels.
 
@@ -66,6 +88,8 @@ def take_map(
     ----------
     lost
         By block id, shape (pixel, 3): row and column in the block's grid, year of loss.
+    classes
+        As of `take_chips`.
 
     Returns
     -------
@@ -87,7 +111,7 @@ def take_map(
     every = {item.id: item for b in blocks for item in b.items}.values()
     items = sorted(every, key=lambda item: (item.datetime, item.id))
     block = of_day(Block(block_id="map", geobox=window, parcel_ids=(), items=tuple(items)), day)
-    taken = _colours(source, block)
+    taken = _colours(source, block, white_of(classes[i] for i in members))
     if taken is None:
         return None
     rgb, scene_id, _ = taken
@@ -106,11 +130,14 @@ def take_map(
 
 
 def _looks(series: pd.DataFrame) -> dict[str, pd.Series[float]]:
-    """Clear share by day for each parcel."""
+    """Clear share by day for each parcel, the days rising.
+
+    Rows of the series come index by index: a day on which the first index lacks a band stands behind all others.
+    """
     optical = series[series["sensor"] == "sentinel-2"]
     first = optical.drop_duplicates(["parcel_id", "time"])
     return {
-        str(parcel_id): pd.Series(part["valid_fraction"].to_numpy(), index=part["time"].dt.date)
+        str(parcel_id): pd.Series(part["valid_fraction"].to_numpy(), index=part["time"].dt.date).sort_index()
         for parcel_id, part in first.groupby("parcel_id")
     }
 
@@ -122,8 +149,11 @@ def _wanted(judgement: Judgement, looks: pd.Series[float]) -> list[tuple[Role, d
     if not judgement.events:
         return [latest]
     event = max(judgement.events, key=lambda e: (e.area_m2, e.first_clear_after))
-    before = _nearest(looks[looks.index <= event.last_clear_before], newest=True)
-    after = _nearest(looks[looks.index >= event.first_clear_after], newest=False)
+    first, last = event.last_clear_before, event.first_clear_after
+    if event.kind == "pv_build":  # the first rows are few, and the land was cleared before them
+        first, last = first - dt.timedelta(days=WORKS_LEAD_DAYS), event.detected_on
+    before = _nearest(looks[looks.index <= first], newest=True)
+    after = _nearest(looks[looks.index >= last], newest=False)
     wanted: list[tuple[Role, dt.date, float]] = []
     if before is not None:
         wanted.append(("before", *before))
@@ -152,6 +182,16 @@ def _best_day(series: pd.DataFrame) -> dt.date | None:
     clear = total[total >= min(CLEAR_ENOUGH, float(total.max()) - 0.02)]
     day: dt.date = clear.index[-1].date()
     return day
+
+
+def _colourless(plan: Plan, parcel_id: str) -> set[dt.date]:
+    """Days on which a scene of the parcel lacks a colour: no picture can be made of them."""
+    home = plan.optical_home(parcel_id)
+    lacking = [] if home is None else [item for item in home.items if not set(RGB) <= set(item.assets)]
+    if home is None or not lacking:
+        return set()
+    times = np.array([_utc(item) for item in lacking], "datetime64[ns]")
+    return set(look_days(times, longitude_of(home.geobox)).astype("datetime64[D]").tolist())
 
 
 def _chip_blocks(plan: Plan, parcel_id: str, day: dt.date) -> list[Block]:
@@ -189,7 +229,7 @@ def window_around(grid: GeoBox, geometries: Sequence[BaseGeometry]) -> GeoBox:
 
 
 def _take(task: _ChipTask) -> Chip | None:
-    taken = _colours(task.source, task.block)
+    taken = _colours(task.source, task.block, task.white)
     if taken is None:
         return None
     rgb, scene_id, sensor = taken
@@ -207,21 +247,26 @@ def _take(task: _ChipTask) -> Chip | None:
     )
 
 
-def _colours(source: Source, block: Block) -> tuple[NDArray[np.uint8], str, str] | None:
+def _colours(source: Source, block: Block, white: float) -> tuple[NDArray[np.uint8], str, str] | None:
     """Picture of the block's scenes of one day, their ids and sensor; None where a colour is missing."""
     if not block.items or not all(set(RGB) <= set(item.assets) for item in block.items):
         return None
     numbers = source.read(block, RGB)
     reflectance = cube.to_physical(numbers)
     planes = np.stack([mean_of_seen(reflectance[band].values) for band in RGB], axis=-1)
-    rgb = stretch(planes)
+    rgb = stretch(planes, white)
     platform = str(numbers["platform"].values[0]) or str(block.items[0].properties.get("constellation", "unknown"))
     return rgb, "+".join(sorted(numbers["scene_id"].values.tolist())), platform
 
 
-def stretch(planes: NDArray[np.floating]) -> NDArray[np.uint8]:
+def white_of(classes: Iterable[str]) -> float:
+    """Reflectance that is white in a picture of parcels of these asset classes."""
+    return FOREST_WHITE if set(classes) <= {"forestry"} else OPEN_WHITE
+
+
+def stretch(planes: NDArray[np.floating], white: float) -> NDArray[np.uint8]:
     """Picture of reflectance, shape (height, width, 3); grey where there is none."""
-    stretched = np.clip(planes / WHITE, 0, 1) ** GAMMA
+    stretched = np.clip(planes / white, 0, 1) ** GAMMA
     return np.where(np.isfinite(stretched), np.rint(255 * stretched), 128).astype(np.uint8)
 
 

@@ -218,6 +218,7 @@ def assess(
     looked = orthomosaics.look(mosaics, imagery, plan, area.parcels, series, settings, day)
     if mosaics:
         scenes |= {"orthomosaics": orthomosaics.scene_rows(looked.records)}
+    asset_classes = {str(parcel_id): str(name) for parcel_id, name in area.parcels["asset_class"].items()}
     lost = {task.block.block_id: result.lost_pixels for task, result in zip(tasks, results, strict=False)}
     identity = _identity(
         area,
@@ -248,10 +249,10 @@ def assess(
         | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
-        chips=(*pictures.take_chips(imagery, plan, judgements, series, settings.compute), *looked.chips)
+        chips=(*pictures.take_chips(imagery, plan, judgements, series, asset_classes, settings.compute), *looked.chips)
         if with_pictures
         else (),
-        picture=pictures.take_map(imagery, plan, series, lost) if with_pictures else None,
+        picture=pictures.take_map(imagery, plan, series, lost, asset_classes) if with_pictures else None,
         sources=(info,),
         notes=(
             *area.notes,
@@ -263,7 +264,7 @@ def assess(
             *(placed.notes if placed else ()),
         ),
         orthos=looked.records,
-        run=_run(identity, _name_of(parcels), results, scenes, started),
+        run=_run(identity, _name_of(parcels), value_tables, results, scenes, started),
     )
     if out is not None:
         write_result_folder(exports.render(assessment, lang), out, run=assessment.run, overwrite=overwrite)
@@ -1326,6 +1327,7 @@ def _name_of(parcels: str | Path | AreaOfInterest) -> str:
 def _run(
     identity: Mapping[str, Any],
     name: str,
+    tables: str | Path | None,
     results: Sequence[BlockResult],
     scenes: Mapping[str, Any],
     started: float,
@@ -1333,7 +1335,11 @@ def _run(
     return {
         "run_id": _digest(identity)[:16],
         "state": scenes["state"],
-        "inputs": {name: identity["parcels_sha256"], **orthomosaics.input_digests(identity.get("orthomosaics", ()))},
+        "inputs": {
+            name: identity["parcels_sha256"],
+            **({} if tables is None else {Path(tables).name: identity["value_tables_sha256"]}),
+            **orthomosaics.input_digests(identity.get("orthomosaics", ())),
+        },
         **identity,
         "model_id": None,
         "disclaimer": NOT_A_VALUATION,

@@ -63,7 +63,6 @@ def value_all(
 
 def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
     told = judgement.quantity if judgement.status != "cannot_tell" else None
-    vigour = judgement.columns.get("obs_vigour_own_frac")
     region = row.get("user_region")
     return Seen(
         parcel_id=parcel_id,
@@ -71,10 +70,22 @@ def _seen(parcel_id: str, judgement: Judgement, row: Mapping[Any, Any]) -> Seen:
         quantity=told,
         quantity_unit=judgement.quantity_unit,
         region=region.strip() if isinstance(region, str) and region.strip() else "*",
-        vigour=None if vigour is None else float(vigour),
+        vigour=_vigour(judgement.columns),
         whole_ha=float(row["obs_area_m2"]) / 1e4,
         reason=judgement.reason,
     )
+
+
+def _vigour(columns: Mapping[str, Any]) -> float | None:
+    """Vigour of the latest crop where it is harvested. A crop that came up some weeks ago, earlier or later than in
+    other years, says nothing of a harvest, let alone of ten years of them.
+    """
+    vigour, emerged, harvested = (
+        columns.get(name) for name in ("obs_vigour_own_frac", "obs_last_emergence", "obs_last_harvest")
+    )
+    if vigour is None or harvested is None or (emerged is not None and harvested < emerged):
+        return None
+    return float(vigour)
 
 
 def columns_of(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:

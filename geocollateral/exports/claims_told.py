@@ -114,7 +114,8 @@ def _tolerance(check: Check, words: Words) -> str:
 def _reason(check: Check, words: Words) -> str:
     """The record's own sentence; in a language with sentences of its own, one put together from the record's fields."""
     sentences = claim_words.REASONS.get(words.lang)
-    if sentences is None or check.n_looks is None:
+    # A verdict without anything observed, such as the draw of a milestone that asks for no works, has its own reason.
+    if sentences is None or check.n_looks is None or (check.observed is None and check.verdict != "cannot_tell"):
         return words.reason(check.reason)
     said = {"claimed": claimed_text(check, words), "observed": _observed(check, words)}
     return "".join(sentences[key] for key in _keys(check, sentences)).format(**said, **_error(check, words))
@@ -144,8 +145,15 @@ def _observed(check: Check, words: Words) -> str:
     text = observed_text(check, words)
     if check.low is None or check.high is None or check.low >= check.high:
         return text
-    low, high = _value(check, check.low, words), _value(check, check.high, words)
+    bounds = (check.low, check.high)
+    # In mu alone: an area in both units within brackets within brackets cannot be read.
+    low, high = (words.mu(b) if check.unit == "m2" else _value(check, b, words) for b in bounds)
     return text + claim_words.REASONS[words.lang]["interval"].format(low=low, high=high)
+
+
+def _unsigned_zero(number: float) -> str:
+    """A whole number with its sign; nought has none."""
+    return f"{number:+.0f}" if round(number) else "0"
 
 
 def _side(check: Check) -> str:
@@ -160,8 +168,8 @@ def _error(check: Check, words: Words) -> dict[str, str]:
     if not isinstance(check.claimed, float) or not isinstance(check.observed, float):
         return {}
     gap = 100 * (check.claimed - check.observed)
-    relative = f"{gap / check.observed:+.0f}%" if check.observed > 0 else words("dash")
-    error = words("claims.points", n=f"{gap:+.0f}") if check.claim in MILESTONES else relative
+    relative = f"{_unsigned_zero(gap / check.observed)}%" if check.observed > 0 else words("dash")
+    error = words("claims.points", n=_unsigned_zero(gap)) if check.claim in MILESTONES else relative
     return {"error": error, "tolerance": _tolerance(check, words), "short": f"{gap:.0f}"}
 
 

@@ -19,8 +19,9 @@ from geocollateral.exports import charts, maps
 from geocollateral.exports.chips import encode_png
 from geocollateral.exports.claims_told import ClaimLine, HistoryLine, claim_line, history_lines, say_history
 from geocollateral.exports.json_values import json_value
+from geocollateral.exports.progress import ProgressChart, StageLine, draw_progress, stage_lines
 from geocollateral.exports.stages import StageChart, draw_stages
-from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, summarise
+from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, ended_on, is_early, is_green, summarise
 from geocollateral.exports.tables import sort_alerts
 from geocollateral.exports.values_told import ValueTold, tell_value
 from geocollateral.exports.wording import Words
@@ -74,6 +75,10 @@ class ParcelSection:
     """The status in plain words, a sentence each."""
     chart: charts.SeriesChart | None
     stages: StageChart | None
+    progress: ProgressChart | None
+    """Of a building site its progress, of a solar plant the share under modules."""
+    stage_lines: tuple[StageLine, ...]
+    """Shares of the stages of a building site by date, the newest first."""
     seasons: tuple[Mapping[str, Any], ...]
     """Rows of the table ``seasons``, the newest first."""
     pledges: tuple[Mapping[str, Any], ...]
@@ -122,6 +127,7 @@ def report_html(assessment: Assessment, lang: str = "en") -> bytes:
         verdict=say_verdict(facts, words),
         states=_tally(facts),
         totals=_totals(assessment, facts),
+        tells_loss=any(f.asset_class == "forestry" or f.disturbed_m2 is not None for f in facts),
         alerts=sort_alerts(assessment.alerts),
         numbers={f.parcel_id: f.number for f in facts},
         map=maps.draw_map(picture, assessment.parcels) if picture else None,
@@ -159,6 +165,9 @@ def _environment(words: Words) -> jinja2.Environment:
     environment.filters["png_uri"] = png_uri
     environment.filters["sensor"] = words.sensor
     environment.filters["asset_word"] = lambda name: words.named("asset", name)
+    environment.filters["is_early"] = is_early
+    environment.filters["ended_on"] = ended_on
+    environment.filters["is_green"] = lambda alert: is_green(alert.rule)
     environment.globals["interval"] = lambda value: words.money_range(value.low, value.high, value.currency)
     return environment
 
@@ -293,6 +302,8 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
         chips = [chip for chip in assessment.chips if chip.parcel_id == fact.parcel_id]
         every = own.get(fact.parcel_id, assessment.series.iloc[:0])
         seasons = _rows(assessment, "seasons", fact.parcel_id)[-SHOWN_SEASONS:]
+        stages = _rows(assessment, "stages", fact.parcel_id) if fact.state != "cannot_tell" else []
+        parcel = assessment.parcels.loc[fact.parcel_id].to_dict()
         limits = [
             *_say_limits(fact, chart, assessment.as_of, words),
             *_say_ortho_limits(fact.parcel_id, assessment.orthos, words),
@@ -301,12 +312,12 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             facts=fact,
             says=tuple(_say_state(fact, chart, words)),
             chart=chart,
-            stages=draw_stages(_rows(assessment, "stages", fact.parcel_id)),
+            stages=draw_stages(stages),
+            progress=draw_progress(stages, parcel),
+            stage_lines=stage_lines(stages, parcel),
             seasons=tuple(reversed(seasons)),
             pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
-            values=tell_value(
-                _rows(assessment, "values", fact.parcel_id), assessment.parcels.loc[fact.parcel_id].to_dict(), words
-            ),
+            values=tell_value(_rows(assessment, "values", fact.parcel_id), parcel, words),
             overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
             claims=tuple(claim_line(check, words) for check in fact.checks),
             history=tuple(history_lines(_rows(assessment, "history", fact.parcel_id), words)),
@@ -410,6 +421,8 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
         return
     if fact.open_alerts:
         yield words.count("say.attention", len(fact.open_alerts))
+    if fact.reason:
+        yield words.reason(fact.reason)
     yield from _say_mismatches(fact, words)
     yield from _say_breaks(fact, words)
     if fact.state == "fine" and not fact.breaks:
@@ -420,8 +433,6 @@ def _say_state(fact: ParcelFacts, chart: charts.SeriesChart | None, words: Words
             yield words("say.fine.plain")
     if fact.alerts and not fact.open_alerts:
         yield words("say.closed_alerts")
-    if fact.reason:
-        yield words.reason(fact.reason)
 
 
 def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:
@@ -433,14 +444,15 @@ def _say_mismatches(fact: ParcelFacts, words: Words) -> Iterator[str]:
 def _say_breaks(fact: ParcelFacts, words: Words) -> Iterator[str]:
     """What the alerts do not say of a parcel's breaks, a sentence each."""
     for found in fact.breaks:
-        if not found.confirmed:
+        span = {"before": words.date(found.last_clear_before), "after": words.date(found.first_clear_after)}
+        if not found.confirmed and not found.has_alert:
             yield words("say.suspected", date=words.date(found.first_clear_after))
         elif found.of_mean:
-            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
-            yield words("say.mean", before=before, after=after)
+            yield words("say.mean", **span)
         elif found.recovered_on:
-            green = "ndvi" in found.index.split("+")
-            yield words("say.recovered" if green else "say.ended", date=words.date(found.recovered_on))
+            what = words.named("rule", found.kind) if found.kind else words("chart.change")
+            key = "say.recovered" if is_green(found.kind, found.index) else "say.ended"
+            yield words(key, date=words.date(found.recovered_on), what=what, **span)
 
 
 def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.date, words: Words) -> Iterator[str]:
@@ -453,10 +465,12 @@ def _say_limits(fact: ParcelFacts, chart: charts.SeriesChart | None, as_of: dt.d
         yield words("limit.small", area=words.hectares(fact.area_m2))
     if chart and (gap := _longest_gap(chart)) and gap[0] > LONG_GAP_DAYS:
         yield words("limit.gap", days=gap[0], first=words.date(gap[1]), last=words.date(gap[2]))
-    for found in fact.breaks:
-        if (found.first_clear_after - found.last_clear_before).days > 1:
-            before, after = words.date(found.last_clear_before), words.date(found.first_clear_after)
-            yield words("limit.interval", before=before, after=after)
+    dated = [b for b in fact.breaks if (b.first_clear_after - b.last_clear_before).days > 1]
+    if len(dated) > 1:
+        yield words("limit.intervals", n=len(dated))
+    elif dated:
+        before, after = words.date(dated[0].last_clear_before), words.date(dated[0].first_clear_after)
+        yield words("limit.interval", before=before, after=after)
     if fact.unstable_indices:
         yield words("limit.unstable", index=words("list_separator").join(i.upper() for i in fact.unstable_indices))
     if chart and chart.uninformative:

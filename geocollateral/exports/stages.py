@@ -36,10 +36,12 @@ def draw_stages(rows: Sequence[Mapping[str, Any]]) -> StageChart | None:
         ``date`` (ISO text) and a share [0-1] per stage of `STAGES`; rows with an unknown share are left out.
     """
     shown = [name for name in STAGES if any((row.get(name) or 0) >= 0.01 for row in rows)]
-    told = [row for row in rows if all(row.get(name) is not None and row[name] == row[name] for name in shown)]
+    told = [row for row in rows if all(is_known(row.get(name)) for name in shown)]
+    if not any(is_known(row.get("vegetated")) for row in told):
+        return None  # of a plant only what is built is told: that is a curve, no stack of stages
     if len(told) < 2 or not shown:
         return None
-    days = [dt.date.fromisoformat(str(row["date"])[:10]) for row in told]
+    days = [day_of_row(row) for row in told]
     axes = Axes(start=days[0], end=days[-1], low=0.0, high=1.0)
     below = [0.0] * len(told)
     bands = []
@@ -58,6 +60,16 @@ def draw_stages(rows: Sequence[Mapping[str, Any]]) -> StageChart | None:
         year_lines=tuple(axes.x(dt.date(y, 1, 1)) for y in range(axes.start.year + 1, axes.end.year + 1)),
         years=year_ticks(axes),
     )
+
+
+def day_of_row(row: Mapping[str, Any]) -> dt.date:
+    """The day of a row of the table ``stages``."""
+    return dt.date.fromisoformat(str(row["date"])[:10])
+
+
+def is_known(value: Any) -> bool:
+    """Whether there is a number."""
+    return value is not None and value == value
 
 
 def _points(days: Sequence[dt.date], values: Sequence[float], axes: Axes) -> list[str]:

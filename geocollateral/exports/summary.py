@@ -50,6 +50,9 @@ class Break:
     """Seen in the mean of the whole parcel only; no patch of its pixels was found to have changed."""
     index: str
     """Name of the index, or names joined by ``+``."""
+    kind: str | None = None
+    """Rule of the alert on this change, else the kind of the event in the look-back; None where neither tells of it."""
+    has_alert: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ class Figure:
     """Range, where the asset class gives one in the columns with ``_low`` and ``_high`` before the unit."""
 
 
+SAME_SHARE = 0.03
+"""How far the living share and what the loss leaves may differ and tell of the same ground [0-1]: edges of patches."""
 ONLY_WHERE_SOME = frozenset(
     {"obs_alien_share_frac", "obs_water_share_frac", "chg_cleared_m2", "chg_flooded_m2", "chg_failed_m2"}
 )
@@ -160,6 +165,8 @@ class ParcelFacts:
     disturbed_m2: float | None
     disturbed_range_m2: tuple[float, float] | None
     """Low and high of the disturbed area, where the asset class gives them."""
+    living_range_frac: tuple[float, float] | None
+    """Low and high of the living share: of its claim's check, else of what the disturbed area leaves of the parcel."""
     figures: tuple[Figure, ...]
     """Other figures of the asset class, the leading one first; none where the parcel cannot be judged."""
     value: Interval | None
@@ -193,6 +200,7 @@ class ParcelFacts:
 def summarise(assessment: Assessment) -> tuple[ParcelFacts, ...]:
     """The facts of every parcel, in the order of the input."""
     changes = dict(tuple(assessment.changes.groupby("parcel_id", sort=False)))
+    history = _records(assessment.tables.get("history"))
     yearly = dict(tuple(assessment.yearly.groupby("parcel_id", sort=False)))
     nothing = assessment.changes.iloc[:0], assessment.yearly.iloc[:0]
     checks = _checks(assessment.tables.get("claims"))
@@ -205,6 +213,7 @@ def summarise(assessment: Assessment) -> tuple[ParcelFacts, ...]:
             changes.get(parcel_id, nothing[0]),
             yearly.get(parcel_id, nothing[1]),
             checks.get(str(parcel_id), ()),
+            history.get(str(parcel_id), ()),
         )
         for number, (parcel_id, row) in enumerate(
             zip(assessment.parcels.index, _rows(assessment.parcels), strict=True), start=1
@@ -236,12 +245,13 @@ def _facts(
     changes: pd.DataFrame,
     yearly: pd.DataFrame,
     checks: Sequence[Check],
+    history: Sequence[Mapping[str, Any]],
 ) -> ParcelFacts:
     judged = row["meta_status"] != _CANNOT_TELL
     statuses = changes["status"].map(_status_name)
     # A field's mean leaves its season with every early harvest; where a class has events of its own they say more.
     by_mean = not judged or row["asset_class"] == "forestry"
-    breaks = _breaks(changes, statuses, by_mean=by_mean)
+    breaks = _breaks(changes, statuses, alerts, history, by_mean=by_mean)
     verdicts: dict[str, Verdict] = {
         match[1]: v for c, v in row.items() if (match := _VERDICT_COLUMN.fullmatch(c)) and v in _VERDICTS
     }
@@ -264,6 +274,7 @@ def _facts(
         living_frac=_living(row, years) if judged else None,
         disturbed_m2=_disturbed(row, years) if judged else None,
         disturbed_range_m2=_disturbed_range(row) if judged else None,
+        living_range_frac=_living_range(row, checks) if judged else None,
         figures=_figures(row) if judged else (),
         value=_value(row) if judged else None,
         grade=_text(row["val_grade"]) if judged else None,
@@ -310,10 +321,15 @@ def check_of(row: Mapping[str, Any]) -> Check:
 
 def _checks(table: pd.DataFrame | None) -> dict[str, tuple[Check, ...]]:
     """Rows of the table ``claims`` by parcel."""
+    return {parcel_id: tuple(map(check_of, rows)) for parcel_id, rows in _records(table).items()}
+
+
+def _records(table: pd.DataFrame | None) -> dict[str, tuple[dict[str, Any], ...]]:
+    """Rows of a table by parcel."""
     if table is None or table.empty:
         return {}
     return {
-        str(parcel_id): tuple(check_of({str(k): v for k, v in row.items()}) for row in own.to_dict("records"))
+        str(parcel_id): tuple({str(k): v for k, v in row.items()} for row in own.to_dict("records"))
         for parcel_id, own in table.groupby("parcel_id", sort=False)
     }
 
@@ -342,32 +358,88 @@ def _known(row: Mapping[str, Any]) -> set[str]:
     return {name for name, value in row.items() if _text(value) is not None}
 
 
-def _breaks(changes: pd.DataFrame, statuses: pd.Series[str], *, by_mean: bool) -> tuple[Break, ...]:
-    """The parcel's breaks by date; the same change seen in another index is one break.
+def _breaks(
+    changes: pd.DataFrame,
+    statuses: pd.Series[str],
+    alerts: Sequence[Alert],
+    history: Sequence[Mapping[str, Any]],
+    *,
+    by_mean: bool,
+) -> tuple[Break, ...]:
+    """The parcel's breaks by date; the same change seen in another index, or warned of before, is one break.
 
-    Breaks of its pixels leave those of its mean aside: they date and place a change better.
+    Breaks of its pixels leave those of its mean aside: they date and place a change better. What has an alert is told
+    with the alert's name and dates, and is confirmed where the alert is: a page must not call one change two things.
     """
-    rows = [(row, s) for row, s in zip(changes.to_dict("records"), statuses, strict=True) if s in _BROKEN]
+    told = _told(alerts, history)
+    records = [{str(name): value for name, value in row.items()} for row in changes.to_dict("records")]
+    rows = [(row, s) for row, s in zip(records, statuses, strict=True) if s in _BROKEN]
     of_pixels = [(row, s) for row, s in rows if row["level"] == "pixels"]
+    new = [b for row, s in of_pixels or (rows if by_mean else []) if (b := _break(row, s, told)) is not None]
     found: list[Break] = []
-    for row, status in sorted(
-        of_pixels or (rows if by_mean else []), key=lambda r: r[1]
-    ):  # what is confirmed comes first
-        before, after = day_of(row["last_clear_before"]), day_of(row["first_clear_after"])
-        if before is None or after is None:
-            continue
-        new = Break(
-            last_clear_before=before,
-            first_clear_after=after,
-            detected_on=day_of(row["detected_on"]) if status == "confirmed" else None,
-            recovered_on=day_of(row["recovered_on"]),
-            confirmed=status == "confirmed",
-            of_mean=row["level"] != "pixels",
-            index=str(row["index"]),
+    for one in sorted(new, key=lambda b: (not b.has_alert, not b.confirmed)):
+        same = [known for known in found if _same_change(known, one)]
+        if not same or (one.has_alert and all(_span(known) != _span(one) for known in same)):
+            found.append(one)
+    return tuple(sorted(found, key=_span))
+
+
+_Told = dict[tuple[dt.date | None, dt.date | None, dt.date | None], tuple[str, bool, bool]]
+"""By first, last and day of detection of a change: its name, whether it is confirmed, whether there is an alert."""
+
+
+def _told(alerts: Sequence[Alert], history: Sequence[Mapping[str, Any]]) -> _Told:
+    told: _Told = {
+        (day_of(row["from"]), day_of(row["to"]), day_of(row["detected_on"])): (
+            str(row["kind"]),
+            bool(row["certainty"] == "confirmed"),
+            False,
         )
-        if not any(_same_change(known, new) for known in found):
-            found.append(new)
-    return tuple(sorted(found, key=lambda b: (b.last_clear_before, b.first_clear_after)))
+        for row in history
+    }
+    told |= {(a.last_clear_before, a.first_clear_after, a.detected_on): (a.rule, not is_early(a), True) for a in alerts}
+    return told
+
+
+def is_early(alert: Alert) -> bool:
+    """Whether an alert is an early warning, which later looks confirm or not."""
+    return alert.evidence.get("operating_point") == "early_warning"
+
+
+def ended_on(alert: Alert) -> dt.date | None:
+    """Day by which what an alert tells was over or had recovered; None where it lasts or nobody can tell."""
+    return day_of(alert.evidence.get("recovered_on"))
+
+
+REGROWS = frozenset({"stand_loss", "stand_decline"})
+"""Changes whose end is that plants come up again: the stand is lost all the same."""
+
+
+def is_green(kind: str | None, index: str = "") -> bool:
+    """Whether the end of a change is green plants coming up, and not the end of what happened."""
+    return kind in REGROWS if kind else "ndvi" in index.split("+")
+
+
+def _break(row: Mapping[str, Any], status: str, told: _Told) -> Break | None:
+    before, after, detected = (day_of(row[name]) for name in ("last_clear_before", "first_clear_after", "detected_on"))
+    if before is None or after is None:
+        return None
+    kind, confirmed, has_alert = told.get((before, after, detected), (None, status == "confirmed", False))
+    return Break(
+        last_clear_before=before,
+        first_clear_after=after,
+        detected_on=detected if confirmed else None,
+        recovered_on=day_of(row["recovered_on"]),
+        confirmed=confirmed,
+        of_mean=row["level"] != "pixels",
+        index=str(row["index"]),
+        kind=kind,
+        has_alert=has_alert,
+    )
+
+
+def _span(found: Break) -> tuple[dt.date, dt.date]:
+    return found.last_clear_before, found.first_clear_after
 
 
 def _same_change(one: Break, other: Break) -> bool:
@@ -413,6 +485,18 @@ def _disturbed_range(row: Mapping[str, Any]) -> tuple[float, float] | None:
     return None if low is None or high is None or high <= low else (low, high)
 
 
+def _living_range(row: Mapping[str, Any], checks: Sequence[Check]) -> tuple[float, float] | None:
+    for check in checks:
+        if check.claim == "living" and check.low is not None and check.high is not None:
+            return check.low, check.high
+    living, lost, area = (number_of(row.get(name)) for name in (LIVING_COLUMN, DISTURBED_COLUMN, "obs_area_m2"))
+    bounds = _disturbed_range(row)
+    # What is green again is no loss of today: then the one does not follow from the other.
+    if bounds is None or not area or living is None or lost is None or abs(1 - lost / area - living) > SAME_SHARE:
+        return None
+    return max(living - (bounds[1] - lost) / area, 0.0), min(living + (lost - bounds[0]) / area, 1.0)
+
+
 def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
     return tuple(
         Figure(
@@ -422,7 +506,9 @@ def _figures(row: Mapping[str, Any]) -> tuple[Figure, ...]:
             high=number_of(row.get(_end(column, "high"))),
         )
         for column in FIGURE_COLUMNS
-        if _text(row.get(column)) is not None and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
+        if _text(row.get(column)) is not None
+        and not (column in ONLY_WHERE_SOME and row[column] < 0.01)
+        and not (column == "obs_progress_frac" and row.get("obs_status") == "demolished")  # of what is gone
     )
 
 

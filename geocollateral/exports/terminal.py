@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geocollateral.exports.claims_told import claimed_text, observed_text
-from geocollateral.exports.summary import Check, ParcelFacts, summarise
+from geocollateral.exports.summary import Check, ParcelFacts, ended_on, is_early, is_green, summarise
 from geocollateral.exports.wording import Words
 from geocollateral.types import Alert, Assessment
 
@@ -54,4 +54,6 @@ def _mismatch(check: Check, words: Words) -> str:
 def _alert(alert: Alert, words: Words) -> str:
     days = f"{alert.last_clear_before:%Y-%m-%d}..{alert.first_clear_after:%Y-%m-%d}"
     text = f"{words.named('rule', alert.rule)} {words.hectares(alert.area_m2)} {days}"
-    return words("terminal.early", alert=text) if alert.evidence.get("operating_point") == "early_warning" else text
+    if end := ended_on(alert):
+        text += f" ({words('alert.green' if is_green(alert.rule) else 'alert.ended', date=words.date(end))})"
+    return words("terminal.early", alert=text) if is_early(alert) else text

@@ -79,7 +79,7 @@ def _approach(row: Row, lead: Row | None, words: Words) -> ApproachLine:
         name=words.named("approach", str(row["approach"])),
         leads=bool(row["leads"]),
         interval=words.money_range(float(row["value_p05"]), float(row["value_p95"]), currency),
-        middle=words.money(middle, currency),
+        middle=words.money(middle, currency, float(row["value_p95"])),
         grade=str(row["value_grade"]),
         gap="" if gap is None else _signed(gap, words),
     )

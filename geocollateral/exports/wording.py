@@ -90,6 +90,8 @@ ENGLISH: Mapping[str, str] = {
     "alert.when": "between {before} and {after}",
     "alert.confirmed": "Confirmed {date}",
     "alert.warned": "warned of on {date}",
+    "alert.ended": "over by {date}",
+    "alert.green": "greening again since {date}",
     "alert.sensors": "seen by {sensors}",
     "alert.probability": "evidence score {percent} (not calibrated)",
     "alert.calibrated": "right in {percent} of the cases it was calibrated on",
@@ -106,8 +108,8 @@ ENGLISH: Mapping[str, str] = {
     "figure.obs_capacity_mw": "Capacity",
     "figure.obs_pv_share_frac": "Share under modules",
     "figure.obs_pv_area_m2": "Ground under modules",
-    "figure.chg_pv_first_works": "First works",
-    "figure.chg_pv_last_works": "Complete",
+    "figure.chg_pv_first_works": "First modules not before",
+    "figure.chg_pv_last_works": "All modules up by",
     "figure.obs_pv_overgrown": "Overgrown",
     "figure.obs_new_pads": "New turbine pads",
     "rule.pv_overgrown": "Modules overgrown",
@@ -121,13 +123,13 @@ ENGLISH: Mapping[str, str] = {
     "figure.obs_progress_frac": "Progress of works",
     "figure.obs_built_share_frac": "Built share",
     "figure.obs_cleared_share_frac": "Cleared share",
-    "figure.chg_started_on": "Works began",
-    "figure.chg_stalled_since": "Stalled since",
-    "figure.chg_finished_on": "Works finished",
+    "figure.chg_started_on": "Works began by",
+    "figure.chg_stalled_since": "At a standstill by",
+    "figure.chg_finished_on": "Works finished by",
     "figure.chg_beside_works_m2": "Works beside the polygon",
     "figure.chg_beside_since": "Works beside told on",
     "figure.obs_use": "Use seen",
-    "figure.obs_cropped_m2": "Under crop",
+    "figure.obs_cropped_m2": "Field less lost ground",
     "figure.obs_crops_per_year_n": "Crops a year",
     "figure.obs_last_emergence": "Last emergence",
     "figure.obs_last_harvest": "Last harvest",
@@ -163,8 +165,8 @@ ENGLISH: Mapping[str, str] = {
     "rule.flood": "Flooded",
     "rule.land_preparation": "Land cleared",
     "rule.encroachment": "Built over",
-    "rule.pv_build": "Solar plant built",
-    "rule.wind_build": "Wind turbine built",
+    "rule.pv_build": "Solar modules put up",
+    "rule.wind_build": "Turbine pad built",
     "claim.polygon": "Outline of the parcel",
     "claim.stage": "Stage of works",
     "claim.water": "Water share",
@@ -187,12 +189,15 @@ ENGLISH: Mapping[str, str] = {
     "word.fire": "fire",
     "word.storm": "storm",
     "word.insects": "insects or drought",
+    "word.decline": "insects or gradual decline",
+    "word.building": "conversion to building",
     "word.conversion": "conversion to building",
     # -- map
     "map": "Map",
     "map.alt": "Satellite picture of {date} with the numbered outlines of {n} parcels",
-    "map.caption": "Picture of {date}, scene {scene}. Disturbed pixels are coloured by the year of the break.",
-    "map.disturbed": "Disturbed in",
+    "map.caption": "Picture of {date}, scene {scene}. Changed pixels are coloured by the year of the change; "
+    "a change that only the mean of a parcel tells is drawn on the whole parcel.",
+    "map.disturbed": "Changed in",
     "map.none": "No map: no clear picture of the whole area.",
     "map.outside": "Outside this picture: {parcels}.",
     "map.metres": "{n} m",
@@ -228,8 +233,8 @@ ENGLISH: Mapping[str, str] = {
     "say.mean": "The mean of the whole parcel left its season between {before} and {after}, but no patch of its pixels "
     "changed for good: no alert follows.",
     "say.mismatch": "What was claimed does not match what is seen: {claims}.",
-    "say.recovered": "Greening again since {date}; low plants count as green too.",
-    "say.ended": "One of these changes ended by {date}.",
+    "say.recovered": "{what}, {before} to {after}: greening again since {date}; low plants count as green too.",
+    "say.ended": "{what}, {before} to {after}: over by {date}.",
     "say.closed_alerts": "Earlier alerts here are closed; they are listed below.",
     "key_figures": "Key figures",
     "days.one": "{n} day",
@@ -244,6 +249,7 @@ ENGLISH: Mapping[str, str] = {
     "fig.looks": "Clear looks",
     "fig.last_clear": "Last clear look",
     "fig.risk": "Risk score",
+    "fig.risk.note": "within half a year",
     "fig.ltv": "Loan to value",
     "chart": "{index} over time",
     "chart.alt": "Chart of {index} of parcel {parcel} from {first} to {last}: {looks} clear looks.",
@@ -253,17 +259,30 @@ ENGLISH: Mapping[str, str] = {
     "chart.key.clear": "clear look",
     "chart.key.partial": "less than {percent} of the parcel clear",
     "chart.key.baseline": "expected for the season, with its usual spread",
-    "chart.key.break": "break: between the last clear look before and the first after",
+    "chart.key.break": "change: between the last clear look before and the first after",
+    "chart.key.suspected": "early warning or suspicion, not confirmed",
     "chart.key.detected": "confirmed",
-    "chart.key.recovered": "greening again",
+    "chart.key.recovered": "over, or greening again",
     "chart.key.uninformative": "season that cannot tell (leafless or snow)",
-    "chart.break": "break {before} to {after}",
+    "chart.break": "{what}, {before} to {after}",
+    "chart.break.suspected": "{what}, {before} to {after} (not confirmed)",
+    "chart.change": "Change",
     "chart.none": "No chart: there was no clear look.",
     "index.meaning.ndvi": "NDVI: greenness, 0 bare to about 0.9 dense leaf",
     "index.meaning.nbr": "NBR: moisture and leaf against bare or burnt ground",
     "index.meaning.ndmi": "NDMI: water in the canopy",
     "stages": "Stages through time, percent of the parcel",
     "stages.alt": "Stages of parcel {parcel} from {first} to {last}; on the last date:",
+    "stages.date": "On",
+    "stages.plan": "Planned",
+    "stages.note": "Shares as known now, with 90 % intervals; the last clear look of each half-year. Intervals of "
+    "progress under works are at least as wide as today's: narrower ones, as the model computes them, held the truth "
+    "on half of the simulated sites. Floors and works inside are not seen.",
+    "progress.progress": "Progress of works, percent",
+    "progress.modules": "Ground under modules, percent of the parcel",
+    "progress.alt": "{what}, of parcel {parcel} from {first} to {last}: {latest} at last ({low} to {high}).",
+    "progress.key": "with its 90 % interval; {latest} ({low} to {high}) on {date}",
+    "progress.plan": "straight line between the planned dates: {percent} on that day",
     "stage.vegetated": "vegetated",
     "stage.water": "water",
     "stage.cleared": "cleared",
@@ -388,7 +407,8 @@ ENGLISH: Mapping[str, str] = {
     "limit.few_looks": "Only {n} clear looks: a short or recent change may be missed.",
     "limit.last_clear": "Not seen clearly since {date}, {days} days before the date of this report.",
     "limit.small": "At {area} the parcel has few whole pixels; its edges mix with the neighbours.",
-    "limit.interval": "The break of {after} may have happened on any day from {before}: no clear look in between.",
+    "limit.interval": "The change of {after} may have happened on any day from {before}: no clear look in between.",
+    "limit.intervals": "Each of the {n} changes may have come on any day of its interval: no clear look in between.",
     "limit.unstable": "The history is unsteady ({index}); the baseline is less reliable than elsewhere.",
     "limit.gap": "The longest time without a clear look was {days} days, from {first} to {last}.",
     "limit.winter": "Shaded seasons cannot tell a felling in leafless forest.",
@@ -529,6 +549,8 @@ CHINESE: Mapping[str, str] = {
     "alert.when": "{before} 至 {after} 之间",
     "alert.confirmed": "确认日期 {date}",
     "alert.warned": "{date} 已发出预警",
+    "alert.ended": "截至 {date} 已结束",
+    "alert.green": "自 {date} 起植被返绿",
     "alert.sensors": "观测来源 {sensors}",
     "alert.probability": "证据评分 {percent}（尚未校准）",
     "alert.calibrated": "校准样本中同类情况 {percent} 属实",
@@ -545,8 +567,8 @@ CHINESE: Mapping[str, str] = {
     "figure.obs_capacity_mw": "装机容量",
     "figure.obs_pv_share_frac": "组件占地比例",
     "figure.obs_pv_area_m2": "组件占地面积",
-    "figure.chg_pv_first_works": "最早施工",
-    "figure.chg_pv_last_works": "完工",
+    "figure.chg_pv_first_works": "首批组件不早于",
+    "figure.chg_pv_last_works": "组件装完不晚于",
     "figure.obs_pv_overgrown": "杂草遮挡",
     "figure.obs_new_pads": "新增风机平台",
     "rule.pv_overgrown": "组件被植被遮挡",
@@ -560,13 +582,13 @@ CHINESE: Mapping[str, str] = {
     "figure.obs_progress_frac": "施工进度",
     "figure.obs_built_share_frac": "已建成占比",
     "figure.obs_cleared_share_frac": "已平整占比",
-    "figure.chg_started_on": "开工日期",
-    "figure.chg_stalled_since": "停工起始",
-    "figure.chg_finished_on": "完工日期",
+    "figure.chg_started_on": "开工不晚于",
+    "figure.chg_stalled_since": "停工不晚于",
+    "figure.chg_finished_on": "完工不晚于",
     "figure.chg_beside_works_m2": "地块外施工面积",
     "figure.chg_beside_since": "地块外施工报告日",
     "figure.obs_use": "影像所见用途",
-    "figure.obs_cropped_m2": "种植面积",
+    "figure.obs_cropped_m2": "扣除损失后的农田",
     "figure.obs_crops_per_year_n": "年种植季数",
     "figure.obs_last_emergence": "最近出苗",
     "figure.obs_last_harvest": "最近收获",
@@ -602,8 +624,8 @@ CHINESE: Mapping[str, str] = {
     "rule.flood": "受淹",
     "rule.land_preparation": "土地被平整",
     "rule.encroachment": "被占建",
-    "rule.pv_build": "光伏建设",
-    "rule.wind_build": "风机建设",
+    "rule.pv_build": "光伏组件安装",
+    "rule.wind_build": "风机平台建设",
     "claim.polygon": "地块边界",
     "claim.stage": "施工阶段",
     "claim.water": "水面占比",
@@ -626,11 +648,13 @@ CHINESE: Mapping[str, str] = {
     "word.fire": "火灾",
     "word.storm": "风灾",
     "word.insects": "病虫害或干旱",
+    "word.decline": "虫害或逐渐衰退",
+    "word.building": "转为建设",
     "word.conversion": "转为建设",
     "map": "位置图",
     "map.alt": "{date} 卫星影像，标注 {n} 宗地块边界及编号",
-    "map.caption": "影像日期 {date}，景号 {scene}。受扰动像元按发生年份着色。",
-    "map.disturbed": "受扰动年份",
+    "map.caption": "影像日期 {date}，景号 {scene}。发生变化的像元按年份着色；仅由地块均值得出的变化绘于整个地块。",
+    "map.disturbed": "变化年份",
     "map.none": "无位置图：没有覆盖全部区域的清晰影像。",
     "map.outside": "不在本图范围内：{parcels}。",
     "map.metres": "{n} 米",
@@ -663,8 +687,8 @@ CHINESE: Mapping[str, str] = {
     "say.suspected": "自 {date} 起疑似发生变化，尚未确认，有待更多清晰观测。",
     "say.mean": "{before} 至 {after} 之间地块均值偏离季节基线，但未见成片像元发生持久变化，故不触发预警。",
     "say.mismatch": "申报内容与影像不符：{claims}。",
-    "say.recovered": "自 {date} 起植被返绿（草灌亦计入）。",
-    "say.ended": "其中一项变化截至 {date} 已结束。",
+    "say.recovered": "{what}（{before} 至 {after}）：自 {date} 起植被返绿（草灌亦计入）。",
+    "say.ended": "{what}（{before} 至 {after}）：截至 {date} 已结束。",
     "say.closed_alerts": "该地块此前的预警已关闭，列示如下。",
     "key_figures": "主要指标",
     "days.one": "{n} 天",
@@ -679,6 +703,7 @@ CHINESE: Mapping[str, str] = {
     "fig.looks": "有效观测次数",
     "fig.last_clear": "最近一次清晰观测",
     "fig.risk": "风险评分",
+    "fig.risk.note": "半年内发生不利事件的概率",
     "fig.ltv": "贷款价值比（LTV）",
     "chart": "{index} 时间序列",
     "chart.alt": "地块 {parcel} 的 {index} 曲线，{first} 至 {last}，共 {looks} 次有效观测。",
@@ -688,17 +713,29 @@ CHINESE: Mapping[str, str] = {
     "chart.key.clear": "有效观测",
     "chart.key.partial": "地块清晰比例低于 {percent}",
     "chart.key.baseline": "季节基线及其正常波动范围",
-    "chart.key.break": "突变区间：此前最后一次与此后第一次清晰观测之间",
+    "chart.key.break": "变化区间：此前最后一次与此后第一次清晰观测之间",
+    "chart.key.suspected": "早期预警或疑似，尚未确认",
     "chart.key.detected": "确认",
-    "chart.key.recovered": "植被恢复",
+    "chart.key.recovered": "已结束或植被返绿",
     "chart.key.uninformative": "无法判断的季节（落叶或积雪）",
-    "chart.break": "突变 {before} 至 {after}",
+    "chart.break": "{what}，{before} 至 {after}",
+    "chart.break.suspected": "{what}，{before} 至 {after}（尚未确认）",
+    "chart.change": "变化",
     "chart.none": "无曲线：没有有效观测。",
     "index.meaning.ndvi": "NDVI：植被绿度，0 为裸地，约 0.9 为茂密叶冠",
     "index.meaning.nbr": "NBR：区分湿润叶冠与裸地或火烧迹地",
     "index.meaning.ndmi": "NDMI：冠层含水量",
     "stages": "各阶段随时间的变化（占地块百分比）",
     "stages.alt": "地块 {parcel} 自 {first} 至 {last} 的各阶段占比；最后一日：",
+    "stages.date": "日期",
+    "stages.plan": "计划",
+    "stages.note": "各占比为截至目前的认识，附 90% 区间；每半年取最后一次清晰观测。施工期间的进度区间不窄于当前区间："
+    "模型自身算出的较窄区间，在模拟工地中只有一半包含真值。楼层和室内施工看不到。",
+    "progress.progress": "施工进度（%）",
+    "progress.modules": "组件占地（占地块百分比）",
+    "progress.alt": "地块 {parcel} 自 {first} 至 {last} 的{what}；最后为 {latest}（{low} 至 {high}）。",
+    "progress.key": "观测值及 90% 区间；{date}为 {latest}（{low} 至 {high}）",
+    "progress.plan": "计划开工日与竣工日之间的直线：当日应为 {percent}",
     "stage.vegetated": "植被",
     "stage.water": "水面",
     "stage.cleared": "已平整",
@@ -823,6 +860,7 @@ CHINESE: Mapping[str, str] = {
     "limit.last_clear": "自 {date} 起未再清晰观测，距报告截止日 {days} 天。",
     "limit.small": "面积仅 {area}，完整像元较少，边缘与相邻地物混合。",
     "limit.interval": "{after} 的变化可能发生于 {before} 之后的任何一天，期间没有清晰观测。",
+    "limit.intervals": "{n} 项变化各自可能发生于其区间内的任何一天，期间没有清晰观测。",
     "limit.unstable": "历史曲线不稳定（{index}），基线可靠性较低。",
     "limit.gap": "最长观测空档 {days} 天：{first} 至 {last}。",
     "limit.winter": "阴影时段（落叶期）无法识别阔叶林采伐。",
@@ -964,7 +1002,7 @@ class Words:
             return f"{self.number(value, 1 if value < 100 else 0)}\u00a0MW"
         if column.endswith("_days"):
             return self(f"days.{'one' if value == 1 else 'other'}", n=self.number(value))
-        if column.endswith("_n"):
+        if column.endswith("_n") or column == "obs_new_pads":
             return self.number(value, 0 if float(value).is_integer() else 1)
         return self.number(value, 2)
 
@@ -1017,13 +1055,15 @@ class Words:
         """An area in mu."""
         return f"{self._area(area_m2 / MU_M2)}\u00a0{'mu' if self.lang == 'en' else '亩'}"
 
-    def money(self, amount: float, currency: str | None) -> str:
-        """An amount, rounded to three significant figures."""
-        return self._with_currency(_amount(amount), currency)
+    def money(self, amount: float, currency: str | None, high: float = 0.0) -> str:
+        """An amount, rounded to three significant figures; far below the high end of its interval, as that is."""
+        return self._with_currency(_amount(_beside(amount, high)), currency)
 
     def money_range(self, low: float, high: float, currency: str | None) -> str:
-        """An interval of amounts; never a single number, even where its ends round to the same."""
-        return self._with_currency(f"{_amount(low)} – {_amount(high)}", currency)
+        """An interval of amounts; never a single number, even where its ends round to the same. A low end far below
+        the high one is rounded as that is: CNY 11.50 to 2,790,000 would claim to know the cents.
+        """
+        return self._with_currency(f"{_amount(_beside(low, high))} – {_amount(high)}", currency)
 
     def _with_currency(self, text: str, currency: str | None) -> str:
         if not currency:
@@ -1034,6 +1074,14 @@ class Words:
 
     def _area(self, value: float) -> str:
         return self.number(value, 2 if value < 10 else 1 if value < 1000 else 0)
+
+
+def _beside(amount: float, high: float) -> float:
+    """An amount below a hundredth of the high end of its interval, rounded as that is."""
+    if not 0 < amount < high / 100:
+        return amount
+    step = 10.0 ** (math.floor(math.log10(high)) - 2)
+    return round(amount / step) * step
 
 
 def _amount(amount: float) -> str:

@@ -219,7 +219,9 @@ def _claims(facts: ParcelFacts) -> Ruled:
     open_ones = sorted(name for name, verdict in facts.verdicts.items() if verdict == "cannot_tell")
     inputs = {"mismatch": wrong, "cannot_tell": open_ones}
     if wrong:
-        return Ruled(outcome="breach", inputs=inputs, reason=f"Claims contradicted: {', '.join(wrong)}.")
+        return Ruled(
+            outcome="breach", inputs=inputs, reason=f"Claims contradicted: {', '.join(wrong).replace('_', ' ')}."
+        )
     if open_ones or not facts.verdicts:
         told = f"Claims that could not be judged: {', '.join(open_ones)}." if open_ones else "No claim was made."
         return Ruled(outcome="cannot_tell", inputs=inputs, reason=told)

@@ -30,6 +30,19 @@ def test_help_lists_the_commands_and_the_exit_codes() -> None:
         assert str(code) in done.output
 
 
+def test_an_interrupt_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Typer ends with 130 and says nothing."""
+
+    def interrupted() -> None:
+        raise SystemExit(cli.INTERRUPTED)
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == cli.INTERRUPTED
+    assert "no result was written" in capsys.readouterr().err
+
+
 def test_no_command_shows_the_help() -> None:
     assert "assess" in CliRunner().invoke(cli.app, []).output
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -35,3 +36,16 @@ def test_without_a_lead_there_is_a_reason_and_no_number() -> None:
     columns = value_columns.columns_of(ParcelValue(parcel_id="a", lead=None, beside=(), reason="Why."), {})
     assert columns.pop("val_reason") == "Why."
     assert set(columns.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("emerged", "harvested", "vigour"),
+    [
+        (dt.date(2025, 1, 1), dt.date(2025, 5, 1), 0.4),
+        (dt.date(2025, 6, 9), dt.date(2025, 5, 15), None),  # the latest crop still stands
+        (dt.date(2025, 6, 9), None, None),
+    ],
+)
+def test_a_crop_that_stands_tells_no_harvest(emerged: dt.date, harvested: dt.date | None, vigour: float | None) -> None:
+    columns = {"obs_vigour_own_frac": 0.4, "obs_last_emergence": emerged, "obs_last_harvest": harvested}
+    assert value_columns._vigour(columns) == vigour

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -68,6 +69,15 @@ def test_reasons_are_english_in_english_and_chinese_in_chinese(check: ClaimCheck
     assert "{" not in chinese.reason
     assert not re.search(r"[a-z]{4}", chinese.reason.replace("rice", "").replace("maize", ""))
     assert chinese.verdict == english.verdict == check.verdict
+
+
+def test_a_draw_that_is_supported_without_a_figure_does_not_ask_for_a_visit() -> None:
+    reason = "Claimed stage planned. 0 new pads are seen; towers and blades are not seen at 10 m. It supports the draw."
+    draw = shown(next(check for check in CASES if check.claim == "draw"))
+    supported = replace(draw, verdict="match", claimed="planned", observed=None, reason=reason)
+    told = claim_line(supported, ZH).reason
+    assert "支持放款" in told
+    assert "现场核实" not in told
 
 
 def test_areas_are_told_in_mu_first_in_chinese() -> None:

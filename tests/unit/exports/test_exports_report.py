@@ -266,3 +266,25 @@ def test_a_breach_of_the_loan_is_told_in_each_of_its_parcels(build_assessment):
     )
     told = report_html(dataclasses.replace(built, parcels=parcels, tables={**built.tables, "risk_rules": rules}))
     assert told.decode().count("Loan to value is 167.4%") == 1
+
+
+def test_what_is_over_is_told_beside_the_alert_and_by_name(build_assessment):
+    built = build_assessment()
+    over = {"operating_point": "confirmed", "recovered_on": "2020-06-10"}
+    alerts = tuple(dataclasses.replace(a, rule="construction_stall", evidence=over) for a in built.alerts)
+    section = Page(report_html(build_assessment(alerts=alerts))).sections["parcel-4"]
+    assert "over by 10\u00a0Jun\u00a02020" in section
+    assert (
+        "Works at a standstill, 2\u00a0May\u00a02018 to 22\u00a0May\u00a02018: over by 10\u00a0Jun\u00a02020."
+        in section
+    )
+
+
+def test_an_early_warning_is_nowhere_drawn_or_named_as_confirmed(build_assessment):
+    built = build_assessment()
+    early = {"operating_point": "early_warning"}
+    alerts = tuple(dataclasses.replace(a, rule="stall_suspected", evidence=early) for a in built.alerts)
+    page = report_html(build_assessment(alerts=alerts)).decode()
+    section = Page(page.encode()).sections["parcel-4"]
+    assert "2\u00a0May\u00a02018 to 22\u00a0May\u00a02018 (not confirmed)" in section
+    assert 'class="detected"' not in page

@@ -77,6 +77,11 @@ CASES = [
         "Bands of scenes that could not be used: 3 missing, 14 quarantined. scenes.json gives the reasons.",
         "无法使用的影像波段：3个缺失、14个已隔离。原因见 scenes.json。",
     ),
+    (
+        "Works started by 2022-10-26 and go on: progress 60% (25% to 100%). On 2025-08-09: cleared 35%, building 14%, built 48%.",
+        "至2022年10月26日已开工，仍在施工：进度60%（25%至100%）。2025年8月9日：已平整35%、施工中14%、已建成48%。",
+    ),
+    ("Claims contradicted: plan, floor area.", "被否定的申报项：计划工期、建筑面积。"),
     ("Warned of on 2023-10-16.", "2023年10月16日已预警。"),
 ]  # fmt: skip
 

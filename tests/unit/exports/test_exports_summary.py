@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import numpy as np
 import pandas as pd
@@ -92,3 +93,56 @@ def test_one_break_seen_in_two_indices_is_one_break(build_assessment):
     changes = build_assessment().changes
     twice = pd.concat([changes, changes.assign(index="nbr")], ignore_index=True)
     assert len(_facts(build_assessment(changes=twice), "RO-004").breaks) == 1
+
+
+def test_a_break_has_the_name_the_dates_and_the_certainty_of_its_alert(build_assessment):
+    """Every event is a row ``confirmed`` of `changes`, early warnings and what led to the alert too."""
+    built = build_assessment()
+    alert = next(a for a in built.alerts if a.parcel_id == "RO-004")
+    row = built.changes[built.changes["parcel_id"] == "RO-004"]
+    stall = dataclasses.replace(alert, rule="construction_stall")
+    early = {
+        "alert_id": "a-2",
+        "rule": "stall_suspected",
+        "last_clear_before": dt.date(2018, 5, 10),
+        "first_clear_after": dt.date(2018, 6, 2),
+        "detected_on": dt.date(2018, 7, 9),
+        "evidence": {"operating_point": "early_warning"},
+    }
+    warned = row.assign(
+        last_clear_before=pd.Timestamp("2018-04-01"), detected_on=pd.Timestamp("2018-06-01")
+    )  # led to the alert
+    doubted = row.assign(
+        last_clear_before=pd.Timestamp("2018-05-10"),
+        first_clear_after=pd.Timestamp("2018-06-02"),
+        detected_on=pd.Timestamp("2018-07-09"),
+    )
+    alerts = (stall, dataclasses.replace(alert, **early))
+    changes = pd.concat([warned, doubted, row], ignore_index=True)
+    found = _facts(build_assessment(alerts=alerts, changes=changes), "RO-004").breaks
+    assert [(b.kind, b.confirmed, b.last_clear_before.isoformat()) for b in found] == [
+        ("construction_stall", True, "2018-05-02"),
+        ("stall_suspected", False, "2018-05-10"),
+    ]
+    assert found[1].detected_on is None
+
+
+def test_an_event_without_an_alert_has_the_name_of_the_look_back(build_assessment):
+    built = build_assessment()
+    row = built.changes[built.changes["parcel_id"] == "RO-004"].iloc[0]
+    event = {"from": "2018-05-02", "to": "2018-05-22", "detected_on": "2018-06-26", "certainty": "confirmed"}
+    history = pd.DataFrame([{"parcel_id": "RO-004", "kind": "construction_finished", **event}])
+    assert row["detected_on"] == pd.Timestamp("2018-06-26")
+    facts = _facts(build_assessment(alerts=(), tables={"history": history}), "RO-004")
+    assert [(b.kind, b.has_alert) for b in facts.breaks] == [("construction_finished", False)]
+
+
+def test_the_living_share_has_the_range_of_what_is_lost(build_assessment):
+    parcels = build_assessment().parcels
+    area, lost = parcels.loc["RO-004", "obs_area_m2"], parcels.loc["RO-004", "chg_disturbed_m2"]
+    parcels["chg_disturbed_low_m2"], parcels["chg_disturbed_high_m2"] = lost * 0.9, lost * 1.2
+    low, high = _facts(build_assessment(parcels=parcels), "RO-004").living_range_frac
+    assert low == pytest.approx(1 - 1.2 * lost / area)
+    assert high == pytest.approx(1 - 0.9 * lost / area)
+    parcels["obs_living_share_frac"] = 0.9  # green again in part: the loss says nothing of today
+    assert _facts(build_assessment(parcels=parcels), "RO-004").living_range_frac is None

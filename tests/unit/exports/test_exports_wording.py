@@ -47,6 +47,10 @@ def test_a_percentage_is_never_rounded_to_all_or_nothing(fraction, text):
 def test_money_has_a_currency_and_separators():
     assert Words("en").money_range(1_234_567, 2_345_678, "CNY") == "CNY\u00a01,230,000 – 2,350,000"
     assert Words("zh").money_range(1_234_567, 2_345_678, "CNY") == "1,230,000 – 2,350,000\u00a0元"
+    assert Words("en").money_range(11.5, 2_790_000, "CNY") == "CNY\u00a00 – 2,790,000"
+    assert Words("en").money_range(7_410, 17_200_000, "CNY") == "CNY\u00a00 – 17,200,000"
+    assert Words("en").money_range(160_000, 17_200_000, "CNY") == "CNY\u00a0200,000 – 17,200,000"
+    assert Words("en").money_range(6_960, 17_400, "EUR") == "EUR\u00a06,960 – 17,400"
     assert Words("en").money(0, "EUR") == "EUR\u00a00"
     assert Words("en").money(4.5, None) == "4.50"
 
