@@ -442,8 +442,8 @@ def _stall(
         reasons=(
             (
                 f"On {day_of(days[n])} the site looks as it did about {day_of(days[then])}: its bright and dark places "
-                f"are the same ({np.clip(still.likeness[n], 0, 1):.0%} alike), nothing was dug, paved or roofed since, and "
-                f"{witnesses}. Work ended between {day_of(rest[0])} and {day_of(rest[1])}; rest of up to "
+                f"are the same ({np.clip(still.likeness[n], 0, 1):.0%} alike), nothing was dug, paved or roofed since, "
+                f"and {witnesses}. Work ended between {day_of(rest[0])} and {day_of(rest[1])}; rest of up to "
                 f"{params.stall_days} days is normal on a site."
             ),
             (
