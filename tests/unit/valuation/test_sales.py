@@ -4,7 +4,10 @@ import pytest
 from market import sales
 
 from geocollateral.errors import InvalidInput, MissingInput
-from geocollateral.valuation.sales import moment_of, numbers_in, places_of, times_of, understand_sales
+from geocollateral.valuation.cells import numbers_in
+from geocollateral.valuation.csv_tables import table_from_csv
+from geocollateral.valuation.sale_dates import times_of
+from geocollateral.valuation.sales import moment_of, places_of, understand_sales
 
 
 def days(values: list[object]) -> list[str]:
@@ -109,10 +112,10 @@ def test_money_copies_and_numbers_of_rows_are_no_features() -> None:
     )
     found = understand_sales(table, target="price", date="sold", coords=("lon_m", "lat_m"))
     roles = {use.name: use for use in found.columns}
-    for name in ("loan_amount", "list_price", "nearly", "row_id", "note"):
+    for name in ("loan_amount", "list_price", "nearly", "row_id", "note", "value"):
         assert roles[name].role == "left out", name
         assert roles[name].reason
-    assert list(found.features) == ["area_mu", "quality", "kind", "slope", "value"]
+    assert list(found.features) == ["area_mu", "quality", "kind", "slope"]
 
 
 def test_a_date_after_the_sale_is_no_feature() -> None:
