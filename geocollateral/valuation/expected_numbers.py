@@ -1,4 +1,4 @@
-"""What the rest of a row says of a telling number: a lot of 8 ha among lots of 800 m2 is a slip, in the hills it is not.
+"""What the rest of a row says of a telling number: 8 ha among lots of 800 m2 are a slip, in the hills they are not.
 
 A number within what was sold may still be none for this property. A booster tells each telling number from all other
 features and the place, another one how far off such a guess usually is; a number is refused where it is further off

@@ -33,7 +33,7 @@ from geocollateral.valuation.model_trial import require_loadable
 from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
 
 FORMAT = 3
-_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month")
+_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month", "drift")
 _BOOSTERS = ("absolute", "squared", "corrected")
 
 
@@ -209,7 +209,7 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
         ),
         weights=arrays["weights"],
         **said["mix"],
-        level=PriceLevel(months=arrays["level_months"], level=arrays["level"]),
+        level=PriceLevel(months=arrays["level_months"], level=arrays["level"], drift=said["interval"]["drift"]),
         interval=Interval(spread=spread, **said["interval"]),
         domain=Domain(
             numbers=tuple(NumberScale(**number) for number in domain["numbers"]),

@@ -227,7 +227,7 @@ class ValueModel:
         told = self.members.predict(features, xy)
         log_price = self.stretched(told @ self.weights) if self.uses_learners else self.corrected(features)
         spread = self.interval.spreads(_spread_matrix(self.members, features, xy, told, log_price))
-        spread = spread * self.interval.widening(months, len(features))
+        spread = spread * self.interval.widening(months, spread)
         if self.uses_learners:
             log_price = log_price + self.level.at(months, len(features))
         reason = self.domain.refusals(features, xy, months, self.members.encoder.matrix(features, xy))
@@ -324,7 +324,12 @@ def fit_value_model(
         middle=middle,
         stretch=stretch,
         level=level,
-        interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
+        interval=replace(
+            interval,
+            forward=forward,
+            last_month=np.inf if months is None else float(months.max()),
+            drift=level.drift,
+        ),
         domain=_domain(encoder, features, xy, months, importance, folds.fold, params),
         folds=folds,
         out_of_fold=mixed + level.at(months, len(price)),
