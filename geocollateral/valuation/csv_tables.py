@@ -34,26 +34,31 @@ def table_from_csv(data: bytes, name: str = "table") -> pd.DataFrame:
     InvalidInput
         It is text in none of these encodings, or holds no table.
     """
-    text = _decoded(data, name)
-    lines = text.splitlines()[:_HEAD_LINES]
+    encoding = _encoding(data, name)
+    head = data[:_SAMPLE_BYTES].decode(encoding, errors="ignore")
+    lines = head.splitlines()[:_HEAD_LINES]
     separator = _separator(lines)
-    skipped = _lines_before_headings(lines, separator)
-    commas = separator != "," and _has_decimal_commas(text[:_SAMPLE_BYTES], separator)
     table = pd.read_csv(
-        io.StringIO(text), sep=separator, skiprows=skipped, low_memory=False, dtype=str if commas else None
+        io.BytesIO(data),
+        encoding=encoding,
+        sep=separator,
+        skiprows=_lines_before_headings(lines, separator),
+        low_memory=False,
+        dtype=str if (commas := separator != "," and _has_decimal_commas(head, separator)) else None,
     )
     return table.apply(_without_decimal_commas) if commas and len(table) else table
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _encoding(data: bytes, name: str) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
+        return "utf-16"
     encodings = ["utf-8-sig", "gb18030", "cp1252"]
     if _high_bytes_stand_alone(data[:_SAMPLE_BYTES]):
         encodings = ["utf-8-sig", "cp1252", "gb18030"]
     for encoding in encodings:
         try:
-            return data.decode(encoding)
+            data.decode(encoding)
+            return encoding
         except UnicodeDecodeError:
             continue
     raise InvalidInput(f"{name}: expected UTF-8, UTF-16, GB18030 or Windows-1252 text; it is none of them.")

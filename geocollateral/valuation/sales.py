@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from scipy import stats
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.valuation.cells import numbers_in, texts_in
 from geocollateral.valuation.sale_dates import MONTH_DAYS, dates_in, times_of
+from geocollateral.valuation.time_of_sale import says_time_of_sale
 
 Floats = NDArray[np.float64]
 Role = Literal["number", "category", "left out"]
@@ -52,8 +53,8 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(
-    r"zip|post.?code|postal|neighbou?r|district|suburb|region|county|council|township|area_?code|tract|block|zone|zoning|"
-    r"village|town$|city|province|commune|gemeinde|stadtteil|区|县|镇|乡|村|街道|小区|板块|省|市$|區|縣|鎮|鄉|里$",
+    r"zip|post.?code|postal|neighbou?r|district|suburb|region|county|council|township|area_?code|(?<!con)tract|block|zone|zoning|"
+    r"village|town$|(?<!capa)(?<!electri)(?<!velo)city|province|commune|gemeinde|stadtteil|区|县|镇|乡|村|街道|小区|板块|省|市$|區|縣|鎮|鄉|里$",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"year|(^|[ _.])yr|年", re.IGNORECASE)
@@ -65,7 +66,7 @@ _LATE = 0.02
 _NOISE = 0.10
 """Median distance of a column's logarithm from the price's below which it is the price with noise."""
 _COPY = 0.995
-"""Rank correlation with the price, or with the day of sale, from which a column is a copy of it."""
+"""Rank correlation with the price from which a column is a copy of it."""
 _NOMINAL = 1e-3
 """A price below this share of the median is none: deeds between relatives are written for one dollar."""
 
@@ -163,6 +164,8 @@ def understand_sales(
         if name in (target, date, group, baseline, *(coords or ())):
             continue
         use, values = _column(rows[name], str(name), price, days)
+        if values is not None and months is not None and says_time_of_sale(values, months):
+            use, values = replace(use, role="left out", reason="it says the time of the sale again"), None
         uses.append(use)
         if values is not None and use.role != "left out":
             features[str(name)] = pd.Series(values, index=rows.index, dtype=values.dtype)
@@ -341,8 +344,6 @@ def _column(
     # "unknown" among numbers is a missing number, as are a few slips of the pen.
     if readable >= 0.98 or (readable >= 0.8 and words.nunique() <= 5 and not words.str.contains(r"\d").any()):
         return _number(name, _without_marks(numbers), price, sold)
-    if sold is not None and _parts_time(text, sold):
-        return left("it says the time of the sale again")
     dates = dates_in(text, name)
     if dates is not None:
         return _dated(dates, name, sold)
@@ -374,8 +375,6 @@ def _number(
         return ColumnUse(name=name, role="left out", reason=late), None
     if whole and (_counts_rows(numbers) or (len(distinct) > 0.95 * np.isfinite(numbers).sum() and _KEY.search(name))):
         return ColumnUse(name=name, role="left out", reason="it numbers the rows"), None
-    if sold is not None and _is_time_of_sale(numbers, distinct, sold):
-        return ColumnUse(name=name, role="left out", reason="it says the time of the sale again"), None
     if both.sum() >= 50 and len(np.unique(numbers[both])) > 20:
         alike = abs(float(stats.spearmanr(numbers[both], price[both]).statistic))
         if alike >= _COPY:
@@ -402,34 +401,6 @@ def _counts_rows(numbers: Floats) -> bool:
     if (step > 0).all() or (step < 0).all():
         return True
     return len(np.unique(known)) == len(known) and bool(np.ptp(known) + 1 <= 1.02 * len(known))
-
-
-def _is_time_of_sale(numbers: Floats, distinct: Floats, sold: NDArray[np.datetime64]) -> bool:
-    """The year of sale, a mark of one year, or a number that rises with the day of sale as no property does."""
-    known = np.isfinite(numbers) & ~np.isnat(sold)
-    if known.sum() < 50:
-        return False
-    own, day = numbers[known], sold[known]
-    year = day.astype("datetime64[Y]").astype(np.float64) + 1970
-    if len(np.unique(year)) > 1:
-        if np.mean(own == year) > 0.99:
-            return True
-        if len(distinct) == 2 and distinct.tolist() == [0.0, 1.0] and len(marked := np.unique(year[own == 1])) == 1:
-            return bool(np.mean((year == marked[0]) == (own == 1)) > 0.999)
-    if len(np.unique(own)) <= 3 or np.ptp(day.astype(np.int64)) == 0:
-        return False
-    return bool(abs(float(stats.spearmanr(own, day.astype(np.int64)).statistic)) >= _COPY)
-
-
-def _parts_time(text: pd.Series, sold: NDArray[np.datetime64]) -> bool:
-    """Whether each kind has a stretch of time of its own, such as ``2019Q3``: a later one would be of no kind known."""
-    known = (text.notna() & ~np.isnat(sold)).to_numpy(bool)
-    frame = pd.DataFrame({"kind": text[known].astype(object), "day": sold[known].astype(np.int64)})
-    spans = frame.groupby("kind")["day"].agg(["min", "max", "size"]).sort_values("min")
-    if not 3 <= len(spans) <= 0.2 * len(frame):
-        return False
-    apart = spans["min"].to_numpy()[1:] >= spans["max"].to_numpy()[:-1]
-    return bool(apart.all())
 
 
 def _later_than_the_sale(

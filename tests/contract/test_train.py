@@ -81,6 +81,14 @@ def test_what_was_never_sold_is_refused(trained) -> None:
     assert refused(features, xy + 100_000) == 1.0
 
 
+def test_days_far_from_every_sale_are_refused(trained) -> None:
+    rows = np.flatnonzero(trained.tested)[:50]
+    features, xy, months = trained.table.features.iloc[rows], trained.table.xy[rows], trained.table.months[rows]
+    for years, expected in ((0, 0.06), (1, 0.06), (10, 1.0), (-10, 1.0)):
+        told = trained.model.predict(features, xy, months + 12 * years)
+        assert (told["refused"].mean() <= 0.06) if expected < 1 else told["refused"].all(), years
+
+
 def test_loan_amounts_do_not_move_the_value() -> None:
     table = sales(300).drop(columns="value")
     one = train(table, target="price", coords=("lon_m", "lat_m"))

@@ -108,7 +108,7 @@ def test_what_was_known_only_after_the_sale_is_found_whatever_it_is_called() -> 
         c=lambda f: (f["sold"] + pd.Timedelta(days=20)).astype(str),
         d=lambda f: (f["sold"] + pd.Timedelta(days=30)).dt.strftime("%Y%m%d").astype(int),
         year_e=lambda f: f["sold"].dt.year + 2,
-        year_built=lambda f: f["sold"].dt.year - 3,
+        year_built=lambda f: f["sold"].dt.year - rng.integers(3, 40, 500),
         surveyed=lambda f: (f["sold"] - pd.Timedelta(days=9)).dt.strftime("%Y/%m/%d"),
     )
     found = understand_sales(table.drop(columns="value"), target="Price ", date="SOLD")
