@@ -125,10 +125,11 @@ class Domain:
         for n, number in enumerate(self.numbers):
             refuse(departure[:, n] > self.fit_bound[n], f"{number.name}: does not fit the other features")
         by_name = {number.name: n for n, number in enumerate(self.numbers)}
-        for one in self.expected if matrix is not None else ():
-            name = str(features.columns[one.column])
-            off = one.departures(matrix, standard[:, by_name[name]])
-            refuse(off > 1, f"{name}: not what the other features and the place say")
+        if matrix is not None:
+            for one in self.expected:
+                name = str(features.columns[one.column])
+                off = one.departures(matrix, standard[:, by_name[name]])
+                refuse(off > 1, f"{name}: not what the other features and the place say")
         if months is not None:
             refuse((months < self.first) | (months > self.last), "its day is far from every sale")
         if self.places is not None and xy is not None:
@@ -212,7 +213,7 @@ def domain_of(
         expected = expectations_of(
             matrix,
             standard,
-            [features.columns.get_loc(number.name) for number in numbers],
+            [list(features.columns).index(number.name) for number in numbers],
             [weight.get(number.name, 0.0) for number in numbers],
             folds,
             boost,

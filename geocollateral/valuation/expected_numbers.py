@@ -28,6 +28,8 @@ _FOLDS = 3
 _LEAST_SPREAD = 0.05
 """Spread below which none is believed [spreads of the number]: a rule that sales keep exactly is no law."""
 _MARGIN = 1.1
+_FEW_VALUES = 20
+"""Counts with no more different values are left to their range: a third garage is rare, not wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,7 @@ def expectations_of(
     found = []
     for n in telling:
         own = rows[np.isfinite(standard[rows, n])]
-        if len(own) >= MIN_SALES and len(np.unique(standard[own, n])) > 2:
+        if len(own) >= MIN_SALES and len(np.unique(standard[own, n])) > _FEW_VALUES:
             share = rate / len(telling)
             found.append(_expectation(matrix[own], standard[own, n], columns[n], fold[own] % _FOLDS, boost, share))
     return tuple(found)
