@@ -43,8 +43,10 @@ from geocollateral.federated.together import Learned, learn_together
 from geocollateral.federated.wire import SentLog, public_of
 from geocollateral.training import HELD_OUT
 from geocollateral.types import NOT_A_VALUATION
+from geocollateral.valuation.cells import numbers_in
 from geocollateral.valuation.ratio_study import ratio_study
-from geocollateral.valuation.sales import numbers_in, times_of, understand_sales
+from geocollateral.valuation.sale_dates import times_of
+from geocollateral.valuation.sales import understand_sales
 
 Floats = NDArray[np.float64]
 SAME = 1e-9

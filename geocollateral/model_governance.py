@@ -54,7 +54,7 @@ from geocollateral.valuation.model_seal import (
     statement_of,
     write_key,
 )
-from geocollateral.valuation.sales import times_of
+from geocollateral.valuation.sale_dates import times_of
 from geocollateral.valuation.value_model import ValueModel
 
 STRATA = 3

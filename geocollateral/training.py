@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.types import NOT_A_VALUATION
 from geocollateral.valuation.baselines import baselines_of, region_of
+from geocollateral.valuation.cells import numbers_in
 from geocollateral.valuation.comparables import Sold, comparables
+from geocollateral.valuation.csv_tables import table_from_csv
 from geocollateral.valuation.explanations import explanation_table, sensitive_features
 from geocollateral.valuation.folds import held_out_blocks, units_of
 from geocollateral.valuation.increasing import increasing_of
@@ -33,7 +35,7 @@ from geocollateral.valuation.model_files import save_model
 from geocollateral.valuation.model_seal import write_manifest
 from geocollateral.valuation.placebo import placebo_test
 from geocollateral.valuation.ratio_study import ratio_study
-from geocollateral.valuation.sales import SalesTable, column_named, moment_of, numbers_in, understand_sales
+from geocollateral.valuation.sales import SalesTable, column_named, moment_of, understand_sales
 from geocollateral.valuation.screening import DROPPED, doubts_of, same_rows
 from geocollateral.valuation.value_model import LEARNERS, ValueModel, ValueModelParams, fit_value_model
 
@@ -87,22 +89,10 @@ def read_sales(path: Path) -> pd.DataFrame:
         if kind == ".gpkg":
             return _from_geopackage(path)
         if kind in (".csv", ".txt", ".tsv"):
-            return _from_csv(path, "\t" if kind == ".tsv" else ",")
+            return table_from_csv(path.read_bytes(), path.name)
     except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise InvalidInput(f"{path.name}: expected a table; it could not be read: {error}") from error
     raise InvalidInput(f"{path.name}: expected a file .csv, .tsv, .parquet or .gpkg.")
-
-
-def _from_csv(path: Path, separator: str) -> pd.DataFrame:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            head = path.read_bytes()[:20_000].decode(encoding, errors="strict" if encoding == "gb18030" else "ignore")
-            first = head.split("\n", 1)[0]
-            mark = ";" if first.count(";") > first.count(separator) else separator
-            return pd.read_csv(path, encoding=encoding, sep=mark, low_memory=False)
-        except UnicodeDecodeError:
-            continue
-    raise InvalidInput(f"{path.name}: expected UTF-8 or GB18030 text; it is neither.")
 
 
 def _from_geopackage(path: Path) -> pd.DataFrame:
@@ -390,6 +380,7 @@ def _study(
         "n_learned": int(learn.sum()),
         "n_held_out": int(test.sum()),
         "n_unusable": int((~table.usable).sum()),
+        "n_nominal": table.n_nominal,
         "n_refused": int((~valued).sum()),
         "refusals": told["reason"][~valued].value_counts().to_dict(),
         **_studies(p50, price, valued),
@@ -466,10 +457,12 @@ def card(training: Training, digest: str) -> str:
 
 
 def _made_of(study: Mapping[str, Any], digest: str) -> str:
+    nominal = study["n_nominal"]
     return (
         f"Model `{digest[:16]}`. Learned from {study['n_learned']} sales, judged on {study['n_held_out']} others: "
         f"{study['protocol']}. {study['n_refused']} of these were refused; {study['n_unusable']} rows of the table had "
-        "no usable price or date."
+        "no usable price or date"
+        + (f", {nominal} of them a price below a thousandth of the median." if nominal else ".")
     )
 
 

@@ -9,13 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from geocollateral.valuation.cells import numbers_in
 from geocollateral.valuation.hedonic import fit_hedonic
-from geocollateral.valuation.sales import SalesTable, numbers_in
+from geocollateral.valuation.sales import SalesTable
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_AREA = re.compile(r"area|sq\.?_?ft|sqm|m2|size|acre|hectare|_mu$|living|面积|亩", re.IGNORECASE)
+_AREA = re.compile(
+    r"area|sq\.?_?ft|sqm|m2|size|acre|hectare|_mu$|living|fl(ä|ae)che|surface|面积|面積|亩|坪", re.IGNORECASE
+)
 NEAREST = 15
 MIN_IN_REGION = 5
 

@@ -2,8 +2,8 @@
 
 A booster answers everything: an unknown district, square feet for square metres, a row without a single value. Asked
 here, in this order: is enough known, is every kind known, is every number within what was sold, do the numbers fit
-together, and is there anything alike among the sales (area of applicability: Meyer & Pebesma 2021,
-doi:10.1111/2041-210X.13650).
+together and with the place (`expected_numbers`), is there anything alike among the sales (area of applicability:
+Meyer & Pebesma 2021, doi:10.1111/2041-210X.13650), and is the day of valuation near the sales.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from geocollateral.valuation.expected_numbers import Boost, Expectation, expectations_of
+
 Floats = NDArray[np.float64]
 
 OPEN_RATE = 0.01
@@ -27,6 +29,10 @@ _FIT_MARGIN = 1.05
 _FIT_TESTS = 3.0
 """All numbers together refuse about this many times the refusal rate of good rows as not fitting the others."""
 _REFERENCE = 20_000
+_AHEAD_MONTHS = (24.0, 60.0)
+"""After the last sale values are told for as long as the sales span, within these bounds (half the span if longer)."""
+_BEFORE_MONTHS = 12.0
+"""Before the first sale values are told for this long, or a quarter of the span if longer."""
 _DIMENSIONS = 12
 
 
@@ -40,13 +46,15 @@ class NumberScale:
     high: float
     middle: float
     spread: float
+    unit: float = 1.0
+    """Of the logarithm, 1 or a tenth of the median: hectares are far below one as often as square metres are above."""
 
     def standard(self, raw: Floats) -> Floats:
         """Numbers in spreads from the middle; NaN stays, a negative one where none was is minus infinity."""
         if not self.is_log:
             return (raw - self.middle) / self.spread
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (np.log1p(np.maximum(raw, -1.0)) - self.middle) / self.spread
+            return (np.log1p(np.where(raw < 0, -1.0, raw / self.unit)) - self.middle) / self.spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +84,24 @@ class Domain:
     places: Floats | None
     place_bound: float
     """Largest distance to the nearest place of a sale."""
+    expected: tuple[Expectation, ...] = ()
+    """What the rest of a row says of the telling numbers."""
+    first: float = -np.inf
+    last: float = np.inf
+    """Earliest and latest time of valuation [months]."""
 
-    def refusals(self, features: pd.DataFrame, xy: Floats | None) -> NDArray[np.object_]:
-        """Reason for each row, None where it may be valued. Shape (row,)."""
+    def refusals(
+        self, features: pd.DataFrame, xy: Floats | None, months: Floats | None = None, matrix: Floats | None = None
+    ) -> NDArray[np.object_]:
+        """Reason for each row, None where it may be valued. Shape (row,).
+
+        Parameters
+        ----------
+        months
+            Times of valuation; NaN and None: not known, no reason.
+        matrix
+            Shape (row, column): the features as the boosters see them; None: `expected` is not asked.
+        """
         reason = np.full(len(features), None, object)
         free = np.ones(len(features), bool)
 
@@ -101,6 +124,14 @@ class Domain:
         departure = np.abs(_departures(filled, self.precision))
         for n, number in enumerate(self.numbers):
             refuse(departure[:, n] > self.fit_bound[n], f"{number.name}: does not fit the other features")
+        by_name = {number.name: n for n, number in enumerate(self.numbers)}
+        if matrix is not None:
+            for one in self.expected:
+                name = str(features.columns[one.column])
+                off = one.departures(matrix, standard[:, by_name[name]])
+                refuse(off > 1, f"{name}: not what the other features and the place say")
+        if months is not None:
+            refuse((months < self.first) | (months > self.last), "its day is far from every sale")
         if self.places is not None and xy is not None:
             there = np.isfinite(xy).all(axis=1)
             far = np.zeros(len(xy), bool)
@@ -118,6 +149,9 @@ def domain_of(
     weight: Mapping[str, float],
     folds: NDArray[np.int64],
     *,
+    months: Floats | None = None,
+    matrix: Floats | None = None,
+    boost: Boost | None = None,
     refusal_rate: float = 0.01,
     seed: int = 0,
 ) -> Domain:
@@ -131,6 +165,11 @@ def domain_of(
         Share of what each feature tells the model.
     folds
         Shape (row,): how new kinds and distances arise where nothing is wrong.
+    months
+        Times of the sales.
+    matrix, boost
+        Features as the boosters see them, and what fits one of them; None: what the rest of a row says of a number is
+        asked by correlations alone.
     refusal_rate
         Share of good rows that the test for what is alike may refuse [0-1]; the other tests refuse far fewer.
     """
@@ -169,6 +208,19 @@ def domain_of(
         there = np.isfinite(xy).all(axis=1)
         places = xy[there]
         place_bound = 3 * float(np.quantile(_distances(places, folds[there], rng), 0.999)) + 1.0
+    expected: tuple[Expectation, ...] = ()
+    if matrix is not None and boost is not None:
+        expected = expectations_of(
+            matrix,
+            standard,
+            [list(features.columns).index(number.name) for number in numbers],
+            [weight.get(number.name, 0.0) for number in numbers],
+            folds,
+            boost,
+            rate=refusal_rate,
+            seed=seed,
+        )
+    first, last = _days_valued(months)
     return Domain(
         numbers=numbers,
         kinds=kinds,
@@ -183,7 +235,21 @@ def domain_of(
         reach=_REACH * float(np.clip(10 * len(numbers) / max(len(features), 1), 1, 5)),
         places=places,
         place_bound=place_bound,
+        expected=expected,
+        first=first,
+        last=last,
     )
+
+
+def _days_valued(months: Floats | None) -> tuple[float, float]:
+    """Earliest and latest time for which a value is told."""
+    known = np.zeros(0) if months is None else months[np.isfinite(months)]
+    if not len(known):
+        return -np.inf, np.inf
+    early, late = np.quantile(known, [0.005, 0.995])  # a few slips of the pen are no history
+    span = float(late - early)
+    ahead = float(np.clip(span, *_AHEAD_MONTHS))
+    return float(early) - max(_BEFORE_MONTHS, 0.25 * span), float(known.max()) + max(ahead, 0.5 * span)
 
 
 def _precision(standard: Floats) -> Floats:
@@ -206,7 +272,8 @@ def _scale_of(column: pd.Series) -> NumberScale | None:
     if len(known) < max(10, 0.3 * len(raw)) or np.ptp(known) == 0:
         return None
     is_log = bool(known.min() >= 0)
-    value = np.log1p(known) if is_log else known
+    unit = min(1.0, 0.1 * float(np.median(known[known > 0]))) if is_log else 1.0
+    value = np.log1p(known / unit) if is_log else known
     middle, spread = float(np.median(value)), float(value.std())
     return NumberScale(
         name=str(column.name),
@@ -215,6 +282,7 @@ def _scale_of(column: pd.Series) -> NumberScale | None:
         high=float((value.max() - middle) / spread),
         middle=middle,
         spread=spread,
+        unit=unit,
     )
 
 

@@ -49,6 +49,8 @@ class Interval:
     """Factor by which errors were wider where the past valued the future; 1 where there are no dates."""
     last_month: float
     """Time of the last sale learned from [months]; later ones are the future."""
+    drift: float = 0.0
+    """Variance that the level of prices gains each month after the last sale [log price squared]."""
 
     def spreads(self, matrix: Floats) -> Floats:
         """Spread of the log error, shape (row,)."""
@@ -57,11 +59,21 @@ class Interval:
         told = np.asarray(self.spread.predict(matrix, num_threads=1), np.float64)
         return self.constant * np.exp(np.clip(told, -1.5, 2.0))
 
-    def widening(self, months: Floats | None, n: int) -> Floats:
-        """Factor of each row, shape (n,): `forward` after the last sale and where the time is not known."""
+    def widening(self, months: Floats | None, spread: Floats) -> Floats:
+        """Factor of each row, shape (row,): `forward` after the last sale and where the time is not known.
+
+        It is larger where the level of prices, a random walk, may have gone further than the errors are wide.
+
+        Parameters
+        ----------
+        spread
+            Shape (row,): spread of errors without the widening.
+        """
         if months is None:
-            return np.full(n, self.forward)
-        return np.where(months <= self.last_month, 1.0, self.forward)
+            return np.full(len(spread), self.forward)
+        ahead = np.maximum(np.nan_to_num(months - self.last_month, nan=0.0, neginf=0.0), 0.0)
+        walked = np.sqrt(1 + self.drift * ahead / np.square(self.deviation * spread))
+        return np.where(months <= self.last_month, 1.0, np.maximum(self.forward, walked))
 
 
 def fit_interval(

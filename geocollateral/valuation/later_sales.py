@@ -16,7 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.errors import InvalidInput
-from geocollateral.valuation.sales import SalesTable, numbers_in, places_of, times_of
+from geocollateral.valuation.cells import numbers_in, texts_in
+from geocollateral.valuation.sale_dates import dates_in, times_of
+from geocollateral.valuation.sales import SalesTable, places_of
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -57,7 +59,10 @@ def recipes_of(rows: pd.DataFrame, names: Sequence[str], kinds: Mapping[str, Seq
 
 def _recipe(column: pd.Series, is_kind: bool) -> str:
     if not is_kind:
-        return DAYS_BEFORE if pd.api.types.is_datetime64_any_dtype(column) else NUMBER
+        if pd.api.types.is_datetime64_any_dtype(column):
+            return DAYS_BEFORE
+        texts = not pd.api.types.is_numeric_dtype(column) and np.isfinite(numbers_in(column)).mean() < 0.5
+        return DAYS_BEFORE if texts and dates_in(column, str(column.name)) is not None else NUMBER
     known = column.notna().to_numpy()
     return WHOLE_KIND if np.isfinite(numbers_in(column))[known].mean() >= 0.98 else KIND
 
@@ -157,7 +162,8 @@ def _values(column: pd.Series, recipe: str, days: NDArray[np.datetime64] | None)
     if recipe == NUMBER:
         return pd.Series(numbers_in(column), index=column.index)
     if recipe == DAYS_BEFORE:
-        then = pd.to_datetime(column, errors="coerce").to_numpy("datetime64[D]")
+        told = None if pd.api.types.is_datetime64_any_dtype(column) else dates_in(column, str(column.name))
+        then = pd.to_datetime(column if told is None else told, errors="coerce").to_numpy("datetime64[D]")
         gap = (
             np.full(len(column), np.nan) if days is None else (days - then).astype("timedelta64[D]").astype(np.float64)
         )
@@ -165,7 +171,7 @@ def _values(column: pd.Series, recipe: str, days: NDArray[np.datetime64] | None)
     if recipe == WHOLE_KIND:
         texts = [None if v != v else str(int(v)) for v in numbers_in(column)]
         return pd.Series(texts, index=column.index, dtype=object)
-    text = column.astype("string").str.strip()
+    text = texts_in(column)
     return text.astype(object).where(text.notna(), None)
 
 

@@ -27,6 +27,8 @@ class PriceLevel:
     months: Floats
     """Rising; empty where the level does not change."""
     level: Floats
+    drift: float = 0.0
+    """Variance of a month's step [log price squared]: how unsure the level is after the last month."""
 
     def at(self, months: Floats | None, n: int) -> Floats:
         """Level at times, shape (n,): that of the first and last month outside them, and of the last where unknown."""
@@ -65,8 +67,14 @@ def price_level(months: Floats, residual: Floats) -> PriceLevel:
             value[place], variance[place] = np.median(residual[rows]), 1.57 * spread**2 / len(rows)
     if np.isfinite(value).sum() < 2:
         return FLAT
-    level = max((_smoothed(value, variance, rate) for rate in _RATES), key=lambda found: found[1])[0]
-    return PriceLevel(months=width * (np.arange(first, last + 1, dtype=np.float64) + 0.5), level=level - level[-1])
+    found = {rate: _smoothed(value, variance, rate) for rate in _RATES}
+    rate = max(found, key=lambda tried: found[tried][1])
+    level = found[rate][0]
+    return PriceLevel(
+        months=width * (np.arange(first, last + 1, dtype=np.float64) + 0.5),
+        level=level - level[-1],
+        drift=float(rate / width),
+    )
 
 
 def _smoothed(value: Floats, variance: Floats, rate: float) -> tuple[Floats, float]:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from geocollateral.errors import BrokenData, MissingInput
 from geocollateral.valuation.booster_text import check_booster_text
 from geocollateral.valuation.domain import Domain, NumberScale
+from geocollateral.valuation.expected_numbers import Expectation
 from geocollateral.valuation.folds import Folds
 from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTerm
 from geocollateral.valuation.intervals import Interval
@@ -31,20 +32,19 @@ from geocollateral.valuation.market_time import PriceLevel
 from geocollateral.valuation.model_trial import require_loadable
 from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
 
-FORMAT = 2
-_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month")
+FORMAT = 3
+_INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month", "drift")
 _BOOSTERS = ("absolute", "squared", "corrected")
 
 
 def save_model(model: ValueModel, folder: Path) -> str:
     """Write a model into a new folder and return the SHA-256 of its ``model.json``, by which it is known."""
     folder.mkdir(parents=True)
-    files = {
-        f"{name}.txt": booster.model_to_string().encode()
-        for name, booster in zip(_BOOSTERS, model.members.boosters, strict=True)
-    }
+    files = {f"{name}.txt": _text(booster) for name, booster in zip(_BOOSTERS, model.members.boosters, strict=True)}
+    for n, one in enumerate(model.domain.expected):
+        files |= {f"expected_{n}.txt": _text(one.middle), f"expected_{n}_spread.txt": _text(one.spread)}
     if model.interval.spread is not None:
-        files["spread.txt"] = model.interval.spread.model_to_string().encode()
+        files["spread.txt"] = _text(model.interval.spread)
     files["arrays.npz"] = _pack(_arrays(model))
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -56,6 +56,10 @@ def save_model(model: ValueModel, folder: Path) -> str:
     )
     (folder / "model.json").write_text(text, encoding="utf-8")
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text(booster: lgb.Booster) -> bytes:
+    return booster.model_to_string().encode()
 
 
 def load_model(folder: Path, expected: str | None = None) -> ValueModel:
@@ -143,7 +147,8 @@ def _numbers(model: ValueModel) -> dict[str, Any]:
             "numbers": [asdict(number) for number in domain.numbers],
             "kinds": {name: sorted(kinds) for name, kinds in domain.kinds.items()},
             "weight": dict(domain.weight),
-            **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "reach", "place_bound")},
+            **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "reach", "place_bound", "first", "last")},
+            "expected": [{n: getattr(one, n) for n in ("column", "constant", "bound")} for one in domain.expected],
         },
         "folds": {"kind": model.folds.kind, "wasserstein": model.folds.wasserstein},
         "importance": dict(model.importance),
@@ -204,14 +209,22 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
         ),
         weights=arrays["weights"],
         **said["mix"],
-        level=PriceLevel(months=arrays["level_months"], level=arrays["level"]),
+        level=PriceLevel(months=arrays["level_months"], level=arrays["level"], drift=said["interval"]["drift"]),
         interval=Interval(spread=spread, **said["interval"]),
         domain=Domain(
             numbers=tuple(NumberScale(**number) for number in domain["numbers"]),
             kinds={name: frozenset(kinds) for name, kinds in domain["kinds"].items()},
             weight=domain["weight"],
             places=arrays.get("places"),
-            **{n: domain[n] for n in ("least_known", "alike_bound", "reach", "place_bound")},
+            **{n: domain[n] for n in ("least_known", "alike_bound", "reach", "place_bound", "first", "last")},
+            expected=tuple(
+                Expectation(
+                    **numbers,
+                    middle=lgb.Booster(model_str=files[f"expected_{n}.txt"].decode()),
+                    spread=lgb.Booster(model_str=files[f"expected_{n}_spread.txt"].decode()),
+                )
+                for n, numbers in enumerate(domain["expected"])
+            ),
             **{n: arrays[n] for n in ("precision", "fit_bound", "reference", "dimensions", "dimension_weight")},
         ),
         folds=Folds(fold=arrays["fold"], **said["folds"]),

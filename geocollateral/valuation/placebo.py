@@ -30,6 +30,10 @@ _FIELDS = 10
 _WAVES = 24
 _ROWS = 5_000
 _FOLDS = 5
+_MOST_DRAWS = 5
+"""One draw of fields over few sales says little: so many are averaged where they are fewer than two thousand."""
+_LEAST_DEALT = 20
+"""Months are put together until so many sales are dealt out among each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,12 +102,16 @@ def placebo_test(
     if xy is not None and known_places(xy).sum() >= 200:
         there = known_places(xy)
         where, own = xy[there], target[there]
-        fields = smooth_fields(where, rng)
+        draws = int(np.clip(np.ceil(2_000 / len(own)), 1, _MOST_DRAWS))
+        fields = [smooth_fields(where, rng) for _ in range(draws)]
         buffer = correlation_range(where, own, rng)
-        blocks = place_blocks(where, _FOLDS, seed)
         found["buffer"] = buffer
-        found["blocked"] = _explained(fields, own, blocks, (where, buffer), [], rounds, seed)
-        found["random"] = _explained(fields, own, random[there], None, [], rounds, seed)
+        blocked = [
+            _explained(field, own, place_blocks(where, _FOLDS, seed + n), (where, buffer), [], rounds, seed)
+            for n, field in enumerate(fields)
+        ]
+        found["blocked"] = float(np.mean(blocked))
+        found["random"] = _explained(fields[0], own, random[there], None, [], rounds, seed)
     return Placebo(
         smooth_fields=found["blocked"],
         smooth_fields_at_random=found["random"],
@@ -141,10 +149,13 @@ def correlation_range(xy: Floats, values: Floats, rng: np.random.Generator) -> f
 
 def _dealt(target: Floats, months: Floats | None, rng: np.random.Generator) -> Floats:
     cell = np.zeros(len(target), np.int64) if months is None else np.floor(np.nan_to_num(months)).astype(np.int64)
-    found = target.copy()
-    for month in np.unique(cell):
-        own = np.flatnonzero(cell == month)
-        found[own] = target[rng.permutation(own)]
+    found, waiting = target.copy(), np.zeros(0, np.int64)
+    names = np.unique(cell)
+    for month in names:
+        waiting = np.concatenate([waiting, np.flatnonzero(cell == month)])
+        if len(waiting) >= _LEAST_DEALT or month == names[-1]:
+            found[waiting] = target[rng.permutation(waiting)]
+            waiting = np.zeros(0, np.int64)
     return found
 
 

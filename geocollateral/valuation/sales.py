@@ -12,7 +12,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from geocollateral.errors import InvalidInput, MissingInput
+from geocollateral.valuation.cells import numbers_in, texts_in
+from geocollateral.valuation.sale_dates import MONTH_DAYS, dates_in, times_of
+from geocollateral.valuation.time_of_sale import says_time_of_sale
 
 Floats = NDArray[np.float64]
 Role = Literal["number", "category", "left out"]
@@ -29,30 +32,43 @@ MIN_ROWS = 60
 """Fewest sales with a price from which anything is learned."""
 MIN_PLACES = 10
 """Fewest different places from which anything is learned about places."""
-MONTH_DAYS = 365.25 / 12
 _MONEY = re.compile(
     r"price|loan|mortgage|appraise|appraisal|assess|valuation|zestimate|market[ _]?value|estimated?[ _]?value|"
     r"value[ _]?estimate|taxable|asking|commission|stamp.?duty|deed.?tax|transfer.?tax|"
     r"(sale|sold|deal).?(amount|value)|"
     r"(land|building|bldg|total|tax|improvement|impr|fair|net|av)[ _.]?(av|val|value)s?($|[ _.])|"
-    r"[总单售挂均交]价|价格|价款|成交[额金]|贷款|抵押|估值|估价|评估|首付|月供|契税|佣金|中介费",
+    r"[总单售挂均交]价|价格|价款|成交[额金]|贷款|抵押|估值|估价|评估|首付|月供|契税|佣金|中介费|"
+    r"[總單售掛均]價|價格|價元|貸款|抵押|估值|估價|評估|価格|単価|거래금액|"
+    r"preis|kredit|hypothek|(^|[_ .])prix|valeur[_ ]?fonci|precio|hipoteca|prezzo|(^|[_ .])cena",
     re.IGNORECASE,
 )
 """Names of columns that hold a price, a loan or somebody's opinion of value."""
-_KEY = re.compile(r"(^|[ _.])(id|pid|pin|apn|uuid|guid|fid|key|order|index|row|station)$|编号|序号|证号", re.IGNORECASE)
+_VALUE = re.compile(r"value|(^|[ _.])val($|[ _.])|wert|valeur|valor|waarde|現值|现值", re.IGNORECASE)
+"""Names of columns that may hold an opinion of value: they do if they are on the scale of prices and follow them."""
+_PER = re.compile(r"(^|[ _.]|[a-z])per([ _.]|[A-Z])|/|cost|rate|unit|psf|psm|单|單|每", re.IGNORECASE)
+"""Names of what is a price for each unit of something."""
+_KEY = re.compile(
+    r"(^|[ _.])(id|pid|pin|apn|uuid|guid|fid|oid|gid|key|order|index|row|station|no\.?|nr\.?|number|seq|ref)$|"
+    r"row.?names?$|unnamed|objectid|编号|序号|证号|編號|序號|番号",
+    re.IGNORECASE,
+)
 _PLACE = re.compile(
-    r"zip|post.?code|postal|neighbou?r|district|suburb|region|county|council|township|area_?code|tract|block|zone|zoning|"
-    r"village|town$|city|province|区|县|镇|乡|村|街道|小区|板块|省|市$",
+    r"zip|post.?code|postal|neighbou?r|district|suburb|region|county|council|township|area_?code|(?<!con)tract|block|zone|zoning|"
+    r"village|town$|(?<!capa)(?<!electri)(?<!velo)city|province|commune|gemeinde|stadtteil|区|县|镇|乡|村|街道|小区|板块|省|市$|區|縣|鎮|鄉|里$",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"year|(^|[ _.])yr|年", re.IGNORECASE)
-_SIZE = re.compile(r"area|sq|m2|size|acre|hectare|mu$|lot|land|living|面积|亩", re.IGNORECASE)
+_SIZE = re.compile(
+    r"area|sq|m2|size|acre|hectare|mu$|lot|land|living|fl(ä|ae)che|surface|面积|面積|亩|坪", re.IGNORECASE
+)
 _LATE = 0.02
 """Share of days after the sale from which a column was not known at the sale; single ones are slips of the pen."""
-_NOISE = 0.04
+_NOISE = 0.10
 """Median distance of a column's logarithm from the price's below which it is the price with noise."""
 _COPY = 0.995
 """Rank correlation with the price from which a column is a copy of it."""
+_NOMINAL = 1e-3
+"""A price below this share of the median is none: deeds between relatives are written for one dollar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +104,8 @@ class SalesTable:
     """Numbers as float64 with NaN, categories as text with None."""
     previous: str | None
     """A column with an earlier appraisal: a baseline to beat, never a feature."""
+    n_nominal: int = 0
+    """Prices above zero that are none: below a thousandth of the median."""
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -135,7 +153,7 @@ def understand_sales(
     if coords is not None:
         coords = (column_named(rows, coords[0]), column_named(rows, coords[1]))
     rows = rows.reset_index(drop=True)
-    price = _prices(rows[target], target)
+    price, n_nominal = _prices(rows[target], target)
     months, days = (None, None) if date is None else times_of(rows[date], date)
     xy = None if coords is None else places_of(rows[coords[0]], rows[coords[1]], coords)
     if xy is not None and len(np.unique(xy[np.isfinite(xy).all(axis=1)], axis=0)) < MIN_PLACES:
@@ -146,12 +164,15 @@ def understand_sales(
         if name in (target, date, group, baseline, *(coords or ())):
             continue
         use, values = _column(rows[name], str(name), price, days)
+        if values is not None and months is not None and says_time_of_sale(values, months):
+            use, values = replace(use, role="left out", reason="it says the time of the sale again"), None
         uses.append(use)
         if values is not None and use.role != "left out":
             features[str(name)] = pd.Series(values, index=rows.index, dtype=values.dtype)
         if previous is None and use.role == "left out" and _is_earlier_value(rows[name], str(name), price):
             previous = str(name)
     uses, features = _without_unit_prices(uses, features, price)
+    uses, features = _without_shares_of_asking(uses, features, rows, price)
     if not features and xy is None:
         raise InvalidInput(
             f"Nothing is left to learn from: of {len(rows.columns)} columns none is a feature. "
@@ -167,6 +188,7 @@ def understand_sales(
         columns=tuple(uses),
         features=pd.DataFrame(features, index=rows.index),
         previous=previous,
+        n_nominal=n_nominal,
     )
 
 
@@ -186,41 +208,7 @@ def column_named(rows: pd.DataFrame, name: str) -> str:
     return alike[0]
 
 
-_UNITS = {"万": 1e4, "亿": 1e8, "千": 1e3, "百万": 1e6, "k": 1e3, "": 1.0}
-_WRITTEN = re.compile(
-    r"^(?:CNY|RMB|USD|EUR|GBP|[A-Z]{0,3}[¥￥$€£])?\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(百万|万|亿|千|k(?!m))?\s*"
-    r"(?:元|人民币|平方米|平米|㎡|平|亩|公顷|公里|米|年|层|室|间|套|岁|分钟|sq\.?\s?(?:ft|m)|ft|m2|m²|m|km|mu|ha|acres?|%|"
-    r"CNY|RMB|USD|EUR|GBP|[¥￥$€£])?(?:/(?:㎡|平米|平方米|亩|月|年|m2|m²))?$",
-    re.IGNORECASE,
-)
 _MARKS_MISSING = (-9.0, -99.0, -999.0, -9999.0, -99999.0, -999999.0)
-
-
-def _read_number(text: str) -> float:
-    found = _WRITTEN.match(text)
-    if found is None:
-        return math.nan
-    try:
-        return float(found[1]) * _UNITS[(found[2] or "").lower()]
-    except ValueError:
-        return math.nan
-
-
-def _texts_as_numbers(column: pd.Series) -> Floats:
-    """Numbers with signs of thousands, currency and units, 万 and 亿, decimal commas where the column has them."""
-    text = column.astype("string").str.strip()
-    known = text.dropna()
-    commas = known.str.fullmatch(r"[-+]?(\d{1,3}(\.\d{3})+|\d+),\d{1,2}").fillna(False)
-    points = known.str.contains(r"\.\d{1,2}$").fillna(False)
-    if len(known) and commas.mean() > 0.2 and not points.any():
-        text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    text = text.str.replace(r"(?<=\d)[,\s'’](?=\d{3})", "", regex=True)
-    values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    odd = np.isnan(values) & text.notna().to_numpy()
-    if odd.any():
-        cells = text[odd].astype(str)
-        values[odd] = cells.map({cell: _read_number(cell) for cell in cells.unique()}).to_numpy(np.float64)
-    return values
 
 
 def _plain(rows: pd.DataFrame) -> pd.DataFrame:
@@ -239,39 +227,6 @@ def _plain(rows: pd.DataFrame) -> pd.DataFrame:
         and rows[name].map(lambda cell: isinstance(cell, list | dict | set | tuple | np.ndarray)).any()
     }
     return rows.assign(**{str(name): text for name, text in nested.items()}) if nested else rows
-
-
-def numbers_in(column: pd.Series) -> Floats:
-    """A column as numbers; NaN where a cell is none. Signs of thousands, currency and units and 万 are understood."""
-    if pd.api.types.is_bool_dtype(column):
-        return np.asarray(column.astype("float64"), np.float64)
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(np.float64, na_value=np.nan)
-    else:
-        values = _texts_as_numbers(column)
-    return np.asarray(np.where(np.isfinite(values), values, np.nan), np.float64)
-
-
-def times_of(column: pd.Series, name: str) -> tuple[Floats, NDArray[np.datetime64] | None]:
-    """Times [months] and, where the column holds dates, days; NaN and NaT where a cell is none.
-
-    Raises
-    ------
-    InvalidInput
-        Fewer than half of the cells can be read, or day and month cannot be told apart.
-    """
-    days = _days_of(column, name)
-    if days is None:
-        months = numbers_in(column)
-    else:
-        months = np.where(np.isnat(days), np.nan, days.astype("datetime64[D]").astype(np.int64) / MONTH_DAYS)
-    if np.isfinite(months).mean() < 0.5:
-        examples = ", ".join(repr(str(cell)) for cell in column.dropna().head(3))
-        raise InvalidInput(
-            f"{name}: expected dates (2024-05-31, 20240531, 202405, 2024) or numbers of periods; "
-            f"{np.isfinite(months).mean():.0%} of the cells can be read, such as {examples}."
-        )
-    return months, days
 
 
 def moment_of(text: str, table: SalesTable) -> float:
@@ -295,71 +250,6 @@ def moment_of(text: str, table: SalesTable) -> float:
     except ValueError:
         raise InvalidInput(f"Expected a date such as 2024-05-31, received {text!r}.") from None
     return float(np.datetime64(day, "D").astype(np.int64)) / MONTH_DAYS
-
-
-def _days_of(column: pd.Series, name: str) -> NDArray[np.datetime64] | None:
-    """Days, or None where the column holds plain numbers of periods."""
-    if pd.api.types.is_datetime64_any_dtype(column):
-        plain = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        return plain.to_numpy("datetime64[D]")
-    if pd.api.types.is_numeric_dtype(column):
-        numbers = numbers_in(column)
-        whole = numbers[np.isfinite(numbers)]
-        if len(whole) and np.all(whole == np.round(whole)):
-            for low, high, layout in (
-                (19000101, 21001231, "%Y%m%d"),
-                (190001, 210012, "%Y%m"),
-                (1900, 2100, "%Y"),
-            ):
-                if whole.min() >= low and whole.max() <= high:
-                    text = pd.Series(numbers).map(lambda v: "" if v != v else str(int(v)))
-                    found = pd.to_datetime(text, format=layout, errors="coerce")
-                    # A month or year stands for its middle.
-                    middle = {"%Y%m%d": 0, "%Y%m": 14, "%Y": 181}[layout]
-                    return (found + pd.Timedelta(days=middle)).to_numpy("datetime64[D]")
-            for low, high, seconds, origin in (
-                (20_000, 60_000, 86_400.0, "1899-12-30"),  # the serial days of spreadsheets
-                (10**8, 4 * 10**9, 1.0, "1970-01-01"),
-                (10**11, 4 * 10**12, 1e-3, "1970-01-01"),
-            ):
-                if whole.min() >= low and whole.max() <= high and np.ptp(whole) > 0:
-                    days = np.floor(numbers * seconds / 86_400)
-                    step = np.where(np.isfinite(days), days, 0).astype("timedelta64[D]")
-                    return np.where(np.isfinite(days), np.datetime64(origin, "D") + step, np.datetime64("NaT"))
-        return None
-    text = column.astype("string").str.strip()
-    numeric = text.dropna().str.fullmatch(r"\d+(\.0)?")
-    if len(numeric) and numeric.all():
-        return _days_of(pd.to_numeric(text, errors="coerce").astype("float64"), name)
-    compact = text.str.extract(r"^(\d{8})(?:T.*)?$")[0]
-    if compact.notna().mean() > 0.5:
-        return pd.to_datetime(compact, format="%Y%m%d", errors="coerce").to_numpy("datetime64[D]")
-    chinese = text.str.replace(r"[年月/.]", "-", regex=True).str.replace("日", "", regex=False)
-    ordered = chinese.str.match(r"^\d{4}-\d{1,2}(-\d{1,2})?(\D|$)")
-    if ordered.fillna(False).mean() > 0.5:
-        return pd.to_datetime(chinese.str.extract(r"^(\d{4}-\d{1,2}(?:-\d{1,2})?)")[0], errors="coerce").to_numpy(
-            "datetime64[D]"
-        )
-    return _slashed(chinese, name)
-
-
-def _slashed(text: pd.Series, name: str) -> NDArray[np.datetime64]:
-    """Dates whose year stands last: which of the others is the day must show somewhere in the column."""
-    parts = text.str.extract(r"^(\d{1,2})-(\d{1,2})-(\d{4})")
-    first, second = (pd.to_numeric(parts[n], errors="coerce") for n in (0, 1))
-    if first.notna().mean() <= 0.5:
-        return pd.to_datetime(text, errors="coerce", format="mixed").to_numpy("datetime64[D]")
-    day_first, month_first = bool((first > 12).any()), bool((second > 12).any())
-    if not day_first and not month_first and (first.nunique() == 1) != (second.nunique() == 1):
-        day_first = first.nunique() == 1  # one day of every month
-        month_first = not day_first
-    if day_first == month_first:
-        raise InvalidInput(
-            f"{name}: dates such as {text.dropna().iloc[0]!r} do not tell which number is the month. Write 2024-05-31."
-        )
-    order = [2, 1, 0] if day_first else [2, 0, 1]
-    joined = parts[order[0]] + "-" + parts[order[1]] + "-" + parts[order[2]]
-    return pd.to_datetime(joined, format="%Y-%m-%d", errors="coerce").to_numpy("datetime64[D]")
 
 
 def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floats:
@@ -416,9 +306,12 @@ def _are_degrees(xy: Floats, names: Sequence[str]) -> bool:
     return small and (said or bool(np.ptp(xy, axis=0).max() < 20))
 
 
-def _prices(column: pd.Series, name: str) -> Floats:
+def _prices(column: pd.Series, name: str) -> tuple[Floats, int]:
+    """Prices, NaN where there is none, and how many were nominal."""
     price = numbers_in(column)
     price = np.where(price > 0, price, np.nan)
+    nominal = price < _NOMINAL * (np.nanmedian(price) if np.isfinite(price).any() else 0.0)
+    price = np.where(nominal, np.nan, price)
     if np.isfinite(price).sum() < MIN_ROWS:
         raise InvalidInput(
             f"{name}: expected at least {MIN_ROWS} positive prices to learn from; {np.isfinite(price).sum()} of "
@@ -426,7 +319,7 @@ def _prices(column: pd.Series, name: str) -> Floats:
         )
     if np.nanmin(price) == np.nanmax(price):
         raise InvalidInput(f"{name}: expected prices that differ; every one is {np.nanmin(price):g}.")
-    return price
+    return price, int(nominal.sum())
 
 
 def _column(
@@ -439,19 +332,19 @@ def _column(
 
     if _MONEY.search(name):
         return left("its name says that it holds a price, a loan or an opinion of value")
-    known = column.notna()
+    text = texts_in(column)
+    known = text.notna()
     if known.sum() < max(10, 0.02 * len(column)):
         return left(f"{int(known.sum())} of {len(column)} rows have a value")
     if pd.api.types.is_datetime64_any_dtype(column):
         return _dated(column, name, sold)
     numbers = numbers_in(column)
     readable = np.isfinite(numbers)[known.to_numpy()].mean()
-    text = column.astype("string").str.strip()
     words = text[np.isnan(numbers)].dropna().str.lower()
     # "unknown" among numbers is a missing number, as are a few slips of the pen.
     if readable >= 0.98 or (readable >= 0.8 and words.nunique() <= 5 and not words.str.contains(r"\d").any()):
         return _number(name, _without_marks(numbers), price, sold)
-    dates = _dates_in(text, name)
+    dates = dates_in(text, name)
     if dates is not None:
         return _dated(dates, name, sold)
     n_values, longest = int(text.nunique()), float(text.dropna().str.len().mean())
@@ -470,21 +363,6 @@ def _without_marks(numbers: Floats) -> Floats:
     return np.where(mark, np.nan, numbers) if mark.any() and len(rest) and rest.min() >= 0 else numbers
 
 
-def _dates_in(text: pd.Series, name: str) -> pd.Series | None:
-    """A column of texts as dates, where nearly all of them are."""
-    sample = text.dropna().head(200)
-    shape = r"\d{4}[-/.年]\d{1,2}([-/.月]\d{1,2}日?)?([ T].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([ T].*)?|\d{8}T\d+Z?"
-    if not len(sample) or sample.str.fullmatch(shape).mean() < 0.9:
-        return None
-    try:
-        days = _days_of(text, name)
-    except InvalidInput:
-        return None
-    if days is None or np.isnat(days).mean() > 0.1 + text.isna().mean():
-        return None
-    return pd.Series(days)
-
-
 def _number(
     name: str, numbers: Floats, price: Floats, sold: NDArray[np.datetime64] | None
 ) -> tuple[ColumnUse, Floats | NDArray[np.object_] | None]:
@@ -495,7 +373,7 @@ def _number(
     whole = bool(np.all(distinct == np.round(distinct)))
     if (late := _later_than_the_sale(name, numbers, distinct, whole, sold)) is not None:
         return ColumnUse(name=name, role="left out", reason=late), None
-    if whole and len(distinct) > 0.95 * np.isfinite(numbers).sum() and _KEY.search(name):
+    if whole and (_counts_rows(numbers) or (len(distinct) > 0.95 * np.isfinite(numbers).sum() and _KEY.search(name))):
         return ColumnUse(name=name, role="left out", reason="it numbers the rows"), None
     if both.sum() >= 50 and len(np.unique(numbers[both])) > 20:
         alike = abs(float(stats.spearmanr(numbers[both], price[both]).statistic))
@@ -505,10 +383,24 @@ def _number(
         off = np.log(np.where(numbers[both] > 0, numbers[both], np.nan) / price[both])
         if not _SIZE.search(name) and np.nanmedian(np.abs(off - np.nanmedian(off))) < _NOISE and alike > 0.9:
             return ColumnUse(name=name, role="left out", reason="it is the price with a little noise"), None
+        if _VALUE.search(name) and alike > 0.5 and abs(float(np.nanmedian(off))) < math.log(10):
+            reason = "by its name and scale an opinion of value"
+            return ColumnUse(name=name, role="left out", reason=reason), None
     if whole and _PLACE.search(name) and len(distinct) <= 2000:
         values = np.array([None if v != v else str(int(v)) for v in numbers], object)
         return ColumnUse(name=name, role="category", reason="", is_place=True), values
     return ColumnUse(name=name, role="number", reason=""), numbers
+
+
+def _counts_rows(numbers: Floats) -> bool:
+    """Whole numbers without a gap and without a pair, or rising from row to row: a count, whatever its name."""
+    known = numbers[np.isfinite(numbers)]
+    if len(known) < 50 or len(known) < 0.95 * len(numbers):
+        return False
+    step = np.diff(known)
+    if (step > 0).all() or (step < 0).all():
+        return True
+    return len(np.unique(known)) == len(known) and bool(np.ptp(known) + 1 <= 1.02 * len(known))
 
 
 def _later_than_the_sale(
@@ -560,8 +452,48 @@ def _without_unit_prices(
     for first, second in itertools.combinations(sorted(logs)[:80], 2):
         off = logs[first] + logs[second] - target
         if np.isfinite(off).mean() > 0.5 and np.nanmedian(np.abs(off - np.nanmedian(off))) < 0.01:
-            unit, size = (second, first) if _SIZE.search(first) else (first, second)
-            told[unit] = f"times {size} it is the price"
+            for unit, size in _unit_and_size(first, second):
+                told[unit] = f"times {size} it is the price"
+    uses = [
+        ColumnUse(name=use.name, role="left out", reason=told[use.name]) if use.name in told else use for use in uses
+    ]
+    return uses, {name: values for name, values in features.items() if name not in told}
+
+
+def _unit_and_size(first: str, second: str) -> list[tuple[str, str]]:
+    """Which of two numbers that make the price is the price of a unit; both ways round where names do not say."""
+    ways = [(first, second), (second, first)]
+    told = [way for way in ways if _PER.search(way[0]) and not _PER.search(way[1])]
+    told = told or [way for way in ways if _SIZE.search(way[1]) and not _SIZE.search(way[0])]
+    return told or ways
+
+
+def _without_shares_of_asking(
+    uses: list[ColumnUse], features: dict[str, pd.Series], rows: pd.DataFrame, price: Floats
+) -> tuple[list[ColumnUse], dict[str, pd.Series]]:
+    """A discount, in money or per cent, is known only when the price is: with what was asked it makes the price."""
+    known = np.flatnonzero(np.isfinite(price))
+    known = known[:: max(len(known) // 2000, 1)]
+    paid, told = price[known], {}
+    asked = {}
+    for use in uses:
+        if use.role == "left out" and _MONEY.search(use.name):
+            money = numbers_in(rows[use.name].iloc[known])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.abs(np.log(np.where(money > 0, money, np.nan) / paid))
+            if np.isfinite(ratio).mean() > 0.5 and np.nanmedian(ratio) < math.log(2):
+                asked[use.name] = money
+    for name in (use.name for use in uses if use.role == "number" and asked):
+        value = features[name].to_numpy(np.float64)[known]
+        if len(np.unique(value[np.isfinite(value)])) <= 20:
+            continue
+        for other, money in asked.items():
+            with np.errstate(divide="ignore", invalid="ignore"):
+                part = np.log(np.where(value > 0, value, np.nan)) + np.log(money) - np.log(paid)
+            off = np.abs(part - np.nanmedian(part)) if np.isfinite(part).mean() > 0.5 else np.array([np.inf])
+            rest = np.minimum(np.abs(money - value - paid), np.abs(money + value - paid)) / paid
+            if np.nanmedian(off) < 0.002 or (np.isfinite(rest).mean() > 0.5 and np.nanmedian(rest) < 0.002):
+                told[name] = f"with {other} it is the price"
     uses = [
         ColumnUse(name=use.name, role="left out", reason=told[use.name]) if use.name in told else use for use in uses
     ]
@@ -586,8 +518,6 @@ __all__ = [
     "SalesTable",
     "column_named",
     "moment_of",
-    "numbers_in",
     "places_of",
-    "times_of",
     "understand_sales",
 ]

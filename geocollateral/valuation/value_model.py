@@ -227,10 +227,10 @@ class ValueModel:
         told = self.members.predict(features, xy)
         log_price = self.stretched(told @ self.weights) if self.uses_learners else self.corrected(features)
         spread = self.interval.spreads(_spread_matrix(self.members, features, xy, told, log_price))
-        spread = spread * self.interval.widening(months, len(features))
+        spread = spread * self.interval.widening(months, spread)
         if self.uses_learners:
             log_price = log_price + self.level.at(months, len(features))
-        reason = self.domain.refusals(features, xy)
+        reason = self.domain.refusals(features, xy, months, self.members.encoder.matrix(features, xy))
         if self.correction is not None:
             given = np.full(len(features), np.nan) if baseline is None else baseline
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -324,8 +324,13 @@ def fit_value_model(
         middle=middle,
         stretch=stretch,
         level=level,
-        interval=replace(interval, forward=forward, last_month=np.inf if months is None else float(months.max())),
-        domain=domain_of(features, xy, importance, folds.fold, refusal_rate=params.refusal_rate, seed=params.seed),
+        interval=replace(
+            interval,
+            forward=forward,
+            last_month=np.inf if months is None else float(months.max()),
+            drift=level.drift,
+        ),
+        domain=_domain(encoder, features, xy, months, importance, folds.fold, params),
         folds=folds,
         out_of_fold=mixed + level.at(months, len(price)),
         importance=importance,
@@ -601,6 +606,30 @@ def _one_forward(
     target = log_price[past] - level.at(months[past], int(past.sum()))
     booster = _boost(encoder.matrix(own, own_xy), target, encoder.categorical, small, params, "l1")
     return _predict(booster, encoder.matrix(features[after], _take(xy, after)))
+
+
+def _domain(
+    encoder: Encoder,
+    features: pd.DataFrame,
+    xy: Floats | None,
+    months: Floats | None,
+    importance: Mapping[str, float],
+    fold: Ints,
+    params: ValueModelParams,
+) -> Domain:
+    """What the sales cover; what to expect of a number is a small booster's guess."""
+    effort = Effort(rounds=60, rate=0.1, leaves=15, in_leaf=20)
+    return domain_of(
+        features,
+        xy,
+        importance,
+        fold,
+        months=months,
+        matrix=encoder.matrix(features, xy),
+        boost=lambda given, target: _boost(given, target, encoder.categorical, effort, params, "l2"),
+        refusal_rate=params.refusal_rate,
+        seed=params.seed,
+    )
 
 
 def _importance(encoder: Encoder, members: Members) -> dict[str, float]:

@@ -219,7 +219,9 @@ def test_a_backtest_takes_later_sales_only_in_the_plane_of_training(trained: Pat
     assert total.mdape.value == pytest.approx(study["study"]["mdape"], abs=1e-12)
     assert total.coverage.value == pytest.approx(study["interval"]["coverage"], abs=1e-12)
     assert total.bias.low < total.bias.value < total.bias.high
-    assert not any(report.is_alarm for _, report in found.drift)
+    # No slip is named. Prices of this market rise by 0.4 % a month and values do not follow: one month may be told so.
+    told = [series.cause for _, report in found.drift for series in report.series if series.is_drift]
+    assert told in ([], ["market"])
     with pytest.raises(InvalidInput, match="closed after 2022-12-30"):
         model_governance.backtest_later(loaded, table[~later])
 

@@ -81,6 +81,14 @@ def test_what_was_never_sold_is_refused(trained) -> None:
     assert refused(features, xy + 100_000) == 1.0
 
 
+def test_days_far_from_every_sale_are_refused(trained) -> None:
+    rows = np.flatnonzero(trained.tested)[:50]
+    features, xy, months = trained.table.features.iloc[rows], trained.table.xy[rows], trained.table.months[rows]
+    for years, expected in ((0, 0.06), (1, 0.06), (10, 1.0), (-10, 1.0)):
+        told = trained.model.predict(features, xy, months + 12 * years)
+        assert (told["refused"].mean() <= 0.06) if expected < 1 else told["refused"].all(), years
+
+
 def test_loan_amounts_do_not_move_the_value() -> None:
     table = sales(300).drop(columns="value")
     one = train(table, target="price", coords=("lon_m", "lat_m"))
@@ -93,7 +101,9 @@ def test_the_same_data_give_the_same_bytes_and_files_read_back(trained, tmp_path
     table = sales(1500).drop(columns="value")
     again = train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FIRST_HELD_OUT)
     write_training(again, tmp_path / "b")
-    for name in ("absolute.txt", "squared.txt", "corrected.txt", "arrays.npz"):
+    names = sorted(path.name for path in (tmp_path / "a" / "model").iterdir() if path.name != "manifest.json")
+    assert {"absolute.txt", "arrays.npz", "model.json", "expected_0.txt", "expected_0_spread.txt"} <= set(names)
+    for name in names:
         first, second = (tmp_path / run / "model" / name for run in ("a", "b"))
         assert first.read_bytes() == second.read_bytes(), name
     model = load_model(tmp_path / "a" / "model")
@@ -107,7 +117,7 @@ def test_a_model_that_was_touched_is_not_loaded(trained, tmp_path: Path) -> None
     write_training(trained, tmp_path / "run")
     home = tmp_path / "run" / "model"
     rng = np.random.default_rng(0)
-    for name in ("absolute.txt", "arrays.npz", "spread.txt"):
+    for name in ("absolute.txt", "arrays.npz", "spread.txt", "expected_0.txt"):
         good = (home / name).read_bytes()
         for _ in range(5):
             bad = bytearray(good)

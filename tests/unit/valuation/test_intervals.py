@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from geocollateral.valuation.intervals import MIN_TO_LEARN, fifths, fit_interval, groups_of
 
@@ -20,6 +23,16 @@ def test_few_errors_of_one_spread_have_plain_conformal_bounds() -> None:
     inside = (error >= found.low * found.constant) & (error <= found.high * found.constant)
     assert 0.9 <= inside.mean() <= 0.91
     assert 0.08 < found.deviation * found.constant < 0.12
+
+
+def test_intervals_widen_after_the_last_sale_as_the_level_walks_or_as_replays_say() -> None:
+    found = replace(interval(np.random.default_rng(0).normal(0, 0.1, 300), []), forward=1.1, last_month=100.0)
+    months, spread = np.array([90.0, 100.0, 101.0, 148.0, np.nan]), np.full(5, 0.1 / found.deviation)
+    assert found.widening(months, spread).tolist() == [1.0, 1.0, 1.1, 1.1, 1.1]
+    walked = replace(found, drift=4e-4).widening(months, spread)
+    assert walked[:3].tolist() == [1.0, 1.0, 1.1]
+    assert walked[3] == pytest.approx(np.sqrt(1 + 48 * 4e-4 / 0.01))
+    assert found.widening(None, spread).tolist() == [1.1] * 5
 
 
 def test_groups_that_err_more_widen_the_interval_but_no_more_than_the_level_bears() -> None:

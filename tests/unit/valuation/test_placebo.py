@@ -32,6 +32,12 @@ def test_prices_dealt_out_anew_within_months_teach_nothing_though_prices_rise() 
     assert found.smooth_fields is None
 
 
+def test_prices_are_dealt_out_where_every_sale_has_a_period_of_its_own() -> None:
+    features, _, price = asked(400)
+    found = placebo_test(features, None, np.arange(400) * 7.0, price)
+    assert found.shuffled_prices <= BOUND
+
+
 def test_the_range_of_correlation_follows_the_field() -> None:
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, 100_000, (3000, 2))

@@ -4,7 +4,9 @@ import pytest
 from market import sales
 
 from geocollateral.errors import InvalidInput, MissingInput
-from geocollateral.valuation.sales import moment_of, numbers_in, places_of, times_of, understand_sales
+from geocollateral.valuation.cells import numbers_in
+from geocollateral.valuation.sale_dates import times_of
+from geocollateral.valuation.sales import ColumnUse, moment_of, places_of, understand_sales
 
 
 def days(values: list[object]) -> list[str]:
@@ -27,6 +29,18 @@ def days(values: list[object]) -> list[str]:
         ([45443, 44928], ["2024-05-31", "2023-01-02"]),
         ([1717113600, 1672617600], ["2024-05-31", "2023-01-02"]),
         (["01/05/2024", "01/02/2023"], ["2024-05-01", "2023-02-01"]),
+        (["31/5/24", "2/1/99"], ["2024-05-31", "1999-01-02"]),
+        (["5/31/24", "1/2/23"], ["2024-05-31", "2023-01-02"]),
+        (["31.12.2020", "1.2.2021"], ["2020-12-31", "2021-02-01"]),
+        (["Sep-16", "Jan-17"], ["2016-09-15", "2017-01-15"]),
+        (["sold on", *["1090221", "0970803"] * 9], ["NaT", *["2020-02-21", "2008-08-03"] * 9]),
+        (["109/02/21", "97年8月3日"], ["2020-02-21", "2008-08-03"]),
+        ([960423, 981231], ["1996-04-23", "1998-12-31"]),
+        ([200131, 200228], ["2020-01-31", "2020-02-28"]),
+        ([2012.5, 2013.25], ["2012-07-01", "2013-04-02"]),
+        ([45443.25, 44928.5], ["2024-05-31", "2023-01-02"]),
+        (["2019年第1四半期", "2020年第4四半期"], ["2019-02-15", "2020-11-15"]),
+        (["2019Q1", "Q4 2020"], ["2019-02-15", "2020-11-15"]),
     ],
 )
 def test_dates_as_tables_write_them(given: list[object], expected: list[str]) -> None:
@@ -58,6 +72,18 @@ def test_numbers_with_signs() -> None:
         ("120㎡", 120),
         ("$350K", 350_000),
         ("0.5 亩", 0.5),
+        ("2.5万", 25_000),
+        ("3500萬", 35_000_000),
+        ("104,569元/平", 104_569),
+        ("$1.2M", 1_200_000),
+        ("€ 1,5 Mio.", 1_500_000),
+        ("12,34,567", 1_234_567),
+        ("₹ 45 lakh", 4_500_000),
+        ("约120平米", 120),
+        ("2,000㎡以上", 2_000),
+        ("12 m", 12),
+        ("-", None),
+        ("暂无数据", None),
         ("12 km", 12),
         ("98178A", None),
         ("3室2厅", None),
@@ -82,7 +108,7 @@ def test_what_was_known_only_after_the_sale_is_found_whatever_it_is_called() -> 
         c=lambda f: (f["sold"] + pd.Timedelta(days=20)).astype(str),
         d=lambda f: (f["sold"] + pd.Timedelta(days=30)).dt.strftime("%Y%m%d").astype(int),
         year_e=lambda f: f["sold"].dt.year + 2,
-        year_built=lambda f: f["sold"].dt.year - 3,
+        year_built=lambda f: f["sold"].dt.year - rng.integers(3, 40, 500),
         surveyed=lambda f: (f["sold"] - pd.Timedelta(days=9)).dt.strftime("%Y/%m/%d"),
     )
     found = understand_sales(table.drop(columns="value"), target="Price ", date="SOLD")
@@ -109,10 +135,10 @@ def test_money_copies_and_numbers_of_rows_are_no_features() -> None:
     )
     found = understand_sales(table, target="price", date="sold", coords=("lon_m", "lat_m"))
     roles = {use.name: use for use in found.columns}
-    for name in ("loan_amount", "list_price", "nearly", "row_id", "note"):
+    for name in ("loan_amount", "list_price", "nearly", "row_id", "note", "value"):
         assert roles[name].role == "left out", name
         assert roles[name].reason
-    assert list(found.features) == ["area_mu", "quality", "kind", "slope", "value"]
+    assert list(found.features) == ["area_mu", "quality", "kind", "slope"]
 
 
 def test_a_date_after_the_sale_is_no_feature() -> None:
@@ -156,3 +182,64 @@ def test_a_day_to_hold_out_from() -> None:
     assert moment_of("2022", table) == moment_of("2022-01", table) == moment_of("20220101", table)
     with pytest.raises(InvalidInput, match="Expected a date such as"):
         moment_of("soon", table)
+
+
+def column(name: str, **columns: object) -> ColumnUse:
+    table = sales(400).drop(columns=["value", "loan_amount"]).assign(**columns)
+    found = understand_sales(table, target="price", date="sold", coords=("lon_m", "lat_m"))
+    return next(use for use in found.columns if use.name == name)
+
+
+def test_counts_of_rows_are_no_features_whatever_their_name() -> None:
+    rng = np.random.default_rng(0)
+    assert column("rownames", rownames=range(1, 401)).reason == "it numbers the rows"
+    assert column("lfd", lfd=rng.permutation(400)).reason == "it numbers the rows"
+    assert column("rising", rising=np.cumsum(rng.integers(1, 9, 400))).reason == "it numbers the rows"
+    assert column("rooms", rooms=rng.integers(1, 9, 400)).role == "number"
+
+
+def test_the_time_of_sale_is_said_once() -> None:
+    # As a feature the year of sale refuses every later sale as outside of what was sold.
+    said = "it says the time of the sale again"
+    sold = sales(400)["sold"]
+    assert column("YearSold", YearSold=sold.dt.year).reason == said
+    assert column("s2022", s2022=(sold.dt.year == 2022).astype(int)).reason == said
+    assert column("contract", contract=sold.rank(method="dense").astype(int) * 7 + 100).reason == said
+    assert column("period", period=sold.dt.to_period("Q").astype(str)).role == "left out"
+    assert column("month", month=sold.dt.month).role == "number"
+
+
+def test_what_is_known_only_with_the_price_is_no_feature() -> None:
+    table = sales(400)
+    rng = np.random.default_rng(1)
+    asked = table["price"] * rng.uniform(1.0, 1.3, 400)
+    assert "with ListPrice" in column("pct", ListPrice=asked, pct=100 * table["price"] / asked).reason
+    assert "with ListPrice" in column("off", ListPrice=asked, off=asked - table["price"]).reason
+    per = (table["price"] / table["area_mu"]).round(2)
+    assert "times area_mu" in column("CostPerMu", CostPerMu=per).reason
+    assert column("area_mu", CostPerMu=per).role == "number"
+    opinion = table["price"] * np.exp(rng.normal(0, 0.2, 400))
+    assert column("avalue", avalue=opinion).reason == "by its name and scale an opinion of value"
+    assert column("ndvi_value", ndvi_value=rng.uniform(0, 1, 400)).role == "number"
+
+
+def test_a_deed_for_one_dollar_has_no_price() -> None:
+    table = sales(300)
+    table.loc[:19, "price"] = 1.0
+    found = understand_sales(table, target="price")
+    assert found.n_nominal == 20
+    assert not found.usable[:20].any()
+
+
+def test_dashes_among_numbers_are_missing_numbers() -> None:
+    table = sales(300).assign(land=["-" if n % 3 else f" {1000 + n:,} " for n in range(300)])
+    found = understand_sales(table, target="price").features["land"]
+    assert np.isfinite(found).sum() == 100
+    assert found[3] == 1003
+
+
+def test_mostly_whole_numbers_with_a_few_decimal_commas() -> None:
+    assert numbers_in(pd.Series(["85", "90", "61,5", "102"] * 5))[2] == 61.5
+    assert numbers_in(pd.Series(["13,404954", "13,5"]))[0] == 13.404954
+    assert numbers_in(pd.Series(["1.250.000", "350.000"])).tolist() == [1_250_000, 350_000]
+    assert numbers_in(pd.Series(["1,250", "3,500"])).tolist() == [1_250, 3_500]
