@@ -68,8 +68,16 @@ class ScoreModel:
     classes: tuple[str, ...]
     """Asset classes it was trained on; others get no score."""
     card: Mapping[str, Any]
+    idle: tuple[str, ...] = ()
+    """Asset classes it was trained on and was no better than chance in on data held out: these get no score either."""
     sha256: str
     """Of the booster's text."""
+
+    @property
+    def common_spread(self) -> float | None:
+        """How far numbers of events of whole portfolios stray together, as judged on data held out; None: not known."""
+        spread = self.card.get("figures", {}).get("common_spread")
+        return None if spread is None else float(spread)
 
     def log_odds(self, features: pd.DataFrame) -> Floats:
         """Calibrated log odds, shape (row,)."""
@@ -92,7 +100,9 @@ class ScoreModel:
         out: list[str | None] = []
         for _, row in features.iterrows():
             known = [name for name in ASSET_CLASSES if row[f"is_{name}"] == 1.0]
-            if not known or known[0] not in self.classes:
+            if known and known[0] in self.idle:
+                out.append(CHANCE)
+            elif not known or known[0] not in self.classes:
                 out.append("The risk score was not trained on this asset class.")
             elif not row["looks_n"] >= params.least_looks:
                 out.append(
@@ -127,6 +137,7 @@ def text_of(booster: lgb.Booster) -> bytes:
     return booster.model_to_string().encode()
 
 
+CHANCE = "Cannot tell: on data held out the risk score was no better than chance in this asset class."
 NO_BOOSTING = "The risk score needs LightGBM, which could not be loaded: OpenMP of the operating system is missing."
 
 
@@ -169,6 +180,7 @@ def load_score_model(folder: str | Path | None = None) -> ScoreModel:
             offset=float(card["calibration"]["offset"]),
             slope=float(card["calibration"]["slope"]),
             classes=tuple(card["classes"]),
+            idle=tuple(card.get("no_better_than_chance", ())),
             card=card,
             sha256=digest,
         )

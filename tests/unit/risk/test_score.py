@@ -14,7 +14,8 @@ import pytest
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput
 from geocollateral.risk.features import FEATURES, features_at, hurt_already, tracks_of
 from geocollateral.risk.score import ScoreParams, load_score_model, reasons_of
-from geocollateral.risk.score_fit import ScoreFitParams, auc, brier, fit_score, judge_score, logistic_line
+from geocollateral.risk.score_fit import ScoreFitParams, fit_score, logistic_line
+from geocollateral.risk.score_judge import auc, brier, judge_score
 
 DAY = dt.date(2024, 6, 1)
 PARCELS = pd.DataFrame(
