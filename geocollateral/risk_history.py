@@ -29,6 +29,7 @@ from geocollateral.risk.score_judge import (
     common_spread,
     judge_classes,
     judge_score,
+    reasons_stable,
     reliability,
     warning_rates,
 )
@@ -173,6 +174,7 @@ def fit_and_judge(
         "events": int(y[told].sum()),
         **_judged(p[told], y[told], parcels[told]),
         "common_spread": None if spread is None else round(spread, 4),
+        "reasons_stable": reasons_stable(model, held[told]),
         "reliability": reliability(p[told], y[told]),
         "by_class": by_class,
         "all_classes": _judged(p, y, parcels, ("auc", "brier")),

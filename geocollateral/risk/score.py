@@ -36,7 +36,6 @@ Floats = NDArray[np.float64]
 FORMAT = 1
 MODEL_FILE = "risk_score.txt"
 CARD_FILE = "risk_score.json"
-REASONS_TOLD = 3
 
 
 class ScoreParams(Params):
@@ -50,10 +49,11 @@ class ScoreParams(Params):
         6, ge=1, le=365, description="Clear looks of the last year below which no score is given [1]."
     )
     least_reason: float = Field(
-        0.3,
+        0.5,
         ge=0,
         le=5,
-        description="Contribution below which a reason is not told [log odds]; smaller ones follow the noise of looks.",
+        description="Contribution below which a reason is not told [log odds]; smaller ones follow the noise of looks. "
+        "0.5 changes the odds by a factor of 1.65.",
     )
 
 
@@ -115,12 +115,13 @@ class ScoreModel:
 
 
 def reasons_of(contributions: pd.Series, params: ScoreParams) -> list[str]:
-    """Codes of what moved a score most, largest first: ``+early_warning`` raised it, ``-radar`` lowered it."""
-    own = contributions.drop("base")
-    # Rounded to what is told, so that what is equal for a reader is ordered by its name.
-    order = sorted(own.index, key=lambda name: (-round(abs(float(own[name])), 1), str(name)))
-    told = [name for name in order if abs(float(own[name])) >= params.least_reason]
-    return [f"{'+' if own[name] > 0 else '-'}{name}" for name in told[:REASONS_TOLD]]
+    """Codes of what moved a score, in the order of `GROUPS`: ``+early_warning`` raised it, ``-radar`` lowered it.
+
+    All that reach the bound are told, in an order that does not follow their size: neither the order nor the choice
+    among them can change with the noise of looks.
+    """
+    told = [name for name in GROUPS if abs(float(contributions[name])) >= params.least_reason]
+    return [f"{'+' if contributions[name] > 0 else '-'}{name}" for name in told]
 
 
 def save_score_model(model: ScoreModel, folder: Path) -> None:

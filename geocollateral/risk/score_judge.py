@@ -11,14 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from geocollateral.risk.features import FEATURES
+from geocollateral.risk.score import ScoreModel, ScoreParams, reasons_of
 from geocollateral.risk.score_fit import OUTCOME, PARCEL, logistic_line
 from geocollateral.types import ASSET_CLASSES
 
 Floats = NDArray[np.float64]
 HALF = 0.5
-WARNED_BINS = (0.0, 91.0, 182.0, 365.0, 1e9, np.inf)
-"""Ages of the latest early warning that have a share of events of their own [days]; the last: never warned."""
+WARNED_BINS = (91.0, 182.0, 365.0, 1e9)
+"""Between them: ages of the latest early warning that have a share of events of their own [days]; above: never."""
 LEAST_CELLS = 10
+NOISE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +124,7 @@ def warning_rates(train: pd.DataFrame, table: pd.DataFrame, *, by_class: bool) -
         Whether asset classes have shares of their own.
     """
     both = pd.concat([train, table], ignore_index=True)
-    key = pd.cut(both["warned_days"].fillna(np.inf), WARNED_BINS, labels=False, include_lowest=True).astype(int)
+    key = pd.Series(np.digitize(both["warned_days"].fillna(np.inf), WARNED_BINS))
     if by_class:
         key = key * 100 + both[[f"is_{name}" for name in ASSET_CLASSES]].to_numpy().argmax(axis=1)
     known, y = key[: len(train)].to_numpy(), train[OUTCOME].to_numpy(np.float64)
@@ -142,6 +145,24 @@ def common_spread(p: Floats, y: Floats, cell: NDArray[Any]) -> float | None:
         return None
     excess = float((((own["o"] - own["e"]) ** 2) - own["v"]).sum() / (own["e"] ** 2).sum())
     return float(np.sqrt(max(excess, 0.0)))
+
+
+def reasons_stable(
+    model: ScoreModel, table: pd.DataFrame, params: ScoreParams | None = None, *, seed: int = 1
+) -> float:
+    """Share of rows whose reasons stay the same, sign and order included, under noise on every number at once.
+
+    The noise is normal, with 1 % of the feature's range (5th to 95th percentile of the rows) as its standard deviation:
+    cruder than that of looks, since days, ages and counts get it too. Asset classes do not.
+    """
+    params = params or ScoreParams()
+    numbers = [name for name in FEATURES if not name.startswith("is_")]
+    x = table[numbers].to_numpy(np.float64)
+    span = table[numbers].quantile(0.95) - table[numbers].quantile(0.05)
+    moved = x + NOISE * span.fillna(0.0).to_numpy() * np.random.default_rng(seed).normal(size=x.shape)
+    noisy = table.assign(**dict(zip(numbers, moved.T, strict=True)))
+    told = [[reasons_of(own, params) for _, own in model.contributions(rows).iterrows()] for rows in (table, noisy)]
+    return float(np.mean([one == other for one, other in zip(*told, strict=True)]))
 
 
 def reliability(p: Floats, y: Floats, bins: int = 10) -> list[dict[str, float]]:
