@@ -49,11 +49,11 @@ class ScoreParams(Params):
         6, ge=1, le=365, description="Clear looks of the last year below which no score is given [1]."
     )
     least_reason: float = Field(
-        0.5,
+        0.6,
         ge=0,
         le=5,
         description="Contribution below which a reason is not told [log odds]; smaller ones follow the noise of looks. "
-        "0.5 changes the odds by a factor of 1.65.",
+        "0.6 changes the odds by a factor of 1.8.",
     )
 
 

@@ -101,9 +101,9 @@ def test_same_rows_same_bytes_and_a_signal_is_found() -> None:
 
 def test_reasons_are_signed_in_a_fixed_order_and_small_ones_left_out() -> None:
     parts = pd.Series(dict.fromkeys((*GROUPS, "base"), 0.0))
-    parts[["greenness", "radar", "early_warning", "base"]] = -0.9, 0.49, 0.5, -3.0
+    parts[["greenness", "radar", "early_warning", "base"]] = -0.9, 0.59, 0.6, -3.0
     assert reasons_of(parts, ScoreParams()) == ["+early_warning", "-greenness"]
-    parts["greenness"] = -0.51
+    parts["greenness"] = -0.61
     assert reasons_of(parts, ScoreParams()) == ["+early_warning", "-greenness"]
     assert reasons_of(parts * 0, ScoreParams()) == []
 
