@@ -207,8 +207,15 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-SCORE_CODE = ("risk_history.py", "risk/alerts.py", "risk/features.py", "risk/score_fit.py")
-"""Code that makes rows of outcomes and fits the score; what is judged of the imagery is in `methods_digest`."""
+SCORE_CODE = (
+    "block.py",
+    "observed.py",
+    "risk_history.py",
+    "risk/alerts.py",
+    "risk/features.py",
+    "risk/score_fit.py",
+)
+"""Code that makes rows of outcomes and fits the score, beside the rooms of `methods_digest`."""
 
 
 def rows_digest() -> dict[str, str]:
