@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from geocollateral.errors import InvalidInput
+
 if TYPE_CHECKING:
     from geocollateral.config import Settings
 
@@ -213,6 +215,66 @@ def area(
 
     rows = service.pledged_area(by, settings=_settings(settings, branch), all_branches=all_branches)
     print_rows(rows, as_json, "No pledge is in force.")
+
+
+@project.command("risk")
+def risk(
+    by: Annotated[
+        Literal["all", "borrower", "branch", "class"], typer.Option("--by", help="What the loans are summed by.")
+    ] = "all",
+    scenario: Annotated[
+        str, typer.Option("--scenario", metavar="NAME", help="A scenario of the settings, such as yield_down.")
+    ] = "as_is",
+    all_branches: AllOption = False,
+    branch: BranchOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Exposure, loan to value, alerts and expected events of the loans of the registry, from their newest linked runs.
+
+    Loans to value have 90 % intervals; what cannot be told is said. --json: every scenario and group, and the rules.
+    """
+    from geocollateral import service
+
+    told = service.portfolio_risk(settings=_settings(settings, branch), all_branches=all_branches)
+    if as_json:
+        print_json(told)
+        return
+    known = list(dict.fromkeys(row["scenario"] for row in told["rows"]))
+    if known and scenario not in known:
+        raise InvalidInput(f"Expected a scenario of {', '.join(known)}, got {scenario!r}.")
+    rows = [row for row in told["rows"] if row["by"] == by and row["scenario"] == scenario]
+    print_rows([_risk_line(row) for row in rows], False, "No loan is told of here.")
+    for reason in told["cannot_tell"]:
+        typer.echo(f"  cannot tell: {reason}")
+    for finding in told["rules"]:
+        if finding["outcome"] == "breach":
+            typer.echo(f"  {finding['rule']}: {finding['key']}: {finding['reason']}")
+
+
+def _risk_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of sums as the terminal shows it."""
+
+    def interval(name: str, spec: str) -> str | None:
+        if row[name] is None:
+            return None
+        low, high = row[f"{name}_low"], row[f"{name}_high"]
+        return f"{row[name]:{spec}}" + ("" if low is None else f" ({low:{spec}} to {high:{spec}})")
+
+    alert, open_alert = row["alert_frac"], row["exposure_alert_cannot_tell"]
+    more = f", cannot tell {open_alert / row['exposure']:.0%}" if open_alert else ""
+    return {
+        "group": row["group"],
+        "currency": row["currency"],
+        "loans": row["loans"],
+        "exposure": row["exposure"],
+        "cannot tell": row["exposure_cannot_tell"],
+        "ltv today": None if row["ltv_as_is"] is None else f"{row['ltv_as_is']:.1%}",
+        "ltv": interval("ltv", ".1%"),
+        "with alert": None if alert is None else f"{alert:.0%}{more}",
+        "events": interval("events", ".1f"),
+        "of parcels": f"{row['parcels_scored']} of {row['parcels']}",
+    }
 
 
 @overlay.command("add")

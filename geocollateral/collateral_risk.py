@@ -10,20 +10,29 @@ from typing import Any
 import pandas as pd
 
 from geocollateral.config import Settings
-from geocollateral.risk.features import FEATURES, features_at, hurt_already, tracks_of
+from geocollateral.risk.features import FEATURES, alerts_table, features_at, hurt_already, tracks_of
 from geocollateral.risk.findings import Finding, worst
-from geocollateral.risk.rollup import GroupBy, RollUp, Secured, roll_up
-from geocollateral.risk.rules import RULES, Asked, LoanFacts, ParcelFacts, judge_loan, judge_parcel, judge_portfolio
+from geocollateral.risk.rollup import GroupBy, Secured, scenario_rows
+from geocollateral.risk.rules import (
+    RULES,
+    SEVERITIES,
+    Asked,
+    LoanFacts,
+    ParcelFacts,
+    judge_loan,
+    judge_parcel,
+    judge_portfolio,
+)
 from geocollateral.risk.scenarios import ValueBand
 from geocollateral.risk.score import NO_BOOSTING, ScoreModel, ScoreParams, reasons_of
-from geocollateral.types import CLOSED_STATUSES, Alert
+from geocollateral.risk.sums import OWN
+from geocollateral.types import CLOSED_STATUSES, Alert, Verdict
 
 HURT = "A confirmed alert of an adverse event is open: what the risk score warns of has happened."
 NOT_JUDGED = "The parcel could not be judged, and neither can its risk."
 COLUMNS = ("risk_score", "risk_score_reason", "risk_codes", "risk_state")
 PLEDGE = "claim_pledge_verdict"
-GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "class")
-ALERT_COLUMNS = ["parcel_id", "rule", "operating_point", "detected_on"]
+GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "branch", "class")
 RULE_COLUMNS = ("rule", "subject", "key", "outcome", "reason", "wording", "reference")
 
 
@@ -39,6 +48,16 @@ class RiskResult:
     year later and train on it) and ``risk_rollup`` (per scenario and group; only where loans are named)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoanRisk:
+    """What is said of the loans that parcels secure, with what is known of each parcel."""
+
+    facts: Mapping[str, ParcelFacts]
+    found: Sequence[Finding]
+    rollup: pd.DataFrame | None
+    """None where no loan is named."""
+
+
 def judge_risk(
     table: pd.DataFrame,
     alerts: Sequence[Alert],
@@ -46,6 +65,9 @@ def judge_risk(
     model: ScoreModel | None,
     settings: Settings,
     day: dt.date,
+    *,
+    values: pd.DataFrame | None = None,
+    branch: str | None = None,
 ) -> RiskResult:
     """Rules, score and roll-up of a run.
 
@@ -55,28 +77,83 @@ def judge_risk(
         Columns of ``parcels.geojson`` with those of the file (`loan_*`), index ``parcel_id``.
     model
         None where LightGBM cannot be loaded: no parcel gets a score, and each says why.
+    values
+        The table ``values``: which errors the values of parcels have in common. None: all of them.
+    branch
+        Of loans for which the file names none; None: not known.
     """
     open_alerts = [alert for alert in alerts if alert.status not in CLOSED_STATUSES]
     score = _scores(table, open_alerts, series, model, settings.risk_score, day)
-    facts = {str(i): _facts(str(i), row, open_alerts, score) for i, row in table.iterrows()}
-    asked = Asked(as_of=day, limits=settings.limits, clocks=settings.clocks)
-    loans = [_secured(name, own, facts) for name, own in _by_loan(table)]
-    found = [finding for parcel in facts.values() for finding in judge_parcel(parcel, asked)]
-    found += [finding for loan in loans for finding in judge_loan(loan.facts, asked)]
-    found += judge_portfolio([loan.facts for loan in loans], asked)
-    columns = score[["risk_score", "risk_score_reason", "risk_codes"]].assign(
-        risk_state=pd.Series(_states(facts, found), dtype=object)
+    told = judge_loans(
+        table.assign(risk_score=score["risk_score"], risk_score_reason=score["risk_score_reason"]),
+        severities_of(open_alerts),
+        settings,
+        day,
+        values=values,
+        branch=branch,
+        common_spread=None if model is None else model.common_spread,
     )
-    tables = {"risk_rules": _rule_table(found), "risk_features": _feature_table(score, table, day)}
-    if loans:
-        tables["risk_rollup"] = _rollups(loans, settings)
+    columns = score[["risk_score", "risk_score_reason", "risk_codes"]].assign(
+        risk_state=pd.Series(_states(told.facts, told.found), dtype=object)
+    )
+    tables = {"risk_rules": _rule_table(told.found), "risk_features": _feature_table(score, table, day)}
+    if told.rollup is not None:
+        tables["risk_rollup"] = told.rollup
     return RiskResult(columns=columns, tables=tables)
 
 
-def alerts_table(alerts: Sequence[Alert]) -> pd.DataFrame:
-    """Alerts as the features read them."""
-    rows = [(a.parcel_id, a.rule, str(a.evidence.get("operating_point", "confirmed")), a.detected_on) for a in alerts]
-    return pd.DataFrame(rows, columns=ALERT_COLUMNS)
+def judge_loans(
+    table: pd.DataFrame,
+    severities: Mapping[str, Sequence[str]],
+    settings: Settings,
+    day: dt.date,
+    *,
+    values: pd.DataFrame | None = None,
+    branch: str | None = None,
+    common_spread: float | None = None,
+    grouped_by: Sequence[GroupBy] = GROUPED_BY,
+) -> LoanRisk:
+    """Answers of the rules and sums of the loans.
+
+    Parameters
+    ----------
+    table
+        As for `judge_risk`, with ``risk_score`` and ``risk_score_reason``.
+    severities
+        Of the open alerts, by parcel.
+    values, branch
+        As for `judge_risk`.
+    common_spread
+        Of the score (`risk.score_judge.common_spread`).
+    """
+    facts = {str(i): _facts(str(i), row, severities.get(str(i), ())) for i, row in table.iterrows()}
+    errors = {} if values is None else _errors(values)
+    asked = Asked(as_of=day, limits=settings.limits, clocks=settings.clocks)
+    loans = [_secured(name, own, facts, errors, branch) for name, own in _by_loan(table)]
+    found = [finding for parcel in facts.values() for finding in judge_parcel(parcel, asked)]
+    found += [finding for loan in loans for finding in judge_loan(loan.facts, asked)]
+    found += judge_portfolio([loan.facts for loan in loans], asked)
+    rows = scenario_rows(loans, grouped_by, settings.stress, common_spread)
+    return LoanRisk(facts=facts, found=found, rollup=pd.DataFrame(rows) if loans else None)
+
+
+def severities_of(alerts: Sequence[Alert]) -> dict[str, list[str]]:
+    """Severities of alerts by parcel."""
+    out: dict[str, list[str]] = {}
+    for alert in alerts:
+        out.setdefault(alert.parcel_id, []).append(alert.severity)
+    return out
+
+
+def _errors(values: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By parcel, share of its value's variance by source of error: one figure of the bank is one source."""
+    out: dict[str, dict[str, float]] = {}
+    for row in values[values["leads"].astype(bool)].to_dict("records"):
+        observed = pd.isna(row["line"])
+        source = OWN if observed else f"{row['name']}|{row['source']}|{row['dated']}|{row['p50']:g} {row['unit']}"
+        own = out.setdefault(str(row["parcel_id"]), {})
+        own[source] = own.get(source, 0.0) + float(row["variance_share"])
+    return out
 
 
 def _scores(
@@ -90,7 +167,14 @@ def _scores(
     """Features, score, why there is none, and reasons; one row per parcel."""
     told = alerts_table(alerts)
     parcels = pd.DataFrame(
-        {"asset_class": table["asset_class"], "area_m2": table["obs_area_m2"], "ltv": _ltv(table)}, index=table.index
+        {
+            "asset_class": table["asset_class"],
+            "area_m2": table["obs_area_m2"],
+            "ltv": pd.to_numeric(table["risk_ltv"], errors="coerce"),
+            "claims_wrong_n": [_claims_wrong(row) for _, row in table.iterrows()],
+            "draw_gap": [_draw_gap(row) for _, row in table.iterrows()],
+        },
+        index=table.index,
     )
     features = features_at(parcels, told, tracks_of(series), day)
     hurt = hurt_already(told, day)
@@ -112,31 +196,45 @@ def _scores(
     )
 
 
-def _ltv(table: pd.DataFrame) -> pd.Series[Any]:
-    return pd.to_numeric(table["risk_ltv"], errors="coerce")
+def _claims_wrong(row: pd.Series[Any]) -> float:
+    """Claims contradicted; NaN where none could be judged."""
+    judged = [verdict for verdict in _verdicts(row).values() if verdict != "cannot_tell"]
+    return float(sum(verdict == "mismatch" for verdict in judged)) if judged else float("nan")
 
 
-def _facts(parcel_id: str, row: pd.Series[Any], alerts: Sequence[Alert], score: pd.DataFrame) -> ParcelFacts:
-    severities = [alert.severity for alert in alerts if alert.parcel_id == parcel_id]
-    verdicts = {
+def _draw_gap(row: pd.Series[Any]) -> float:
+    """Drawn share of the loan less progress of the works [1]; NaN where one is not known."""
+    drawn, amount = _number(row.get("loan_outstanding")), _number(row.get("loan_amount"))
+    progress = _number(row.get("obs_progress_frac"))
+    if row["asset_class"] != "construction" or drawn is None or not amount or progress is None:
+        return float("nan")
+    return drawn / amount - progress
+
+
+def _verdicts(row: pd.Series[Any]) -> dict[str, Verdict]:
+    """By claim that was made."""
+    return {
         name.removeprefix("claim_").removesuffix("_verdict"): row[name]
         for name in map(str, row.index)
         if _is_verdict(name) and _given(row[name])
     }
-    own: Any = score.loc[parcel_id, "risk_score"]
+
+
+def _facts(parcel_id: str, row: pd.Series[Any], severities: Sequence[str]) -> ParcelFacts:
     return ParcelFacts(
         parcel_id=parcel_id,
         asset_class=str(row["asset_class"]),
         loan=_text(row.get("loan_id")),
         judged=row["meta_status"] == "ok",
-        verdicts=verdicts,
-        alerts={name: severities.count(name) for name in ("high", "medium", "low")},
+        verdicts=_verdicts(row),
+        alerts={name: list(severities).count(name) for name in SEVERITIES},
+        hurt=row["risk_score_reason"] == HURT,
         pledge=row[PLEDGE] if _given(row.get(PLEDGE)) else None,
         valued_on=_day(row.get("val_valued_on")),
         last_clear=_day(row.get("meta_last_clear")),
         progress_low=_number(row.get("obs_progress_low_frac")),
         progress_high=_number(row.get("obs_progress_high_frac")),
-        score=None if own is None else float(own),
+        score=_number(row.get("risk_score")),
     )
 
 
@@ -151,7 +249,13 @@ def _by_loan(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name), own) for name, own in table.dropna(subset=["loan_id"]).groupby("loan_id")]
 
 
-def _secured(name: str, own: pd.DataFrame, facts: Mapping[str, ParcelFacts]) -> Secured:
+def _secured(
+    name: str,
+    own: pd.DataFrame,
+    facts: Mapping[str, ParcelFacts],
+    errors: Mapping[str, Mapping[str, float]],
+    branch: str | None,
+) -> Secured:
     """A loan of a file; a parcel may leave out what another one of the loan states."""
     values = {
         str(i): (
@@ -174,8 +278,10 @@ def _secured(name: str, own: pd.DataFrame, facts: Mapping[str, ParcelFacts]) -> 
             currency=currency,
             value=whole,
             borrower=_text(_stated(own, "loan_borrower_id")),
+            branch=_text(_stated(own, "loan_branch")) or branch,
         ),
         values=values,
+        errors={i: errors[i] for i in values if i in errors},
     )
 
 
@@ -210,15 +316,6 @@ def _feature_table(score: pd.DataFrame, table: pd.DataFrame, day: dt.date) -> pd
     return own.assign(asset_class=table["asset_class"].to_numpy())
 
 
-def _rollups(loans: Sequence[Secured], settings: Settings) -> pd.DataFrame:
-    rows: list[dict[str, Any]] = []
-    for name, scenario in ((None, None), *settings.stress.scenarios.items()):
-        for by in GROUPED_BY:
-            figures: list[RollUp] = roll_up(loans, by, settings.stress, scenario)
-            rows += [{"scenario": name or "as_is", "by": by, **vars(figure)} for figure in figures]
-    return pd.DataFrame(rows)
-
-
 def _stated(own: pd.DataFrame, name: str) -> Any:
     known = own[name].dropna().tolist() if name in own else []
     return known[0] if known else None
@@ -240,4 +337,4 @@ def _day(value: Any) -> dt.date | None:
     return pd.Timestamp(value).date() if _given(value) else None
 
 
-__all__ = ["COLUMNS", "RiskResult", "alerts_table", "judge_risk"]
+__all__ = ["COLUMNS", "LoanRisk", "RiskResult", "judge_loans", "judge_risk", "severities_of"]

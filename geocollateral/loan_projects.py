@@ -118,7 +118,7 @@ def show_record(
     """
     row = require_own(registry, project_id, branch)
     pledges = registry.pledges(LiveQuery(day=dt.date.min, project_id=project_id))
-    live = [pledge for pledge in pledges if _is_live(pledge, day)]
+    live = [pledge for pledge in pledges if is_live(pledge, day)]
     loans = registry.loans_of(project_id)
     names = registry.borrower_names([loan.borrower for loan in loans if loan.borrower]) if with_names else {}
     return {
@@ -152,7 +152,7 @@ def show_record(
                 "from": _iso(pledge.pledged_from),
                 "to": _iso(pledge.pledged_to),
                 "released_on": _iso(pledge.released_on),
-                "is_live": _is_live(pledge, day),
+                "is_live": is_live(pledge, day),
             }
             for pledge in pledges
         ],
@@ -204,7 +204,7 @@ def area_record(registry: LoanRegistry, day: dt.date, by: str, branch: str | Non
         raise InvalidInput("Borrowers are told within their branch only: ask for one branch, or by branch or project.")
     groups: dict[str, list[PledgedParcel]] = {}
     for pledge in registry.pledges(LiveQuery(day=day, branch=branch)):
-        if _is_live(pledge, day):
+        if is_live(pledge, day):
             groups.setdefault(keys[by](pledge), []).append(pledge)
     return [{by: name, **_covered(pledges)} for name, pledges in groups.items()]
 
@@ -393,7 +393,8 @@ def _sum_of(value: Any) -> Any:
     return None if value is None or pd.isna(value) else exact_money(float(value))
 
 
-def _is_live(pledge: PledgedParcel, day: dt.date) -> bool:
+def is_live(pledge: PledgedParcel, day: dt.date) -> bool:
+    """Whether a pledge is in force on a day."""
     return pledge.pledged_from <= day and (pledge.ends_on is None or pledge.ends_on > day)
 
 

@@ -33,6 +33,7 @@ from geocollateral import (
     datum_check,
     exports,
     ledger,
+    loan_portfolio,
     loan_projects,
     lookback,
     operating_points,
@@ -57,7 +58,6 @@ from geocollateral.observed import Part
 from geocollateral.pledges import Asked, RegistryCheck, check
 from geocollateral.risk import loan_to_value, raise_alerts
 from geocollateral.risk.score import ScoreModel, can_boost, load_score_model, save_score_model
-from geocollateral.risk.score_fit import fit_score, judge_score, reliability
 from geocollateral.scorecard import Backtest
 from geocollateral.sources import SOURCE_TITLES, SOURCES, check_source, open_source
 from geocollateral.store import (
@@ -211,7 +211,16 @@ def assess(
     table = _parcel_table(area, judgements, alerts, clear, units, values, asked_for, day)
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     score_model = load_score_model(settings.risk_score.model) if can_boost() else None
-    risk = collateral_risk.judge_risk(table.drop(columns="geometry"), alerts, series, score_model, settings, day)
+    risk = collateral_risk.judge_risk(
+        table.drop(columns="geometry"),
+        alerts,
+        series,
+        score_model,
+        settings,
+        day,
+        values=value_columns.table_of(values.values()) if figures else None,
+        branch=settings.store.branch if asked_for is not None and asked_for.known_projects else None,
+    )
     table["risk_score"] = risk.columns["risk_score"]
     table = _join_columns(table, risk.columns.drop(columns="risk_score"))
     scenes = ledger.scenes_found(results, len(area.parcels), len(items)) | {"feed": feed}
@@ -349,6 +358,7 @@ def train_risk(
     *,
     kept: str | Path | None = None,
     out: str | Path | None = None,
+    rows_to: str | Path | None = None,
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> tuple[ScoreModel, dict[str, Any]]:
@@ -363,34 +373,41 @@ def train_risk(
         Folder of looks kept of each world, in folders named after them.
     out
         Folder to write the model and its card to.
+    rows_to
+        Folder to write the rows of each world to, as tables of outcomes for a later call.
 
     Raises
     ------
     InvalidInput, MissingInput
-        A table lacks columns or events; a folder holds no world.
+        A table lacks columns or events; a folder holds no world; what is trained on is judged on too.
     """
     settings = settings or load_settings()
-    tables = [
-        pd.concat([_outcomes(Path(f), kept, settings, progress) for f in part], ignore_index=True)
-        for part in (folders, judged_on)
-    ]
-    model = fit_score(tables[0], tuple(Path(f).name for f in folders))
-    if "adverse" not in tables[1]:
+    twice = {Path(f).resolve() for f in folders} & {Path(f).resolve() for f in judged_on}
+    if twice:
+        raise InvalidInput(f"Expected other data to judge on than those trained on, got {min(twice)} for both.")
+    read = {Path(f): _outcomes(Path(f), kept, settings, progress) for f in (*folders, *judged_on)}
+    if rows_to is not None:
+        Path(rows_to).mkdir(parents=True, exist_ok=True)
+        for path, rows in read.items():
+            rows.to_parquet(Path(rows_to) / f"{path.stem}.parquet")
+    train, held = (pd.concat([read[Path(f)] for f in part], ignore_index=True) for part in (folders, judged_on))
+    if "adverse" not in held:
         raise InvalidInput("Expected the column adverse in the tables to judge on.")
-    outcome = tables[1]["adverse"].to_numpy(np.float64)
-    told = judge_score(model.predict(tables[1]), outcome, tables[1]["parcel_id"].to_numpy())
-    figures = {
-        "rows": len(outcome),
-        "parcels": int(tables[1]["parcel_id"].nunique()),
-        "events": int(outcome.sum()),
-        "reliability": reliability(model.predict(tables[1]), outcome),
-        **{name: [figure.value, figure.low, figure.high] for name, figure in told.items()},
-    }
-    card = {**model.card, "judged_on": [Path(f).name for f in judged_on], "figures": figures}
-    model = replace(model, card=card)
+    made_on, judged = ([_title_of(Path(f)) for f in part] for part in (folders, judged_on))
+    model, figures = risk_history.fit_and_judge(train, held, tuple(made_on))
+    model = replace(model, card={**model.card, "judged_on": judged, "figures": figures})
     if out is not None:
         save_score_model(model, Path(out))
     return model, figures
+
+
+def _title_of(path: Path) -> str:
+    """What a folder or table of outcomes is of, for the card."""
+    about = path / "simulated-world.json"
+    if not about.is_file():
+        return path.name
+    world = json.loads(about.read_text(encoding="utf-8"))
+    return f"simulated world {world['world']}, seed {world['seed']}"
 
 
 def _outcomes(path: Path, kept: str | Path | None, settings: Settings, progress: Progress | None) -> pd.DataFrame:
@@ -407,7 +424,7 @@ def _outcomes(path: Path, kept: str | Path | None, settings: Settings, progress:
         rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     else:
         raise MissingInput(f"{path} is neither a folder of a simulated world nor a table of outcomes.")
-    return rows.assign(parcel_id=f"{path.name}/" + rows["parcel_id"].astype(str))
+    return rows.assign(parcel_id=f"{path.stem}/" + rows["parcel_id"].astype(str).str.removeprefix(f"{path.stem}/"))
 
 
 def source_table(check: str | None = None, settings: Settings | None = None) -> list[dict[str, str]]:
@@ -801,6 +818,23 @@ def pledged_area(
     branch = None if all_branches else settings.store.branch
     with _registry(settings) as registry:
         return loan_projects.area_record(registry, _today(), by, branch)
+
+
+def portfolio_risk(*, settings: Settings | None = None, all_branches: bool = False) -> dict[str, Any]:
+    """Exposure, loan to value, alerts, expected events and scenarios over the loans of the registry: JSON values.
+
+    Values, scores and alerts are of the newest run linked to each project; of loans without one it cannot be told.
+
+    Raises
+    ------
+    MissingInput
+        There is no registry.
+    """
+    settings = settings or load_settings()
+    model = load_score_model(settings.risk_score.model) if can_boost() else None
+    branch = None if all_branches else settings.store.branch
+    with _registry(settings) as registry:
+        return loan_portfolio.portfolio_record(registry, _today(), branch, settings, model)
 
 
 def add_overlay(

@@ -538,6 +538,9 @@ CHINESE: dict[str, str] = {
     "The market approach needs figures per {}; line {} is {}.": "市场法需要按{0}计的数据；第{1}行为{2}。",
     "The cost approach needs one currency; line {} is in {}.": "成本法只能用一种币种；第{0}行为{1}。",
     "The market approach needs one currency; line {} is in {}.": "市场法只能用一种币种；第{0}行为{1}。",
+    "Cannot tell: on data held out the risk score was no better than chance in this asset class.": (
+        "无法判断：在留出数据上，该资产类别的风险评分不优于随机。"
+    ),
     "The risk score was not trained on this asset class.": "风险评分未用该资产类别训练。",
     "The risk score needs LightGBM, which could not be loaded: OpenMP of the operating system is missing.": (
         "风险评分需要LightGBM，但未能加载：操作系统缺少OpenMP。"

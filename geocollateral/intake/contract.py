@@ -216,6 +216,12 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(name="loan_borrower_id", type="text", meaning="Borrower, under the lender's own key."),
     Column(
+        name="loan_branch",
+        type="text",
+        default="that of the registry, where the file is a project of it",
+        meaning="Branch of the lender that the loan is of.",
+    ),
+    Column(
         name="loan_outstanding",
         type="number",
         unit="`loan_currency`",
@@ -250,6 +256,7 @@ COLUMNS: tuple[Column, ...] = (
 CONTRACT: Mapping[str, Column] = {column.name: column for column in COLUMNS}
 LOAN_FACTS = (
     "loan_borrower_id",
+    "loan_branch",
     "loan_outstanding",
     "loan_currency",
     "loan_maturity",

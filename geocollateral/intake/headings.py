@@ -62,6 +62,7 @@ HEADINGS: tuple[Heading, ...] = (
     _heading(
         "loan_borrower_id", "客户编号, 客户号, 借款人编号, 借款人, 借款人名称, borrower id, borrower no, borrower"
     ),
+    _heading("loan_branch", "经办机构, 经办网点, 经办支行, 支行名称, 支行, branch, branch code, lending branch"),
     _heading("loan_outstanding", "贷款余额, 未偿余额, 本金余额, loan balance, outstanding balance, outstanding"),
     _heading("loan_currency", "币种, 货币, currency"),
     _heading(

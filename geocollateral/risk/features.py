@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from geocollateral.types import ASSET_CLASSES
+from geocollateral.types import ASSET_CLASSES, Alert
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,6 +97,21 @@ def tracks_of(series: pd.DataFrame) -> Tracks:
         parcel, index, sensor = keys[first]
         out.setdefault(parcel, {})[index, sensor] = Track(days=days[first:last], values=values[first:last])
     return out
+
+
+ALERT_COLUMNS = ["parcel_id", "rule", "operating_point", "detected_on"]
+
+
+def alerts_table(alerts: Sequence[Alert]) -> pd.DataFrame:
+    """Alerts as the features read them: one row each, and one for the warning that a confirmed alert began as."""
+    rows: list[tuple[str, str, str, dt.date]] = []
+    for alert in alerts:
+        point = str(alert.evidence.get("operating_point", "confirmed"))
+        rows.append((alert.parcel_id, alert.rule, point, alert.detected_on))
+        if "warned_on" in alert.evidence:
+            warned_on = dt.date.fromisoformat(str(alert.evidence["warned_on"]))
+            rows.append((alert.parcel_id, str(alert.evidence["warned_as"]), "early_warning", warned_on))
+    return pd.DataFrame(rows, columns=ALERT_COLUMNS)
 
 
 def features_at(parcels: pd.DataFrame, alerts: pd.DataFrame, tracks: Tracks, as_of: dt.date) -> pd.DataFrame:

@@ -52,6 +52,8 @@ class ParcelFacts:
     """By claim made; without those not made."""
     alerts: Mapping[str, int] = field(default_factory=dict)
     """Open alerts by severity."""
+    hurt: bool = False
+    """Whether a confirmed alert of an adverse event is open."""
     pledge: Verdict | None = None
     """``mismatch``: pledged elsewhere too. None: no registry was asked."""
     valued_on: dt.date | None = None

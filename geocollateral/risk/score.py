@@ -36,7 +36,6 @@ Floats = NDArray[np.float64]
 FORMAT = 1
 MODEL_FILE = "risk_score.txt"
 CARD_FILE = "risk_score.json"
-REASONS_TOLD = 3
 
 
 class ScoreParams(Params):
@@ -50,10 +49,11 @@ class ScoreParams(Params):
         6, ge=1, le=365, description="Clear looks of the last year below which no score is given [1]."
     )
     least_reason: float = Field(
-        0.3,
+        0.6,
         ge=0,
         le=5,
-        description="Contribution below which a reason is not told [log odds]; smaller ones follow the noise of looks.",
+        description="Contribution below which a reason is not told [log odds]; smaller ones follow the noise of looks. "
+        "0.6 changes the odds by a factor of 1.8.",
     )
 
 
@@ -68,8 +68,16 @@ class ScoreModel:
     classes: tuple[str, ...]
     """Asset classes it was trained on; others get no score."""
     card: Mapping[str, Any]
+    idle: tuple[str, ...] = ()
+    """Asset classes it was trained on and was no better than chance in on data held out: these get no score either."""
     sha256: str
     """Of the booster's text."""
+
+    @property
+    def common_spread(self) -> float | None:
+        """How far numbers of events of whole portfolios stray together, as judged on data held out; None: not known."""
+        spread = self.card.get("figures", {}).get("common_spread")
+        return None if spread is None else float(spread)
 
     def log_odds(self, features: pd.DataFrame) -> Floats:
         """Calibrated log odds, shape (row,)."""
@@ -92,7 +100,9 @@ class ScoreModel:
         out: list[str | None] = []
         for _, row in features.iterrows():
             known = [name for name in ASSET_CLASSES if row[f"is_{name}"] == 1.0]
-            if not known or known[0] not in self.classes:
+            if known and known[0] in self.idle:
+                out.append(CHANCE)
+            elif not known or known[0] not in self.classes:
                 out.append("The risk score was not trained on this asset class.")
             elif not row["looks_n"] >= params.least_looks:
                 out.append(
@@ -105,12 +115,13 @@ class ScoreModel:
 
 
 def reasons_of(contributions: pd.Series, params: ScoreParams) -> list[str]:
-    """Codes of what moved a score most, largest first: ``+early_warning`` raised it, ``-radar`` lowered it."""
-    own = contributions.drop("base")
-    # Rounded to what is told, so that what is equal for a reader is ordered by its name.
-    order = sorted(own.index, key=lambda name: (-round(abs(float(own[name])), 1), str(name)))
-    told = [name for name in order if abs(float(own[name])) >= params.least_reason]
-    return [f"{'+' if own[name] > 0 else '-'}{name}" for name in told[:REASONS_TOLD]]
+    """Codes of what moved a score, in the order of `GROUPS`: ``+early_warning`` raised it, ``-radar`` lowered it.
+
+    All that reach the bound are told, in an order that does not follow their size: neither the order nor the choice
+    among them can change with the noise of looks.
+    """
+    told = [name for name in GROUPS if abs(float(contributions[name])) >= params.least_reason]
+    return [f"{'+' if contributions[name] > 0 else '-'}{name}" for name in told]
 
 
 def save_score_model(model: ScoreModel, folder: Path) -> None:
@@ -127,6 +138,7 @@ def text_of(booster: lgb.Booster) -> bytes:
     return booster.model_to_string().encode()
 
 
+CHANCE = "Cannot tell: on data held out the risk score was no better than chance in this asset class."
 NO_BOOSTING = "The risk score needs LightGBM, which could not be loaded: OpenMP of the operating system is missing."
 
 
@@ -169,6 +181,7 @@ def load_score_model(folder: str | Path | None = None) -> ScoreModel:
             offset=float(card["calibration"]["offset"]),
             slope=float(card["calibration"]["slope"]),
             classes=tuple(card["classes"]),
+            idle=tuple(card.get("no_better_than_chance", ())),
             card=card,
             sha256=digest,
         )

@@ -1,21 +1,18 @@
-"""Fitting the risk score on outcomes, and judging it on others.
+"""Fitting the risk score on outcomes.
 
 A row is a parcel on a day: the features known then, and whether an adverse event was under way or began within the half
-year after it. Rows of one parcel stay in one fold, and intervals are of a bootstrap by parcel.
+year after it. Rows of one parcel stay in one fold.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import rankdata
 
 from geocollateral.errors import InvalidInput
 from geocollateral.risk.features import FEATURES, GROUPS
@@ -109,75 +106,6 @@ def logistic_line(raw: Floats, y: Floats) -> tuple[float, float]:
         if np.abs(step).max() < 1e-10:
             break
     return float(round(line[0], 9)), float(round(line[1], 9))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreFigure:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def auc(p: Floats, y: Floats) -> float:
-    """Area under the ROC curve: how often an event scores above a non-event, ties half."""
-    n1 = float(y.sum())
-    n0 = len(y) - n1
-    return float((rankdata(p)[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)) if n1 and n0 else float("nan")
-
-
-def brier(p: Floats, y: Floats) -> float:
-    """Mean squared error of probabilities (Brier 1950)."""
-    return float(np.mean((p - y) ** 2))
-
-
-def judge_score(
-    p: Floats, y: Floats, parcel: NDArray[Any], *, seed: int = 1, draws: int = 500
-) -> dict[str, ScoreFigure]:
-    """AUC, Brier, and offset and slope of calibration (0 and 1 are right), with intervals by parcel."""
-    log_odds = np.log(np.clip(p, 1e-9, 1 - 1e-9) / (1 - np.clip(p, 1e-9, 1 - 1e-9)))
-    figures: Mapping[str, Callable[[NDArray[np.intp]], float]] = {
-        "auc": lambda rows: auc(p[rows], y[rows]),
-        "brier": lambda rows: brier(p[rows], y[rows]),
-        "calibration_intercept": lambda rows: _offset_alone(log_odds[rows], y[rows]),
-        "calibration_slope": lambda rows: logistic_line(log_odds[rows], y[rows])[1],
-        "events_of_expected": lambda rows: float(y[rows].sum() / p[rows].sum()),
-    }
-    _, code = np.unique(parcel, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(code))[:-1])
-    rng = np.random.default_rng(seed)
-    drawn = [np.concatenate([parts[i] for i in rng.integers(0, len(parts), len(parts))]) for _ in range(draws)]
-    every = np.arange(len(y))
-    out = {}
-    for name, figure in figures.items():
-        values = np.array([figure(rows) for rows in drawn])
-        low, high = np.nanquantile(values, [0.025, 0.975]) if np.isfinite(values).any() else (np.nan, np.nan)
-        out[name] = ScoreFigure(value=figure(every), low=float(low), high=float(high))
-    return out
-
-
-def _offset_alone(log_odds: Floats, y: Floats) -> float:
-    """Offset of log odds with slope 1: calibration in the large."""
-    offset = 0.0
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(log_odds + offset, -35, 35)))
-        step = float((y - p).sum() / max(float((p * (1 - p)).sum()), 1e-9))
-        offset += float(np.clip(step, -2, 2))
-        if abs(step) < 1e-10:
-            break
-    return offset
-
-
-def reliability(p: Floats, y: Floats, bins: int = 10) -> list[dict[str, float]]:
-    """Mean score and share of events in bins of equal size, lowest first."""
-    order = np.argsort(p, kind="stable")
-    return [
-        {"n": float(len(rows)), "score": float(p[rows].mean()), "events": float(y[rows].mean())}
-        for rows in np.array_split(order, bins)
-        if len(rows)
-    ]
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from geocollateral.store.projects import (
     Submission,
 )
 from geocollateral.store.registry import LoanRegistry, open_registry
-from geocollateral.store.results import find_damage, read_run, require_writable, write_result_folder
+from geocollateral.store.results import find_damage, read_outputs, read_run, require_writable, write_result_folder
 from geocollateral.store.values import exact_money
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "find_damage",
     "is_review_overdue",
     "open_registry",
+    "read_outputs",
     "read_run",
     "registration",
     "require_writable",

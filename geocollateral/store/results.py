@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -108,6 +108,35 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if run is None:
         raise MissingInput(f"{folder} is not a geocollateral result folder: no {RUN_FILE} of ours in it")
     return run
+
+
+def read_outputs(folder: str | os.PathLike[str], names: Iterable[str], *, record_sha256: str) -> dict[str, bytes]:
+    """Content of some files of a result folder, each as its ``run.json`` states it; files that it has not are left out.
+
+    Parameters
+    ----------
+    record_sha256
+        What ``run.json`` is known to be.
+
+    Raises
+    ------
+    MissingInput
+        It is no result folder.
+    BrokenData
+        ``run.json`` or a file is not what it was.
+    """
+    folder = Path(folder)
+    outputs = read_run(folder)["outputs"]
+    found = _digest((folder / RUN_FILE).read_bytes())["sha256"]
+    if found != record_sha256:
+        raise BrokenData(f"{folder / RUN_FILE} has SHA-256 {found[:12]}…, the registry says {record_sha256[:12]}…")
+    content = {}
+    for name in names:
+        if name in outputs:
+            content[name] = (folder / name).read_bytes() if (folder / name).is_file() else b""
+            if _digest(content[name]) != outputs[name]:
+                raise BrokenData(f"{folder / name} is missing, or is not what {RUN_FILE} says it was")
+    return content
 
 
 def find_damage(folder: str | os.PathLike[str]) -> list[str]:

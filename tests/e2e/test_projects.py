@@ -303,6 +303,44 @@ def test_a_result_folder_is_linked_to_its_project(world: Any, run: Run) -> None:
     assert (code, "not a geocollateral result folder" in err) == (4, True)
 
 
+def test_risk_of_the_registry_is_that_of_the_newest_runs(world: Any, run: Run, root: Path) -> None:
+    """Loans are those of the registry, values and alerts those of the run; what no run tells cannot be told."""
+    facts = {"loan_currency": "EUR", "loan_outstanding": 50_000, "loan_borrower_id": "B-1"}
+    parcels = world.write_parcels("one.geojson", order=["stable", "felled"], loan_id="L-1", **facts)
+    project(run, "add", parcels)
+    tables = root / "aoi" / "demo" / "value_tables.csv"
+    told, _, folder = assessed(run, world, parcels, "--value-tables", tables)
+    project(run, "link", "P1", folder)
+    other = world.write_parcels("two.geojson", order=["edge"], loan_id="L-2", **facts)
+    project(run, "add", other)
+
+    risk = project(run, "risk")
+    rows = {(row["scenario"], row["by"], row["group"]): row for row in risk["rows"]}
+    own = rows["as_is", "branch", "main"]
+    whole = sum(parcel["val_p50"] or 0 for parcel in told.values())
+    assert all(parcel["val_p50"] is not None for parcel in told.values())
+    assert (own["exposure"], own["exposure_told"], own["exposure_cannot_tell"]) == (100_000, 50_000, 50_000)
+    assert own["value"] == pytest.approx(whole)
+    assert own["value_low"] < own["value"] < own["value_high"]
+    assert own["ltv_low"] < own["ltv"] < own["ltv_high"]
+    assert rows["price_down", "borrower", "B-1"]["ltv"] == pytest.approx(own["ltv"] / 0.8)
+    assert rows["price_down", "borrower", "B-1"]["ltv_as_is"] == pytest.approx(own["ltv"])
+    assert own["exposure_alert"] == (50_000 if any(parcel["alerts"] for parcel in told.values()) else 0)
+    assert own["exposure_alert_cannot_tell"] >= 50_000
+    assert risk["cannot_tell"] == ["Project P2 has no run linked: `geocollateral project link`."]
+    assert {row["project"] for row in risk["runs"]} == {"P1"}
+    every = project(run, "risk", "--all-branches")
+    assert not [row for row in every["rows"] if row["by"] == "borrower"]
+    assert "B-1" not in json.dumps(every)
+    code, out, _ = run("project", "risk", "--by", "branch", "--scenario", "price_down")
+    assert (code, "main" in out, "no run linked" in out) == (0, True, True)
+
+    (folder / "alerts.json").write_text("[]")
+    changed = project(run, "risk")
+    assert "missing, or is not what run.json says it was" in changed["cannot_tell"][0]
+    assert {row["exposure_told"] for row in changed["rows"]} == {0}
+
+
 def test_the_record_of_a_run_holds_no_address_of_the_registry(world: Any, run: Run) -> None:
     project(run, "add", world.write_parcels(loan_id="L-1"))
     _, report, folder = assessed(run, world, world.write_parcels(loan_id="L-1"))

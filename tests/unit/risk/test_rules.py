@@ -8,7 +8,7 @@ import pytest
 from geocollateral.errors import InvalidInput
 from geocollateral.exports.sentences import lacking
 from geocollateral.risk.clocks import ClockParams
-from geocollateral.risk.rollup import Secured, roll_up
+from geocollateral.risk.rollup import Secured, roll_up, scenario_rows
 from geocollateral.risk.rules import (
     RULES,
     Asked,
@@ -143,3 +143,57 @@ def test_sums_keep_apart_what_cannot_be_told() -> None:
     assert (stopped.group, stopped.uncovered) == ("B", 40.0)
     with pytest.raises(InvalidInput, match="once"):
         roll_up([known, known], "all", StressParams())
+
+
+def test_a_missing_branch_is_a_group_of_its_own() -> None:
+    north = Secured(facts=replace(LOAN, branch="north"), values={"a": (BAND, "cost")})
+    nobody = Secured(facts=replace(LOAN, loan="M"), values={"a": (BAND, "cost")})
+    assert [(own.group, own.exposure) for own in roll_up([nobody, north], "branch", StressParams())] == [
+        ("north", 60.0),
+        ("unknown", 60.0),
+    ]
+
+
+def test_alerts_and_events_of_a_group() -> None:
+    warned = replace(GOOD, parcel_id="b", alerts={"low": 1}, score=0.2)
+    hurt = replace(GOOD, parcel_id="c", alerts={"high": 1}, hurt=True, score=None)
+    unseen = replace(GOOD, parcel_id="d", judged=False, score=None)
+    loans = [
+        Secured(facts=replace(LOAN, loan="1", parcels=(GOOD, warned), outstanding=10.0), values={}),
+        Secured(facts=replace(LOAN, loan="2", parcels=(hurt,), outstanding=20.0), values={}),
+        Secured(facts=replace(LOAN, loan="3", parcels=(unseen,), outstanding=30.0), values={}),
+        Secured(facts=replace(LOAN, loan="4", parcels=(unseen, warned), outstanding=40.0), values={}),
+    ]
+    (own,) = roll_up(loans, "all", StressParams(), common_spread=0.5)
+    assert (own.exposure, own.exposure_alert, own.exposure_alert_cannot_tell, own.alert_frac) == (100, 70, 30, 0.7)
+    assert (own.parcels, own.parcels_hurt, own.parcels_scored) == (6, 1, 3)
+    assert own.events == pytest.approx(0.1 + 0.2 + 0.2)
+    assert own.events_low is not None
+    assert own.events_high is not None
+    assert own.events_low < own.events < own.events_high
+    assert roll_up(loans, "all", StressParams())[0].events_low is None
+    assert roll_up(loans[2:3], "all", StressParams())[0].events is None
+
+
+def test_intervals_of_sums_know_which_errors_are_one() -> None:
+    def lent(n: int, errors: dict[str, float] | None) -> Secured:
+        facts = replace(LOAN, loan=str(n), parcels=(replace(GOOD, parcel_id=str(n)),), outstanding=60.0)
+        known = {} if errors is None else {str(n): errors}
+        return Secured(facts=facts, values={str(n): (BAND, "cost")}, errors=known)
+
+    def high(errors: dict[str, float] | None) -> float:
+        return roll_up([lent(n, errors) for n in range(4)], "all", StressParams())[0].value_high
+
+    assert high({"own": 1.0}) == pytest.approx(400 + 30 * 2)
+    assert high({"price": 1.0}) == pytest.approx(400 + 30 * 4)
+    assert high(None) == high({"price": 1.0})  # of what is not known to be apart, nothing averages out
+
+
+def test_each_scenario_has_today_beside_it() -> None:
+    own = Secured(facts=replace(LOAN, branch="x"), values={"a": (BAND, "cost")})
+    rows = {(row["scenario"], row["by"]): row for row in scenario_rows([own], ("all", "branch"), StressParams())}
+    assert set(rows) == {(name, by) for name in ("as_is", *SCENARIOS) for by in ("all", "branch")}
+    stopped = rows["works_stopped", "branch"]
+    assert (stopped["ltv_as_is"], stopped["ltv"]) == (pytest.approx(0.6), pytest.approx(1.2))
+    assert stopped["ltv_low"] == pytest.approx(60 / 65)
+    assert stopped["ltv_high"] == pytest.approx(60 / 40)

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput
-from geocollateral.risk.features import FEATURES, features_at, hurt_already, tracks_of
+from geocollateral.risk.features import FEATURES, GROUPS, features_at, hurt_already, tracks_of
 from geocollateral.risk.score import ScoreParams, load_score_model, reasons_of
-from geocollateral.risk.score_fit import ScoreFitParams, auc, brier, fit_score, judge_score, logistic_line
+from geocollateral.risk.score_fit import ScoreFitParams, fit_score, logistic_line
+from geocollateral.risk.score_judge import auc, brier, judge_score
 
 DAY = dt.date(2024, 6, 1)
 PARCELS = pd.DataFrame(
@@ -98,9 +99,13 @@ def test_same_rows_same_bytes_and_a_signal_is_found() -> None:
     assert one.classes == ("agriculture",)
 
 
-def test_reasons_are_signed_largest_first_and_small_ones_left_out() -> None:
-    parts = pd.Series({"greenness": -0.9, "radar": 0.1, "early_warning": 1.4, "base": -3.0})
+def test_reasons_are_signed_in_a_fixed_order_and_small_ones_left_out() -> None:
+    parts = pd.Series(dict.fromkeys((*GROUPS, "base"), 0.0))
+    parts[["greenness", "radar", "early_warning", "base"]] = -0.9, 0.59, 0.6, -3.0
     assert reasons_of(parts, ScoreParams()) == ["+early_warning", "-greenness"]
+    parts["greenness"] = -0.61
+    assert reasons_of(parts, ScoreParams()) == ["+early_warning", "-greenness"]
+    assert reasons_of(parts * 0, ScoreParams()) == []
 
 
 def test_figures_by_hand() -> None:
