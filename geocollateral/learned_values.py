@@ -239,7 +239,7 @@ def source_of(feature: str, table: pd.DataFrame, named: Mapping[str, str]) -> st
     return own if own in table else None
 
 
-_MEASURED = "area of the outline in units of m2: "
+_MEASURED = "outline/m2="
 
 
 def _column(table: pd.DataFrame, source: str) -> pd.Series:
