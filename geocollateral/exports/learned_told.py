@@ -32,8 +32,8 @@ class SaleLine:
 
     date: str
     price: str
-    distance: str
-    likeness: str
+    like: str
+    """How alike it is, and how far away."""
     adjusted: str
 
 
@@ -75,7 +75,7 @@ def tell_learned(parcel: Row, rows: LearnedRows, words: Words) -> LearnedTold | 
     middle = parcel["val_learned_p50"]
     if not isinstance(middle, (int, float)) or middle != middle:
         why = words.reason(str(parcel["val_learned_reason"]))
-        return LearnedTold(says=(f"{words('learned.none')} {why}",), parts=(), total="", sales=(), price_head="")
+        return LearnedTold(says=(words("learned.none", why=why),), parts=(), total="", sales=(), price_head="")
     currency = str(parcel["val_learned_currency"])
     per = str(rows.sales[0]["price_per"]) if rows.sales else "total"
     return LearnedTold(
@@ -141,11 +141,11 @@ def _feature(name: str, words: Words) -> str:
 
 def _sale(row: Row, words: Words) -> SaleLine:
     currency, distance = str(row["currency"]), float(row["distance_m"])
+    alike = words("learned.likeness", share=words.percent(float(row["similarity"])))
     return SaleLine(
         date=_day(row["date"], words),
         price=words.money(float(row["price"]), currency),
-        distance=words("dash") if distance != distance else _distance(distance),
-        likeness=words.percent(float(row["similarity"])),
+        like=alike if distance != distance else f"{alike}{words('clause_separator')}{_distance(distance)}",
         adjusted=words.money(float(row["adjusted_price"]), currency),
     )
 

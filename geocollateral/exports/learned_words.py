@@ -7,7 +7,7 @@ from collections.abc import Mapping
 ENGLISH: Mapping[str, str] = {
     "values.input_of": "{approach} rests on",
     "approach.learned": "Learned from sales",
-    "learned.none": "No value learned from sales.",
+    "learned.none": "No value learned from sales. {why}",
     "learned.proof": "Model {model} learned from {learned} sales of {first} to {last}. On {held} sales that it did not "
     "learn from, its median error was {error}; that of the best simple baseline ({baseline}) was {other}. Its {level} "
     "interval held {coverage} of the prices.",
@@ -25,8 +25,7 @@ ENGLISH: Mapping[str, str] = {
     "learned.date": "Sold",
     "learned.price": "Price",
     "learned.price_per": "Price per {unit}",
-    "learned.distance": "Away",
-    "learned.likeness": "Alike",
+    "learned.likeness": "{share} alike",
     "learned.adjusted": "Brought here",
     "learned_feature.place": "Its place",
     "learned_feature.date": "Its date",
@@ -36,7 +35,7 @@ ENGLISH: Mapping[str, str] = {
 CHINESE: Mapping[str, str] = {
     "values.input_of": "{approach}的依据",
     "approach.learned": "成交案例模型",
-    "learned.none": "没有由成交案例学习得出的价值。",
+    "learned.none": "没有由成交案例学习得出的价值。{why}",
     "learned.proof": "模型{model}由{first}至{last}的{learned}宗成交学习得出。在未参与学习的{held}宗成交上，"
     "其误差中位数为{error}，最优简单基准（{baseline}）为{other}；其{level}区间包含了{coverage}的成交价。",
     "learned.approved": "{model}由{trainer}训练，{approvers}批准。仅为辅助工具，不构成资产评估。",
@@ -51,8 +50,7 @@ CHINESE: Mapping[str, str] = {
     "learned.date": "成交日",
     "learned.price": "成交价",
     "learned.price_per": "每{unit}成交价",
-    "learned.distance": "距离",
-    "learned.likeness": "相似度",
+    "learned.likeness": "相似度{share}",
     "learned.adjusted": "修正后",
     "learned_feature.place": "位置",
     "learned_feature.date": "日期",

@@ -19,6 +19,7 @@ ROOMS = (
     "learned_values.py",
     "risk/clocks.py",
     "risk/caps.py",
+    "risk/valuations.py",
     "collateral_risk.py",
     "service.py",
     "block.py",
