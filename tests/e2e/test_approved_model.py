@@ -108,7 +108,7 @@ def test_it_leads_and_the_record_names_it(desk: Desk, out: Path) -> None:
 def test_what_it_does_not_value_has_a_reason_and_no_number_anywhere(out: Path, parcel_id: str, reason: str) -> None:
     own = table_of(out).loc[parcel_id]
     assert reason in own["val_learned_reason"]
-    numbers = [name for name in own.index if name.startswith(("val_", "risk_"))]
+    numbers = [name for name in own.index if name.startswith("val_")]
     assert pd.to_numeric(own[numbers], errors="coerce").isna().all()
     for name in ("learned_parts", "learned_reasons", "learned_comparables"):
         assert parcel_id not in set(pd.read_parquet(out / f"tables/{name}.parquet")["parcel_id"])
@@ -175,46 +175,61 @@ def test_a_model_that_was_touched_values_nothing(desk: Desk, tmp_path: Path, nam
         path.write_bytes(kept)
 
 
-def test_what_is_claimed_and_lent_does_not_move_the_value(desk: Desk, tmp_path: Path) -> None:
-    plain = table_of(assess(desk, some(desk, tmp_path), tmp_path / "plain"))
+def test_what_is_claimed_and_lent_does_not_move_the_value_nor_do_other_parcels(
+    desk: Desk, out: Path, tmp_path: Path
+) -> None:
     claims = {
         "claim_area_mu": 900.0,
         "loan_id": "L1",
         "loan_amount": 9e8,
         "loan_outstanding": 9e8,
         "loan_currency": "CNY",
+        "loan_value": 9e8,
+        "loan_valued_on": "2021-12-01",
         "price": 1e9,
         "valuer_value": 1e9,
         "valuer_currency": "CNY",
     }
     told = table_of(assess(desk, some(desk, tmp_path, **claims), tmp_path / "told"))
-    assert plain[LEARNED].notna().all(axis=None)
-    pd.testing.assert_frame_equal(plain[LEARNED], told[LEARNED])
+    assert told[LEARNED].notna().all(axis=None)
+    pd.testing.assert_frame_equal(told[LEARNED], table_of(out).loc[told.index, LEARNED], rtol=1e-9)
     assert (told["val_valuer_gap_frac"] > 100).all()
+    assert (told["risk_revaluation_due_on"] == "2022-12-01").all()
+
+
+def test_every_refusal_is_said(desk: Desk, tmp_path: Path) -> None:
+    kinds = [
+        ({"kind": "palm"}, "M1 does not value this parcel: kind: no sale of the kind 'palm' is known."),
+        ({"loan_id": "L", "loan_currency": "EUR"}, "No model is approved for forestry in EUR"),
+        ({"asset_class": "construction"}, "No model is approved for the asset class construction."),
+    ]
+    chosen = features()[5 : 5 + len(kinds)]
+    for feature, (changes, _) in zip(chosen, kinds, strict=True):
+        feature["properties"] |= changes
+    table = table_of(assess(desk, plots.write_parcels(tmp_path / "odd.geojson", chosen), tmp_path / "out"))
+    for (_, own), (_, reason) in zip(table.iterrows(), kinds, strict=True):
+        if own["meta_status"] == "ok":
+            assert reason in own["val_learned_reason"]
+    assert table[[*LEARNED, "val_p50"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words", "as_of", "reason"),
+    ("changes", "as_of", "reason"),
     [
-        ({"quality": None}, (), AS_OF, "M1 needs columns that neither the file of parcels nor this run has: quality."),
-        ({"kind": "palm"}, (), AS_OF, "M1 does not value this parcel: kind: no sale of the kind 'palm' is known."),
-        ({"loan_id": "L", "loan_currency": "EUR"}, (), AS_OF, "No model is approved for forestry in EUR"),
-        ({"asset_class": "solar"}, ("--value-model", "M1"), AS_OF, "M1 values forestry in CNY, not this parcel."),
-        ({}, (), "2024-03-01", "days before 2024-03-01; 730 days are allowed."),
+        ({"quality": None}, AS_OF, "M1 needs columns that neither the file of parcels nor this run has: quality."),
+        ({}, "2024-03-01", "days before 2024-03-01; 730 days are allowed."),
     ],
 )
-def test_every_refusal_is_said(
-    desk: Desk, tmp_path: Path, changes: dict[str, Any], words: tuple[str, ...], as_of: str, reason: str
+def test_a_lacking_column_and_an_old_model_are_said(
+    desk: Desk, tmp_path: Path, changes: dict[str, Any], as_of: str, reason: str
 ) -> None:
-    table = table_of(assess(desk, some(desk, tmp_path, 1, **changes), tmp_path / "out", *words, as_of=as_of))
-    if table["meta_status"].iloc[0] == "ok":
-        assert reason in table["val_learned_reason"].iloc[0]
-    assert table[[*LEARNED, "val_p50", "val_approach"][:4]].isna().all(axis=None)
+    table = table_of(assess(desk, some(desk, tmp_path, 1, **changes), tmp_path / "out", as_of=as_of))
+    assert reason in table["val_learned_reason"].iloc[0]
+    assert table[[*LEARNED, "val_p50"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("words", [("--value-model", "none"), ("--no-registry",)])
-def test_without_a_model_nothing_is_different(desk: Desk, tmp_path: Path, words: tuple[str, ...]) -> None:
-    out = assess(desk, some(desk, tmp_path, 1), tmp_path / "out", *words)
+def test_without_a_model_nothing_is_different(desk: Desk, tmp_path: Path) -> None:
+    out = assess(desk, some(desk, tmp_path, 1), tmp_path / "out", "--value-model", "none")
     assert not [name for name in table_of(out) if name.startswith("val_learned")]
     assert "value_models" not in json.loads((out / "run.json").read_text(encoding="utf-8"))
 

@@ -38,7 +38,8 @@ def judged(*, status: str = "ok", **changes: Any) -> tuple[dict[str, Any], dict[
         **given,
     }
     table = pd.DataFrame([own], index=pd.Index(["a"], name="parcel_id"))
-    series = pd.DataFrame(columns=["parcel_id", "time", "sensor", "index", "mean", "valid_fraction"])
+    look = {"parcel_id": "a", "time": pd.Timestamp("2026-05-20"), "sensor": "sentinel-2", "index": "ndvi", "mean": 0.5}
+    series = pd.DataFrame([{**look, "valid_fraction": 1.0}])
     found = judge_risk(table, [], series, None, Settings(), DAY)
     rules = found.tables["risk_rules"].set_index("rule")["outcome"].to_dict()
     return found.columns.iloc[0].to_dict(), rules
