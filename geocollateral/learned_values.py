@@ -111,8 +111,9 @@ def value_all(
     refusals = {model.name: why_not(model, day, params) for model in asked.models}
     found: dict[str, LearnedValue] = {}
     of_model: dict[str, list[str]] = {model.name: [] for model in asked.models}
+    rows = parcels.drop(columns="geometry").to_dict("index")
     for parcel_id, judgement in judgements.items():
-        chosen = asked.choose(*_kind(parcels.loc[parcel_id]))
+        chosen = asked.choose(*_kind(rows[parcel_id]))
         if judgement.status == "cannot_tell":
             found[parcel_id] = LearnedValue(reason=NOT_JUDGED)
         elif isinstance(chosen, str):
@@ -178,7 +179,7 @@ def _by_model(
     return values, {**tables, "learned_comparables": _compared(model, own)}
 
 
-def _value(model: ApprovedModel, row: pd.Series, size: float, warning: str | None) -> LearnedValue:
+def _value(model: ApprovedModel, row: Mapping[Any, Any], size: float, warning: str | None) -> LearnedValue:
     if row["refused"]:
         return LearnedValue(model=model.name, reason=f"{model.name} does not value this parcel: {row['reason']}.")
     low, middle, high = (float(row[name]) * size for name in ("p05", "p50", "p95"))
@@ -207,12 +208,9 @@ def _size(model: ApprovedModel, table: pd.DataFrame) -> Floats:
 def _run_columns(ids: Sequence[str], judgements: Mapping[str, Judgement], parcels: gpd.GeoDataFrame) -> pd.DataFrame:
     """All columns of a run that a model might be told, index ``parcel_id``."""
     own = parcels.loc[list(ids)]
-    seen = [
-        {name: value for name, value in judgements[i].columns.items() if name.startswith(SEEN)}
-        | {"obs_area_m2": float(own.loc[i, "obs_area_m2"]), "obs_area_mu": float(own.loc[i, "obs_area_m2"]) / MU_M2}
-        for i in ids
-    ]
-    observed = pd.DataFrame(seen, index=own.index)
+    seen = [{name: value for name, value in judgements[i].columns.items() if name.startswith(SEEN)} for i in ids]
+    area = own["obs_area_m2"].astype(np.float64)
+    observed = pd.DataFrame(seen, index=own.index).assign(obs_area_m2=area, obs_area_mu=area / MU_M2)
     given = own[[name for name in own if str(name).startswith("user_") or name == "asset_class"]]
     return pd.DataFrame(given).join(observed)
 
@@ -279,6 +277,7 @@ def _explained(
     kinds = model.model.members.encoder.kinds
     places = [name for name in kinds if names_place(name)]
     codes = reasons(by_family(found, places))
+    given = told.to_dict("index")
     parts: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
     for n, i in enumerate(features.index):

@@ -448,6 +448,7 @@ def _brief(row: ModelRow, params: ModelParams, day: dt.date) -> dict[str, Any]:
         "state": row.state,
         "asset_class": row.entry.asset_class,
         "currency": row.entry.currency,
+        "price_per": known.statement.get("price_per"),
         "trainer": row.entry.trainer,
         "approvers": ", ".join(row.approvers),
         "signed_by": known.signer(params.trusted_keys),

@@ -236,6 +236,23 @@ def test_a_lacking_column_and_an_old_model_are_said(
     assert table[[*LEARNED, "val_p50"]].isna().all(axis=None)
 
 
+def test_it_stands_beside_where_the_bank_wants_it_so(desk: Desk, out: Path, tmp_path: Path) -> None:
+    head = "kind,asset_class,region,unit,currency,p05,p50,p95,dated,stale_after,source"
+    line = "comparable,forestry,*,per mu,CNY,7000,9000,11000,2021-01-01,,Land exchange"
+    (tmp_path / "values.csv").write_text(f"{head}\n{line}\n", encoding="utf-8")
+    other = with_settings(desk, tmp_path, desk.home / "registry.sqlite", leads=False)
+    words = ("--value-tables", str(tmp_path / "values.csv"), "--lang", "zh")
+    table = table_of(assess(other, some(desk, tmp_path), tmp_path / "out", *words))
+    assert (table["val_approach"] == "market").all()
+    assert (table["val_p50"] == table["val_market_p50"]).all()
+    assert table["val_learned_p50"].tolist() == pytest.approx(
+        table_of(out).loc[table.index, "val_learned_p50"].tolist()
+    )
+    text = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "成交案例模型" in text
+    assert "Learned from sales" not in text
+
+
 def test_without_a_model_nothing_is_different(desk: Desk, tmp_path: Path) -> None:
     out = assess(desk, some(desk, tmp_path, 1), tmp_path / "out", "--value-model", "none")
     assert not [name for name in table_of(out) if name.startswith("val_learned")]
