@@ -282,7 +282,7 @@ def _explained(
     words: list[dict[str, Any]] = []
     for n, i in enumerate(features.index):
         named = [(BASE, found.base, ""), (AREA, math.log(size[n]), f"{size[n]:.6g}")]
-        named += [(name, float(found.parts[n, k]), _text(told.loc[i].get(name))) for k, name in enumerate(found.names)]
+        named += [(name, float(found.parts[n, k]), _text(given[i].get(name))) for k, name in enumerate(found.names)]
         parts += [
             {"parcel_id": i, "model": model.name, "feature": name, "told": text, "part": part, "factor": math.exp(part)}
             for name, part, text in named
