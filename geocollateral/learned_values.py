@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.approved_models import ModelsInUse, caution, model_record, why_not
-from geocollateral.intake.headings import means_area
+from geocollateral.intake.attributes import means_area
 from geocollateral.model_governance import ApprovedModel
 from geocollateral.types import MU_M2, Judgement
 from geocollateral.valuation.area_value import grade_of

@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from geocollateral.intake.contract import AREA_UNITS
-
 AREA = "claim_area"
 """Stands for the three columns of claimed area; the unit in the heading says which."""
 SHARES = ("claim_living_share_frac", "claim_progress_frac", "claim_water_share_frac")
@@ -209,16 +207,6 @@ def understand(heading: str) -> Meaning | None:
     column, factor = UNITS.get(entry.column, {}).get(plain(unit), (entry.column, 1.0))
     known = plain(unit) in UNITS.get(entry.column, {})
     return Meaning(column=column, rank=rank, unit=unit, factor=factor, is_clear=known)
-
-
-def means_area(heading: str) -> tuple[bool, float | None]:
-    """Whether a heading stands for the area of a parcel, and in which unit [m2]; None: it names none that is known."""
-    if heading in AREA_UNITS:
-        return True, AREA_UNITS[heading]
-    meaning = understand(heading)
-    if meaning is None or meaning.column not in (AREA, *AREA_UNITS):
-        return False, None
-    return True, AREA_UNITS[meaning.column] * meaning.factor if meaning.is_clear else None
 
 
 def is_one_of(heading: str, names: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from market import sales
 from geocollateral.approved_models import ModelsInUse, why_not
 from geocollateral.errors import InvalidInput
 from geocollateral.exports.sentences import lacking
-from geocollateral.intake.headings import means_area
+from geocollateral.intake.attributes import means_area
 from geocollateral.learned_values import source_of
 from geocollateral.model_governance import ApprovedModel
 from geocollateral.store import ModelEntry, ModelEvent, ModelRow
