@@ -112,6 +112,15 @@ def assess(
             "(docs/valuation.md); instead of --unit-values.",
         ),
     ] = None,
+    value_model: Annotated[
+        str,
+        typer.Option(
+            "--value-model",
+            metavar="auto|none|M3",
+            help="Learned values: of the models approved in the registry, if there are any; of none; or of one of them "
+            "(docs/models.md).",
+        ),
+    ] = "auto",
     ortho: Annotated[
         list[str] | None,
         typer.Option(
@@ -173,6 +182,7 @@ def assess(
             datum=datum,
             unit_values=unit_values,
             value_tables=value_tables,
+            value_model=value_model,
             source_options={
                 "scale": scale,
                 "offset": offset,

@@ -55,6 +55,9 @@ def register(
     person: Annotated[str, typer.Option("--person", metavar="NAME", help="Who trained it.")],
     role: RoleOption,
     reason: ReasonOption,
+    price_per: Annotated[
+        str, typer.Option("--price-per", help="What a price is of: total (the whole parcel), mu, ha or m2.")
+    ] = "total",
     key: KeyOption = None,
     at: AtOption = None,
     settings: SettingsOption = None,
@@ -73,6 +76,7 @@ def register(
             currency=currency,
             at=_at(at),
             params=knobs.models,
+            price_per=price_per,
         )
     _told(row, as_json)
 

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from geocollateral.config import Settings
+from geocollateral.intake.contract import parse_values
+from geocollateral.risk.caps import ValuePoint
 from geocollateral.risk.features import FEATURES, alerts_table, features_at, hurt_already, tracks_of
 from geocollateral.risk.findings import Finding, worst
 from geocollateral.risk.rollup import GroupBy, Secured, scenario_rows
@@ -26,10 +28,17 @@ from geocollateral.risk.rules import (
 from geocollateral.risk.scenarios import ValueBand
 from geocollateral.risk.score import NO_BOOSTING, ScoreModel, ScoreParams, reasons_of
 from geocollateral.risk.sums import OWN
+from geocollateral.risk.valuations import Valuations
 from geocollateral.types import CLOSED_STATUSES, Alert, Verdict
 
 HURT = "A confirmed alert of an adverse event is open: what the risk score warns of has happened."
 NOT_JUDGED = "The parcel could not be judged, and neither can its risk."
+DUE = {
+    "risk_revaluation_due_on": "revaluation_overdue",
+    "risk_monitoring_due_on": "monitoring_overdue",
+    "risk_review_due_on": "review_overdue",
+}
+"""Columns of days and the rules that give them; only where the file says when the parcel was last valued."""
 COLUMNS = ("risk_score", "risk_score_reason", "risk_codes", "risk_state")
 PLEDGE = "claim_pledge_verdict"
 GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "branch", "class")
@@ -96,6 +105,8 @@ def judge_risk(
     columns = score[["risk_score", "risk_score_reason", "risk_codes"]].assign(
         risk_state=pd.Series(_states(told.facts, told.found), dtype=object)
     )
+    if "loan_valued_on" in table:
+        columns = columns.assign(**_due_columns(table, told.found))
     tables = {"risk_rules": _rule_table(told.found), "risk_features": _feature_table(score, table, day)}
     if told.rollup is not None:
         tables["risk_rollup"] = told.rollup
@@ -230,12 +241,42 @@ def _facts(parcel_id: str, row: pd.Series[Any], severities: Sequence[str]) -> Pa
         alerts={name: list(severities).count(name) for name in SEVERITIES},
         hurt=row["risk_score_reason"] == HURT,
         pledge=row[PLEDGE] if _given(row.get(PLEDGE)) else None,
-        valued_on=_day(row.get("val_valued_on")),
+        valuations=_valuations(row),
         last_clear=_day(row.get("meta_last_clear")),
         progress_low=_number(row.get("obs_progress_low_frac")),
         progress_high=_number(row.get("obs_progress_high_frac")),
         score=_number(row.get("risk_score")),
     )
+
+
+def _valuations(row: pd.Series[Any]) -> Valuations:
+    """Values by valuers as the file states them; a value without its day or currency is none."""
+    currency, on, start = _text(row.get("loan_currency")), _day(row.get("loan_valued_on")), _day(row.get("loan_start"))
+
+    def point(day: dt.date | None, value: float | None) -> ValuePoint | None:
+        return None if None in (day, value, currency) else ValuePoint(day=day, value=value, currency=currency)  # type: ignore[arg-type]
+
+    history = parse_values(_text(row.get("loan_value_history")) or "")
+    return Valuations(
+        kind=row["loan_property_kind"] if _given(row.get("loan_property_kind")) else None,
+        valued_on=on,
+        valued=point(on, _number(row.get("loan_value"))),
+        at_start=point(start, _number(row.get("loan_value_at_start"))),
+        earlier=tuple(found for day, value in history if (found := point(day, value)) is not None),
+        ours=_band(row) if _given(row["val_p50"]) else None,
+        outstanding=_number(row.get("loan_outstanding")),
+        currency=currency,
+    )
+
+
+def _approach(row: pd.Series[Any]) -> str:
+    """Approach whose elasticities hold: values learned from sales follow prices as those of comparables do."""
+    named = _text(row.get("val_approach"))
+    return "market" if named in (None, "learned") else str(named)
+
+
+def _band(row: pd.Series[Any]) -> ValueBand:
+    return ValueBand(p05=row["val_p05"], p50=row["val_p50"], p95=row["val_p95"], currency=str(row["val_currency"]))
 
 
 def _is_verdict(name: str) -> bool:
@@ -259,8 +300,8 @@ def _secured(
     """A loan of a file; a parcel may leave out what another one of the loan states."""
     values = {
         str(i): (
-            ValueBand(p05=row["val_p05"], p50=row["val_p50"], p95=row["val_p95"], currency=str(row["val_currency"])),
-            _text(row.get("val_approach")) or "market",
+            _band(row),
+            _approach(row),
         )
         for i, row in own.iterrows()
         if _given(row["val_p50"])
@@ -293,6 +334,20 @@ def _states(facts: Mapping[str, ParcelFacts], found: Sequence[Finding]) -> dict[
         if finding.subject == "loan":
             of_loan.setdefault(finding.key, []).append(finding.outcome)
     return {name: worst([*of_parcel[name], *of_loan.get(parcel.loan or "", ())]) for name, parcel in facts.items()}
+
+
+def _due_columns(table: pd.DataFrame, found: Sequence[Finding]) -> dict[str, pd.Series[Any]]:
+    """Days (ISO) until when a value is due, and the cap; no number for a parcel that cannot be judged."""
+    inputs = {(finding.key, finding.rule): finding.inputs for finding in found}
+    columns = {
+        column: pd.Series([inputs[(str(i), rule)]["due_on"] for i in table.index], table.index, dtype=object)
+        for column, rule in DUE.items()
+    }
+    caps = [
+        inputs[(str(i), "value_above_cap")]["cap"] if status == "ok" else None
+        for i, status in table["meta_status"].items()
+    ]
+    return {**columns, "risk_value_cap": pd.Series(caps, table.index, dtype=object)}
 
 
 def _rule_table(found: Sequence[Finding]) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from geocollateral.store import (
     review_of,
     signed_content,
 )
+from geocollateral.valuation.comparables import SALES, Sold, sold_of
 from geocollateral.valuation.drift import DriftReport, drift_by_month
 from geocollateral.valuation.later_sales import LaterSales, features_for, later_sales
 from geocollateral.valuation.model_backtest import Backtest, Duel, backtest, duel
@@ -80,10 +81,23 @@ class ApprovedModel:
     """Such as ``M3``."""
     key: str
     """SHA-256 by which it is known."""
+    sha256: str
+    """Of its ``model.json``, which holds those of all its other files."""
+    asset_class: str
+    currency: str
+    price_per: str | None
+    """What its prices are of: see `model_seal.PRICE_PER`; None: whoever registered it did not say."""
     model: ValueModel
     training: Mapping[str, Any]
     """What it was trained on, with the recipes of its features and its plane; see `later_sales.features_for`."""
-    is_review_overdue: bool
+    study: Mapping[str, Any]
+    """How well it did on held-out sales: ``ratio_study.json``."""
+    sold: Sold | None
+    """Sales of its training, for comparables; None where training of an older version kept none."""
+    sold_dates: Mapping[int, str | None]
+    """Days of these sales (ISO) by their ``row_id``."""
+    row: ModelRow
+    """What was decided on it."""
 
 
 # ------------------------------------------------------------------------------------------------------------- using
@@ -101,27 +115,40 @@ def approved_model(
     MissingInput
         The folder of the approved model is not there.
     """
-    found = approved_entry(registry, asset_class=asset_class, currency=currency, params=params, day=dt.date.min)
-    return None if found is None else found.model
-
-
-def approved_entry(
-    registry: LoanRegistry, *, asset_class: str, currency: str, params: ModelParams, day: dt.date
-) -> ApprovedModel | None:
-    """As `approved_model`, with the model's name and training; `day` says whether its review is overdue."""
     registry.models.check_chain()
     row = registry.models.approved(asset_class, currency)
-    if row is None:
-        return None
+    return None if row is None else load_approved(row, params).model
+
+
+def load_approved(row: ModelRow, params: ModelParams) -> ApprovedModel:
+    """A model of the registry with the proof of how well it does; every byte is checked before it is read.
+
+    Raises
+    ------
+    BrokenData
+        A file, the seal or a decision is not what was signed: nothing is loaded.
+    MissingInput
+        The folder of the model is not there.
+    """
     for event in row.events:
         _require_bound(event, params)
     folder, manifest = _require_untouched(row, params)
+    require_proof(folder.parent, manifest)
+    model = load_model(folder, manifest["files"]["model.json"])
+    table = pd.read_parquet(folder.parent / SALES) if SALES in manifest["proof"] else None
     return ApprovedModel(
         name=f"M{row.model_id}",
         key=row.entry.key,
-        model=load_model(folder, manifest["files"]["model.json"]),
+        sha256=manifest["files"]["model.json"],
+        asset_class=row.entry.asset_class,
+        currency=row.entry.currency,
+        price_per=read_seal(row.entry.seal.encode()).statement.get("price_per"),
+        model=model,
         training=manifest["training"],
-        is_review_overdue=is_review_overdue(row, day),
+        study=json.loads((folder.parent / "ratio_study.json").read_text(encoding="utf-8")),
+        sold=None if table is None else sold_of(table, model),
+        sold_dates={} if table is None else dict(zip(table["row_id"].tolist(), table["date"].tolist(), strict=True)),
+        row=row,
     )
 
 
@@ -178,13 +205,15 @@ def register(
     currency: str,
     at: dt.datetime,
     params: ModelParams,
+    price_per: str = "total",
 ) -> ModelRow:
     """Enter what `train` wrote as a candidate; with a key, signed. The person is its trainer.
 
     Raises
     ------
     InvalidInput
-        An unknown asset class or currency, a key that is not the person's in the settings, or a model already entered.
+        An unknown asset class, currency or unit of prices, a key that is not the person's in the settings, or a model
+        already entered.
     BrokenData
         The folder is not as training wrote it.
     """
@@ -196,7 +225,9 @@ def register(
     manifest = read_manifest(folder)
     require_proof(folder.parent, manifest)
     load_model(folder)
-    statement = statement_of(manifest, asset_class=asset_class, currency=currency, trainer=person.name)
+    statement = statement_of(
+        manifest, asset_class=asset_class, currency=currency, trainer=person.name, price_per=price_per
+    )
     key = None if person.key is None else read_key(person.key)
     if key is not None and public_hex(key) != _key_of(person.name, params):
         raise InvalidInput(
@@ -417,6 +448,7 @@ def _brief(row: ModelRow, params: ModelParams, day: dt.date) -> dict[str, Any]:
         "state": row.state,
         "asset_class": row.entry.asset_class,
         "currency": row.entry.currency,
+        "price_per": known.statement.get("price_per"),
         "trainer": row.entry.trainer,
         "approvers": ", ".join(row.approvers),
         "signed_by": known.signer(params.trusted_keys),
@@ -640,13 +672,13 @@ __all__ = [
     "ModelRow",
     "Person",
     "Seal",
-    "approved_entry",
     "approved_model",
     "backtest_later",
     "card",
     "decide",
     "draw_sample",
     "list_record",
+    "load_approved",
     "load_run",
     "make_key",
     "number_of",

@@ -97,6 +97,8 @@ from geocollateral.valuation import ParcelValue, UnitValue, ValueRow, parse_unit
 from geocollateral.world_truth import read_truth
 
 if TYPE_CHECKING:
+    from geocollateral.approved_models import ModelsInUse
+    from geocollateral.learned_values import LearnedValues
     from geocollateral.simulate import WorldSpec
 
 VERSIONS_OF = (
@@ -122,6 +124,7 @@ def assess(
     datum: str | None = None,
     unit_values: str | Path | Mapping[str, UnitValue] | None = None,
     value_tables: str | Path | None = None,
+    value_model: str = "auto",
     source_options: Mapping[str, Any] | None = None,
     orthos: Sequence[str] = (),
     out: str | Path | None = None,
@@ -183,6 +186,7 @@ def assess(
     mosaics = orthomosaics.open_all(orthos)
     units = _unit_values(unit_values)
     figures = _value_tables(value_tables, unit_values)
+    models = _value_models(value_model, area, settings, _date(as_of, "as_of"))
     imagery = open_source(source, settings.access, **(source_options or {})) if isinstance(source, str) else source
     info = imagery.info  # once: a source may hash its files for it
     span = _period(period, as_of)
@@ -207,8 +211,9 @@ def assess(
     changes = _join([r.changes for r in results], ["parcel_id", "level", "index", "break_date"])
     placed = datum_check.check_datum(imagery, plan, area, series, settings, day) if tasks else None
     values = value_columns.value_all(judgements, area.parcels, figures, day, settings.valuation)
+    learned = None if models is None else _learned_values(models, judgements, area, day, settings)
     clear = _clear_looks(series, settings.masks.min_look_fraction)
-    table = _parcel_table(area, judgements, alerts, clear, units, values, asked_for, day)
+    table = _parcel_table(area, judgements, alerts, clear, units, values, learned, asked_for, day, settings)
     table = table if placed is None or placed.columns.empty else _join_columns(table, placed.columns)
     score_model = load_score_model(settings.risk_score.model) if can_boost() else None
     risk = collateral_risk.judge_risk(
@@ -240,6 +245,11 @@ def assess(
     ) | ({"orthomosaics": orthomosaics.identify(mosaics)} if mosaics else {})
     if value_tables is not None:
         identity["value_tables_sha256"] = hashlib.sha256(Path(value_tables).read_bytes()).hexdigest()
+    if models is not None:
+        identity["value_models"] = [
+            {name: getattr(model, name) for name in ("name", "asset_class", "currency", "price_per", "key", "sha256")}
+            for model in models.models
+        ]
     identity["risk_model_sha256"] = None if score_model is None else score_model.sha256
     if asked_for is not None:
         identity["registry_sha256"] = _digest(asked_for.record())
@@ -255,6 +265,7 @@ def assess(
         tables=_tables(judgements)
         | {"claims": claim_tables.table_of(judgements), "history": _history(area, judgements, results, day)}
         | ({"values": value_columns.table_of(values.values())} if figures else {})
+        | (dict(learned.tables) if learned is not None else {})
         | risk.tables
         | ({} if asked_for is None else asked_for.tables()),
         scenes=scenes,
@@ -913,6 +924,33 @@ def _check_registry(
         return check(registry, area.parcels, asked)
 
 
+def _value_models(asked: str, area: AreaOfInterest, settings: Settings, day: dt.date | None) -> ModelsInUse | None:
+    """The approved models to ask; None where none is, or no registry is named."""
+    if asked == "none" or (asked == "auto" and settings.store.url is None):
+        return None
+    with _registry(settings) as registry:
+        if asked == "auto" and not registry.models.list_all():
+            return None
+        if not can_boost():
+            raise MissingInput(
+                "Value models need LightGBM, which could not be loaded: OpenMP of the operating system is missing. "
+                "--value-model none goes on without them."
+            )
+        from geocollateral import approved_models  # LightGBM is loaded only where there is a model
+
+        known_at = _asked(settings, day).known_at
+        classes = sorted(set(area.parcels["asset_class"]))
+        return approved_models.find_models(registry, asked, classes, settings.models, known_at)
+
+
+def _learned_values(
+    models: ModelsInUse, judgements: Mapping[str, Judgement], area: AreaOfInterest, day: dt.date, settings: Settings
+) -> LearnedValues:
+    from geocollateral import learned_values
+
+    return learned_values.value_all(models, judgements, area.parcels, day, settings.models)
+
+
 def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
@@ -1215,8 +1253,10 @@ def _parcel_table(
     clear: Mapping[str, NDArray[np.datetime64]],
     units: Mapping[str, UnitValue],
     values: Mapping[str, ParcelValue],
+    learned: LearnedValues | None,
     asked_for: RegistryCheck | None,
     day: dt.date,
+    settings: Settings,
 ) -> gpd.GeoDataFrame:
     seen = lookback.columns_of(judgements, clear, day)
     rows = []
@@ -1235,7 +1275,12 @@ def _parcel_table(
         }
         row |= _value_columns(judgement, units.get(own["asset_class"]))
         if parcel_id in values:
-            row |= value_columns.columns_of(values[parcel_id], own.to_dict())
+            row |= value_columns.columns_of(values[parcel_id])
+        if learned is not None:
+            row |= learned.by_parcel[parcel_id].columns()
+            row |= learned.by_parcel[parcel_id].headline() if settings.models.leads else {}
+        if parcel_id in values or learned is not None:
+            row |= value_columns.held_against(row, own.to_dict())
         row |= {**judgement.columns, **seen[parcel_id], **claim_tables.columns_of(judgement.claims)}
         if asked_for is not None:
             row |= asked_for.columns(parcel_id, float(own["obs_area_m2"]))
@@ -1375,7 +1420,7 @@ def _run(
             **orthomosaics.input_digests(identity.get("orthomosaics", ())),
         },
         **identity,
-        "model_id": None,
+        "model_id": ", ".join(model["name"] for model in identity.get("value_models", ())) or None,
         "disclaimer": NOT_A_VALUATION,
         "n_blocks": len(results),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in VERSIONS_OF}},

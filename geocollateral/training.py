@@ -18,7 +18,7 @@ from geocollateral.errors import InvalidInput, MissingInput
 from geocollateral.types import NOT_A_VALUATION
 from geocollateral.valuation.baselines import baselines_of, region_of
 from geocollateral.valuation.cells import numbers_in
-from geocollateral.valuation.comparables import Sold, comparables
+from geocollateral.valuation.comparables import SALES, Sold, comparables, sales_table
 from geocollateral.valuation.csv_tables import table_from_csv
 from geocollateral.valuation.explanations import explanation_table, sensitive_features
 from geocollateral.valuation.folds import held_out_blocks, units_of
@@ -188,7 +188,14 @@ def train(
         study=study,
         explanations=explained,
         comparables=compared,
-        asked={"target": target, "date": date, "coords": coords, "group": group, "holdout_from": holdout_from},
+        asked={
+            "target": target,
+            "date": date,
+            "coords": coords,
+            "group": group,
+            "holdout_from": holdout_from,
+            "baseline": baseline,
+        },
     )
 
 
@@ -228,7 +235,15 @@ def _explained(
 
 
 _OURS = frozenset(
-    {"model", "ratio_study.json", "predictions.parquet", "card.md", "explanations.parquet", "comparables.parquet"}
+    {
+        "model",
+        "ratio_study.json",
+        "predictions.parquet",
+        "card.md",
+        "explanations.parquet",
+        "comparables.parquet",
+        SALES,
+    }
 )
 
 
@@ -255,10 +270,10 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
     try:
         digest = save_model(training.model, partial / "model")
-        for name in ("predictions", "explanations", "comparables"):
-            table: pd.DataFrame = getattr(training, name)
+        tables = {f"{name}.parquet": getattr(training, name) for name in ("predictions", "explanations", "comparables")}
+        for name, table in {**tables, SALES: _sales(training)}.items():
             table.attrs["disclaimer"] = NOT_A_VALUATION  # pandas writes it into the file's metadata
-            table.to_parquet(partial / f"{name}.parquet", index=False)
+            table.to_parquet(partial / name, index=False)
         study = {**training.study, "model_sha256": digest}
         (partial / "ratio_study.json").write_text(json.dumps(study, indent=1, ensure_ascii=False), encoding="utf-8")
         (partial / "card.md").write_text(card(training, digest), encoding="utf-8")
@@ -272,13 +287,28 @@ def write_training(training: Training, folder: Path, *, overwrite: bool = False)
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def _sales(training: Training) -> pd.DataFrame:
+    """What was sold, as the model saw it: comparables of later valuations. See `comparables.sold_of`."""
+    table, rows = training.table, np.asarray(training.learned | training.tested, bool)
+    return sales_table(
+        Sold(
+            row_id=np.flatnonzero(rows),
+            features=table.features[rows],
+            xy=_of(table.xy, rows),
+            months=_of(table.months, rows),
+            price=table.price[rows],
+        ),
+        _of(table.days, rows),
+    )
+
+
 def training_record(training: Training) -> dict[str, Any]:
     """What later users of the model must know of its training, as JSON values; see `later_sales`."""
     table, asked = training.table, training.asked
     return {
         **asked,
-        "coords": None if asked["coords"] is None else list(asked["coords"]),
-        "plane": None if asked["coords"] is None else plane_of(table.rows, asked["coords"]),
+        "coords": None if table.xy is None else list(asked["coords"]),
+        "plane": None if table.xy is None else plane_of(table.rows, asked["coords"]),
         "features": recipes_of(table.rows, training.model.members.encoder.names, training.model.members.encoder.kinds),
         "window": window_of(table, training.learned),
         "held_out": window_of(table, training.tested),

@@ -88,8 +88,8 @@ def _vigour(columns: Mapping[str, Any]) -> float | None:
     return float(vigour)
 
 
-def columns_of(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Columns ``val_`` of a parcel; without a value it has only ``val_reason``. ``row``: the parcel as given."""
+def columns_of(value: ParcelValue) -> dict[str, Any]:
+    """Columns ``val_`` of a parcel; without a value it has only ``val_reason``."""
     middles = {own.approach: own.p50 for own in ((value.lead,) if value.lead else ()) + value.beside}
     lead = value.lead
     return {
@@ -100,19 +100,26 @@ def columns_of(value: ParcelValue, row: Mapping[Any, Any]) -> dict[str, Any]:
         "val_grade": lead.grade if lead else None,
         "val_approach": lead.approach if lead else None,
         **{f"val_{approach}_p50": middles.get(approach) for approach in APPROACHES},
-        "val_valuer_gap_frac": _valuer_gap(value, row),
         "val_reason": value.reason or None,
     }
 
 
-def _valuer_gap(value: ParcelValue, row: Mapping[Any, Any]) -> float | None:
-    """The valuer's value over ours, less 1; None without one, without its currency, or where they differ in it."""
-    stated = row.get("user_valuer_value")
-    if value.lead is None or value.lead.p50 <= 0 or not isinstance(stated, (int, float)) or not math.isfinite(stated):
-        return None
-    if str(row.get("user_valuer_currency")).strip().upper() != value.lead.currency:
-        return None
-    return float(stated) / value.lead.p50 - 1
+def held_against(columns: Mapping[str, Any], row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The valuer's value over ours, less 1; None without one, without its currency, or where they differ in it.
+
+    Parameters
+    ----------
+    columns
+        ``val_p50`` and ``val_currency`` of the parcel.
+    row
+        The parcel as given.
+    """
+    stated, middle = row.get("user_valuer_value"), columns.get("val_p50")
+    gap = None
+    if middle and isinstance(stated, (int, float)) and math.isfinite(stated):
+        same = str(row.get("user_valuer_currency")).strip().upper() == columns["val_currency"]
+        gap = float(stated) / middle - 1 if same else None
+    return {"val_valuer_gap_frac": gap}
 
 
 def table_of(values: Iterable[ParcelValue]) -> pd.DataFrame:

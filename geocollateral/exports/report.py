@@ -19,6 +19,7 @@ from geocollateral.exports import charts, maps
 from geocollateral.exports.chips import encode_png
 from geocollateral.exports.claims_told import ClaimLine, HistoryLine, claim_line, history_lines, say_history
 from geocollateral.exports.json_values import json_value
+from geocollateral.exports.learned_told import LearnedRows
 from geocollateral.exports.progress import ProgressChart, StageLine, draw_progress, stage_lines
 from geocollateral.exports.stages import StageChart, draw_stages
 from geocollateral.exports.summary import STATES, Interval, ParcelFacts, State, ended_on, is_early, is_green, summarise
@@ -317,7 +318,9 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             stage_lines=stage_lines(stages, parcel),
             seasons=tuple(reversed(seasons)),
             pledges=tuple(_rows(assessment, "pledges", fact.parcel_id)),
-            values=tell_value(_rows(assessment, "values", fact.parcel_id), parcel, words),
+            values=tell_value(
+                _rows(assessment, "values", fact.parcel_id), parcel, words, _learned_rows(assessment, fact.parcel_id)
+            ),
             overlays=tuple(_rows(assessment, "overlays", fact.parcel_id)),
             claims=tuple(claim_line(check, words) for check in fact.checks),
             history=tuple(history_lines(_rows(assessment, "history", fact.parcel_id), words)),
@@ -327,6 +330,20 @@ def _sections(assessment: Assessment, facts: Sequence[ParcelFacts], words: Words
             limits=tuple(limits),
             risk=tuple(_say_risk(assessment, fact.parcel_id, words)),
         )
+
+
+def _learned_rows(assessment: Assessment, parcel_id: str) -> LearnedRows:
+    """Rows of the parcel in the tables of learned values, and that of its model."""
+    name = assessment.parcels.loc[parcel_id].get("val_learned_model")
+    models = assessment.tables.get("value_models")
+    own = None if models is None else models[models["model"] == name]
+    model = None if own is None or own.empty else {str(k): v for k, v in own.iloc[0].to_dict().items()}
+    return LearnedRows(
+        model=model,
+        parts=_rows(assessment, "learned_parts", parcel_id),
+        reasons=_rows(assessment, "learned_reasons", parcel_id),
+        sales=_rows(assessment, "learned_comparables", parcel_id),
+    )
 
 
 def _say_risk(assessment: Assessment, parcel_id: str, words: Words) -> Iterator[str]:

@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from geocollateral.exports.learned_told import LearnedRows, LearnedTold, tell_learned
 from geocollateral.exports.wording import Words
 
 Row = Mapping[str, Any]
+
+LEARNED = "learned"
+"""Name of the approach of a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,29 +48,48 @@ class ValueTold:
 
     approaches: tuple[ApproachLine, ...]
     inputs: tuple[InputLine, ...]
+    inputs_head: str
+    """Which approach the inputs are of."""
+    learned: LearnedTold | None
+    """What a model learned from sales says; None where none was asked."""
     says: tuple[str, ...]
     """Why there is no number or another approach leads; figures out of date; the valuer's value against ours."""
 
 
-def tell_value(rows: Sequence[Row], parcel: Row, words: Words) -> ValueTold | None:
-    """What is told of a parcel's value; None where no tables of the bank were given.
+def tell_value(rows: Sequence[Row], parcel: Row, words: Words, learned: LearnedRows | None = None) -> ValueTold | None:
+    """What is told of a parcel's value; None where no tables of the bank were given and no model was asked.
 
     Parameters
     ----------
     rows
         The parcel's rows of the table ``values``: one per approach and input.
     parcel
-        Its columns; ``val_reason`` and ``val_valuer_gap_frac`` are looked at.
+        Its columns; ``val_reason``, ``val_valuer_gap_frac`` and those of learned values are looked at.
+    learned
+        Its rows of the tables of learned values.
     """
-    if "val_reason" not in parcel:
+    told = tell_learned(parcel, learned or LearnedRows(), words)
+    if "val_reason" not in parcel and told is None:
         return None
     by_approach: dict[str, Row] = {}
     for row in rows:
         by_approach.setdefault(str(row["approach"]), row)
-    lead = next((row for row in by_approach.values() if row["leads"]), None)
+    first = next((row for row in by_approach.values() if row["leads"]), None)
+    lines = list(by_approach.values())
+    lead = first
+    if told is not None and told.parts:
+        own = {f"value_{name}": parcel[f"val_learned_{name}"] for name in ("p05", "p50", "p95", "currency", "grade")}
+        own |= {"approach": LEARNED}
+        if parcel.get("val_approach") == LEARNED:
+            lead, lines = own, [own, *lines]
+        else:
+            lines.append(own)
+    named = "" if first is None else words.named("approach", str(first["approach"]))
     return ValueTold(
-        approaches=tuple(_approach(row, lead, words) for row in by_approach.values()),
+        approaches=tuple(_approach(row, lead, words) for row in lines),
         inputs=tuple(_input(row, words) for row in rows if row["leads"]),
+        inputs_head=words("values.input") if first is lead else words("values.input_of", approach=named),
+        learned=told,
         says=tuple(_says(parcel, words)),
     )
 
@@ -77,7 +100,7 @@ def _approach(row: Row, lead: Row | None, words: Words) -> ApproachLine:
     gap = middle / float(lead["value_p50"]) - 1 if same and lead is not None else None
     return ApproachLine(
         name=words.named("approach", str(row["approach"])),
-        leads=bool(row["leads"]),
+        leads=row is lead,
         interval=words.money_range(float(row["value_p05"]), float(row["value_p95"]), currency),
         middle=words.money(middle, currency, float(row["value_p95"])),
         grade=str(row["value_grade"]),
@@ -114,7 +137,7 @@ def _unit(unit: str, currency: str, words: Words) -> str:
 
 
 def _says(parcel: Row, words: Words) -> Iterator[str]:
-    reason, gap, stated = parcel["val_reason"], parcel.get("val_valuer_gap_frac"), parcel.get("user_valuer_value")
+    reason, gap, stated = parcel.get("val_reason"), parcel.get("val_valuer_gap_frac"), parcel.get("user_valuer_value")
     if isinstance(reason, str) and reason:
         yield words.reason(reason)
     if isinstance(gap, (int, float)) and gap == gap:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geocollateral.errors import InvalidInput
-from geocollateral.exports import claim_words
+from geocollateral.exports import claim_words, learned_words
 from geocollateral.exports.sentences import in_chinese
 from geocollateral.types import MU_M2, Shift
 
@@ -77,7 +77,7 @@ ENGLISH: Mapping[str, str] = {
     "value_total": "Value, low to high",
     "value_total.note": "Sum over {n} of {total} parcels with a value; low and high as if all erred the same way.",
     "value_total.none": "No value given",
-    "value_total.none.note": "No unit values were supplied, or no parcel could be judged.",
+    "value_total.none.note": "No figures to value with were supplied, or no parcel could be judged.",
     "period": "Imagery",
     "period.note.one": "{n} scene with a clear look",
     "period.note.other": "{n} scenes with a clear look",
@@ -347,6 +347,11 @@ ENGLISH: Mapping[str, str] = {
     "claim.loan_start": "Loan runs from",
     "claim.loan_pledged_from": "Pledged from",
     "claim.loan_pledged_to": "Pledged until",
+    "claim.loan_property_kind": "Kind of property",
+    "claim.loan_valued_on": "Last valued on",
+    "claim.loan_value": "Last value by a valuer",
+    "claim.loan_value_at_start": "Value when the loan was made",
+    "claim.loan_value_history": "Values before",
     "claim.pledge": "Free of other pledges",
     "values": "How the value is made",
     "values.approach": "Approach",
@@ -427,8 +432,9 @@ ENGLISH: Mapping[str, str] = {
     "seen. Deciduous forest in winter looks the same felled or standing.",
     "method.4": "“Cannot tell” is an answer. It has no number anywhere in this report and must not be read as “no "
     "change”.",
-    "method.5": "Value is the observed area or capacity times figures supplied by the user, as an interval. It is no "
-    "appraisal. This report is a supporting tool, not a valuation; a qualified valuer decides and signs.",
+    "method.5": "Value is the observed area or capacity times figures supplied by the user, or what a model approved "
+    "by the bank learned from sales, as an interval. It is no appraisal. This report is a supporting tool, not a "
+    "valuation; a qualified valuer decides and signs.",
     "signoff": "Sign-off",
     "signoff.note": "To be completed by the valuer or loan officer.",
     "signoff.decision": "Decision and conditions",
@@ -537,7 +543,7 @@ CHINESE: Mapping[str, str] = {
     "value_total": "参考价值区间",
     "value_total.note": "{total} 宗地块中 {n} 宗有参考价值，直接加总；上下限按各宗同向偏差计。",
     "value_total.none": "未给出参考价值",
-    "value_total.none.note": "未提供单价，或没有可判断的地块。",
+    "value_total.none.note": "未提供估值依据，或没有可判断的地块。",
     "period": "影像时段",
     "period.note.one": "{n} 景有清晰观测",
     "period.note.other": "{n} 景有清晰观测",
@@ -801,6 +807,11 @@ CHINESE: Mapping[str, str] = {
     "claim.loan_start": "贷款起始日",
     "claim.loan_pledged_from": "抵押起始日",
     "claim.loan_pledged_to": "抵押终止日",
+    "claim.loan_property_kind": "不动产类型",
+    "claim.loan_valued_on": "最近评估日",
+    "claim.loan_value": "最近评估价值",
+    "claim.loan_value_at_start": "发放时价值",
+    "claim.loan_value_history": "以往价值",
     "claim.pledge": "无其他抵押",
     "values": "价值测算依据",
     "values.approach": "方法",
@@ -875,8 +886,8 @@ CHINESE: Mapping[str, str] = {
     "其时间界定于此前最后一次与此后第一次清晰观测之间。",
     "method.3": "像元边长 10 米。林下间伐、单株、树种、蓄积量和权属均不可见；落叶林冬季采伐与否在影像上相同。",
     "method.4": "“无法判断”本身即是结论，本报告不以任何数字代替，亦不得理解为“未发现变化”。",
-    "method.5": "参考价值 = 观测面积或容量 × 用户提供的价格数据，以区间表示，不是评估价值。"
-    "本报告为贷前尽调辅助材料，不构成资产评估，须由具备资质的评估人员判断并签字。",
+    "method.5": "参考价值 = 观测面积或容量 × 用户提供的价格数据，或由本行批准的模型从成交案例学习得出，"
+    "以区间表示，不是评估价值。本报告为贷前尽调辅助材料，不构成资产评估，须由具备资质的评估人员判断并签字。",
     "signoff": "签署",
     "signoff.note": "由评估人员或客户经理填写。",
     "signoff.decision": "意见及附加条件",
@@ -927,8 +938,8 @@ CHINESE: Mapping[str, str] = {
 }
 
 CATALOGUES: Mapping[str, Mapping[str, str]] = {
-    "en": {**ENGLISH, **claim_words.ENGLISH},
-    "zh": {**CHINESE, **claim_words.CHINESE},
+    "en": {**ENGLISH, **claim_words.ENGLISH, **learned_words.ENGLISH},
+    "zh": {**CHINESE, **claim_words.CHINESE, **learned_words.CHINESE},
 }
 
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-Hans"}

@@ -57,6 +57,16 @@ def map_attributes(reading: Reading) -> tuple[list[Feature], list[IntakeNote], l
     return features, [*readings, *_unclear(headings, renamed), *_terms(renamed)], faults
 
 
+def means_area(heading: str) -> tuple[bool, float | None]:
+    """Whether a heading stands for the area of a parcel, and in which unit [m2]; None: it names none that is known."""
+    if heading in AREA_UNITS:
+        return True, AREA_UNITS[heading]
+    meaning = understand(heading)
+    if meaning is None or meaning.column not in (AREA, *AREA_UNITS):
+        return False, None
+    return True, AREA_UNITS[meaning.column] * meaning.factor if meaning.is_clear else None
+
+
 def _choose(headings: Sequence[str], *, cut: bool) -> tuple[dict[str, Meaning], list[str], list[str]]:
     """The heading that each column of the contract is taken from; the contract's own names go first."""
     given = {_group(heading): heading for heading in headings if heading in CONTRACT}

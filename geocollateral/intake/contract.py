@@ -252,6 +252,41 @@ COLUMNS: tuple[Column, ...] = (
         default="pledged until it is released, also after the loan fell due",
         meaning="First day on which the pledge of this parcel is over.",
     ),
+    Column(
+        name="loan_property_kind",
+        type="choice",
+        choices=("commercial", "residential"),
+        meaning="Kind of property for CRR Articles 208 and 229; land, plants and works are commercial.",
+    ),
+    Column(
+        name="loan_valued_on",
+        type="date",
+        meaning="Day of the last value of this parcel by an independent valuer.",
+    ),
+    Column(
+        name="loan_value",
+        type="number",
+        unit="`loan_currency`",
+        low=0,
+        low_open=True,
+        high=1e13,
+        meaning="That value. Needs `loan_currency`; held against the cap of Article 229(1)(e), never told to a model.",
+    ),
+    Column(
+        name="loan_value_at_start",
+        type="number",
+        unit="`loan_currency`",
+        low=0,
+        low_open=True,
+        high=1e13,
+        meaning="Value of this parcel when the loan was made, on `loan_start`. Needs `loan_currency`.",
+    ),
+    Column(
+        name="loan_value_history",
+        type="text",
+        unit="`loan_currency`",
+        meaning="Values before the last one, at equal intervals: `2020-06-30=1200000; 2021-06-30=1250000`.",
+    ),
 )
 CONTRACT: Mapping[str, Column] = {column.name: column for column in COLUMNS}
 LOAN_FACTS = (
@@ -264,6 +299,10 @@ LOAN_FACTS = (
     "loan_start",
 )
 """Columns that must not differ between parcels of one loan."""
+
+
+MONEY = ("loan_outstanding", "loan_amount", "loan_value", "loan_value_at_start", "loan_value_history")
+"""Columns that need ``loan_currency``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,12 +450,33 @@ def _contradictions(values: Mapping[str, Value]) -> list[str]:
     if len(areas) > 1:
         faults.append(f"expected at most one claimed area, got {', '.join(areas)}; keep the one of the deed")
     if "loan_currency" not in values:
-        money = [name for name in ("loan_outstanding", "loan_amount") if name in values]
+        money = [name for name in MONEY if name in values]
         faults += [f"expected loan_currency beside {name}, such as CNY; got none" for name in money]
+    try:
+        parse_values(str(values.get("loan_value_history", "")))
+    except ContractFault as exc:
+        faults.append(f"expected loan_value_history: {exc}")
     first, last = values.get("loan_pledged_from", values.get("loan_start")), values.get("loan_pledged_to")
     if isinstance(first, dt.date) and isinstance(last, dt.date) and last <= first:
         faults.append(f"expected loan_pledged_to after the first day of the pledge, {first}; got {last}")
     return faults
+
+
+def parse_values(text: str) -> list[tuple[dt.date, float]]:
+    """Days and values of ``loan_value_history``, as they stand.
+
+    Raises
+    ------
+    ContractFault
+        It is not written as the contract says.
+    """
+    found = []
+    for part in (part.strip() for part in text.split(";") if part.strip()):
+        day, sign, number = (piece.strip() for piece in part.partition("="))
+        if not sign or not re.fullmatch(r"\d{1,13}(\.\d{1,4})?", number) or float(number) <= 0:
+            raise ContractFault(f"values such as 2020-06-30=1200000; 2021-06-30=1250000, got {part!r:.60}")
+        found.append((_parse_date(day), float(number)))
+    return found
 
 
 def _fill_area(values: dict[str, Value]) -> None:

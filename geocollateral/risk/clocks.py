@@ -49,6 +49,12 @@ class ClockParams(Params):
         description="Fall of the value since its last review from which it may have declined materially [0-1]. "
         "Article 208(3) gives no figure.",
     )
+    own_funds: float | None = Field(
+        None, gt=0, description="Own funds of the bank: a loan above 5 % of them is large (Article 208(3))."
+    )
+    own_funds_currency: str | None = Field(
+        None, pattern=r"^[A-Z]{3}$", description="Their currency; loans in others are not compared with them."
+    )
     imagery_days: int = Field(
         90, ge=1, le=730, description="Age of the last clear look from which imagery is stale [days]."
     )

@@ -16,6 +16,7 @@ from pydantic import Field
 from geocollateral.risk.caps import judge_ltv
 from geocollateral.risk.clocks import ClockParams, Due, judge_due
 from geocollateral.risk.findings import Finding, Outcome
+from geocollateral.risk.valuations import Valuations, monitoring_due, review_due, value_cap
 from geocollateral.types import Params, Verdict
 
 SEVERITIES: tuple[Literal["high", "medium", "low"], ...] = ("high", "medium", "low")
@@ -56,7 +57,7 @@ class ParcelFacts:
     """Whether a confirmed alert of an adverse event is open."""
     pledge: Verdict | None = None
     """``mismatch``: pledged elsewhere too. None: no registry was asked."""
-    valued_on: dt.date | None = None
+    valuations: Valuations = field(default_factory=Valuations)
     last_clear: dt.date | None = None
     progress_low: float | None = None
     progress_high: float | None = None
@@ -150,6 +151,24 @@ RULES: tuple[Rule, ...] = (
         reference="CRR Article 208(3)(a): yearly for commercial property; policy of the bank where stricter",
     ),
     Rule(
+        id="monitoring_overdue",
+        subject="parcel",
+        wording="The value of the parcel was checked in time.",
+        reference="CRR Article 208(3)(a)",
+    ),
+    Rule(
+        id="review_overdue",
+        subject="parcel",
+        wording="The value was reviewed by an independent valuer in time, or has not fallen materially.",
+        reference="CRR Article 208(3)",
+    ),
+    Rule(
+        id="value_above_cap",
+        subject="parcel",
+        wording="The last value by a valuer does not exceed the average of its years or the value at origination.",
+        reference="CRR Article 229(1)(e)",
+    ),
+    Rule(
         id="stale_imagery", subject="parcel", wording="A clear look at the parcel is recent enough.", reference=POLICY
     ),
     Rule(
@@ -180,7 +199,7 @@ def judge_parcel(facts: ParcelFacts, asked: Asked) -> list[Finding]:
         "claim_mismatch": _claims(facts),
         **{f"open_alert_{name}": _alerts(facts, name, asked.limits) for name in SEVERITIES},
         "double_pledge": _pledge(facts),
-        "revaluation_overdue": _due(judge_due(facts.valued_on, asked.clocks.revaluation_months, asked.as_of), facts),
+        **_by_valuers(facts.valuations, asked),
         "stale_imagery": _imagery(facts, asked),
     }
     return [_finding(rule, facts.parcel_id, answers[rule.id]) for rule in RULES if rule.id in answers]
@@ -253,9 +272,24 @@ def _pledge(facts: ParcelFacts) -> Ruled:
     return Ruled(outcome=outcome, inputs=inputs, reason=reason)
 
 
-def _due(due: Due, facts: ParcelFacts) -> Ruled:
+def _by_valuers(given: Valuations, asked: Asked) -> dict[str, Ruled]:
+    cap = value_cap(given)
+    inputs: dict[str, object] = {
+        "value": None if given.valued is None else given.valued.value,
+        "values": len(given.earlier),
+        "cap": cap.cap,
+    }
+    return {
+        "revaluation_overdue": _due(judge_due(given.valued_on, asked.clocks.revaluation_months, asked.as_of), given),
+        "monitoring_overdue": _due(monitoring_due(given, asked.as_of), given),
+        "review_overdue": _due(review_due(given, asked.as_of, asked.clocks), given),
+        "value_above_cap": Ruled(outcome=cap.outcome, inputs=inputs, reason=cap.reason),
+    }
+
+
+def _due(due: Due, given: Valuations) -> Ruled:
     days = {
-        "valued_on": None if facts.valued_on is None else facts.valued_on.isoformat(),
+        "valued_on": None if given.valued_on is None else given.valued_on.isoformat(),
         "due_on": None if due.due_on is None else due.due_on.isoformat(),
     }
     return Ruled(outcome=due.outcome, inputs=days, reason=due.reason)

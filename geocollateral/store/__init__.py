@@ -15,6 +15,7 @@ from geocollateral.store.models import (
     registration,
     review_of,
     signed_content,
+    state_of,
 )
 from geocollateral.store.overlays import LayerEntry, LayerRow
 from geocollateral.store.projects import (
@@ -66,6 +67,7 @@ __all__ = [
     "require_writable",
     "review_of",
     "signed_content",
+    "state_of",
     "upgrade",
     "write_result_folder",
 ]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import ndtri
 
-from geocollateral.valuation.area_value import GRADES
+from geocollateral.valuation.area_value import grade_of
 from geocollateral.valuation.value_tables import ValueRow, rows_for
 
 LEADS: Mapping[str, tuple[str, ...]] = {
@@ -362,7 +362,6 @@ def _log_sided(z: Draws, bounds: tuple[float, float, float]) -> Draws:
 
 def _summary(approach: str, value: Draws, inputs: Sequence[_Input], currency: str, day: dt.date) -> ApproachValue:
     p05, p50, p95 = (float(number) for number in np.quantile(value, (0.05, 0.5, 0.95)))
-    half_width = (p95 - p05) / (2 * p50) if p50 > 0 else math.inf
     shares = _variance_shares(value, inputs)
     return ApproachValue(
         approach=approach,
@@ -370,7 +369,7 @@ def _summary(approach: str, value: Draws, inputs: Sequence[_Input], currency: st
         p50=p50,
         p95=p95,
         currency=currency,
-        grade=next(grade for grade, limit in GRADES if half_width <= limit),
+        grade=grade_of(p05, p50, p95),
         inputs=tuple(
             InputUsed(
                 approach=approach,

@@ -23,6 +23,12 @@ GRADES: tuple[tuple[str, float], ...] = (("A", 0.15), ("B", 0.30), ("C", 0.50), 
 """Grade and the largest half-width of the 90 % interval, as a share of the middle, that earns it."""
 
 
+def grade_of(p05: float, p50: float, p95: float) -> str:
+    """Grade of an interval by its half-width as a share of its middle."""
+    half_width = (p95 - p05) / (2 * p50) if p50 > 0 else math.inf
+    return next(grade for grade, limit in GRADES if half_width <= limit)
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnitValue:
     """What one hectare of an asset class is worth, as its owner states it."""
@@ -139,6 +145,4 @@ def value_of(quantity_ha: tuple[float, float, float], unit: UnitValue) -> ValueE
     down = math.hypot(math.log(unit.p50 / unit.p05), math.log(middle / max(low, 0.01 * middle)))
     up = math.hypot(math.log(unit.p95 / unit.p50), math.log(high / middle))
     p05, p95 = p50 * math.exp(-down), p50 * math.exp(up)
-    half_width = (p95 - p05) / (2 * p50)
-    grade = next(grade for grade, limit in GRADES if half_width <= limit)
-    return ValueEstimate(p05=p05, p50=p50, p95=p95, currency=unit.currency, grade=grade)
+    return ValueEstimate(p05=p05, p50=p50, p95=p95, currency=unit.currency, grade=grade_of(p05, p50, p95))

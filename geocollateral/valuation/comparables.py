@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from geocollateral.errors import BrokenData
 from geocollateral.valuation.hedonic import fit_hedonic
 from geocollateral.valuation.value_model import ValueModel
 
@@ -20,6 +21,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TREES = 100
+SALES = "sales.parquet"
+"""File beside a model with the sales of its training, learned from and held out."""
 _CANDIDATES = 150
 """Sales asked about, for nearness and for likeness each."""
 _CHUNK = 200
@@ -36,6 +39,50 @@ class Sold:
     price: Floats
     baseline: Floats | None = None
     """Given values, where the model corrects such."""
+
+
+def sales_table(sold: Sold, days: NDArray[np.datetime64] | None) -> pd.DataFrame:
+    """Sales as the file `SALES` holds them: ``row_id``, ``date``, ``price``, ``month``, ``x``, ``y``, ``feature_``."""
+    missing = np.full(len(sold.price), np.nan)
+    xy = np.column_stack([missing, missing]) if sold.xy is None else sold.xy
+    own = {
+        "row_id": sold.row_id,
+        "date": np.full(len(missing), None, object) if days is None else np.datetime_as_string(days, unit="D"),
+        "price": sold.price,
+        "month": missing if sold.months is None else sold.months,
+        "x": xy[:, 0],
+        "y": xy[:, 1],
+    }
+    features = {f"feature_{name}": sold.features[name].to_numpy() for name in sold.features}
+    return pd.DataFrame({**own, **features})
+
+
+def sold_of(table: pd.DataFrame, model: ValueModel) -> Sold:
+    """Sales of the file `SALES` for the comparables of a model.
+
+    Raises
+    ------
+    BrokenData
+        The table is not of this model.
+    """
+    encoder = model.members.encoder
+    lacking = [name for name in ("row_id", "date", "price", "month", "x", "y") if name not in table]
+    lacking += [name for name in encoder.names if f"feature_{name}" not in table]
+    if lacking:
+        raise BrokenData(f"{SALES} lacks {', '.join(lacking)}: it is not of this model.")
+    features = {}
+    for name in encoder.names:
+        column = table[f"feature_{name}"]
+        kinds = name in encoder.kinds
+        features[name] = column.astype(object).where(column.notna(), None) if kinds else column.astype(np.float64)
+    xy, months = table[["x", "y"]].to_numpy(np.float64), table["month"].to_numpy(np.float64)
+    return Sold(
+        row_id=table["row_id"].to_numpy(np.int64),
+        features=pd.DataFrame(features),
+        xy=xy if np.isfinite(xy).any() else None,
+        months=months if np.isfinite(months).any() else None,
+        price=table["price"].to_numpy(np.float64),
+    )
 
 
 def comparables(
@@ -171,4 +218,4 @@ def _repeated(near: Ints) -> NDArray[np.bool_]:
     return found
 
 
-__all__ = ["Sold", "comparables"]
+__all__ = ["SALES", "Sold", "comparables", "sales_table", "sold_of"]

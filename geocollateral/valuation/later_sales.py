@@ -6,7 +6,6 @@ resolved anew from a later one: another middle would move every place. It is wri
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from geocollateral.errors import InvalidInput
 from geocollateral.valuation.cells import numbers_in, texts_in
 from geocollateral.valuation.sale_dates import dates_in, times_of
-from geocollateral.valuation.sales import SalesTable, places_of
+from geocollateral.valuation.sales import SalesTable, clean_places, in_plane
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -43,13 +42,8 @@ class LaterSales:
 
 
 def plane_of(rows: pd.DataFrame, coords: Sequence[str]) -> dict[str, Any]:
-    """The plane of `places_of`: ``degrees`` and, if so, the ``middle`` (longitude, latitude)."""
-    raw = np.column_stack([numbers_in(rows[name]) for name in coords])
-    known = np.isfinite(raw).all(axis=1)
-    plane = places_of(rows[coords[0]], rows[coords[1]], coords)
-    if np.array_equal(plane[known], raw[known]):
-        return {"degrees": False, "middle": None}
-    return {"degrees": True, "middle": [float(v) for v in np.median(raw[known], axis=0)]}
+    """The plane of `places_of`: ``degrees``, if so the ``middle`` (longitude, latitude), and ``swapped``."""
+    return clean_places(rows[coords[0]], rows[coords[1]], coords)[1]
 
 
 def recipes_of(rows: pd.DataFrame, names: Sequence[str], kinds: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
@@ -158,6 +152,24 @@ def features_for(
     return pd.DataFrame({r["name"]: _values(rows[r["name"]], r["as"], days) for r in recipes}, index=rows.index)
 
 
+def features_by_cell(
+    rows: pd.DataFrame, recipes: Sequence[Mapping[str, str]], days: NDArray[np.datetime64]
+) -> pd.DataFrame:
+    """As `features_for`, each cell read by itself: what is made of a row does not hang on other rows of the table.
+
+    `features_for` may, as a column of sales tells whether a comma is one of thousands or of decimals.
+    """
+    found = {r["name"]: _cells(rows[r["name"]], r["as"], days) for r in recipes}
+    return pd.DataFrame(found, index=rows.index)
+
+
+def _cells(column: pd.Series, recipe: str, days: NDArray[np.datetime64]) -> pd.Series:
+    if recipe == KIND or pd.api.types.is_numeric_dtype(column):
+        return _values(column, recipe, days)
+    cells = [_values(pd.Series([cell]), recipe, days[n : n + 1]).iloc[0] for n, cell in enumerate(column)]
+    return pd.Series(cells, index=column.index, dtype=object if recipe == WHOLE_KIND else np.float64)
+
+
 def _values(column: pd.Series, recipe: str, days: NDArray[np.datetime64] | None) -> pd.Series:
     if recipe == NUMBER:
         return pd.Series(numbers_in(column), index=column.index)
@@ -177,12 +189,17 @@ def _values(column: pd.Series, recipe: str, days: NDArray[np.datetime64] | None)
 
 def _places(rows: pd.DataFrame, coords: Sequence[str], plane: Mapping[str, Any]) -> Floats:
     """Places in the plane of training, shape (sale, 2)."""
-    xy = np.column_stack([numbers_in(rows[name]) for name in coords])
-    known = np.asarray(np.isfinite(xy).all(axis=1), bool)
-    if plane["degrees"]:
-        middle = np.array(plane["middle"], np.float64)
-        xy = (xy - middle) * np.array([111_320 * math.cos(math.radians(float(middle[1]))), 110_574.0])
-    return np.where(known[:, None], xy, np.nan)
+    order = coords[::-1] if plane.get("swapped", False) else coords
+    return in_plane(np.column_stack([numbers_in(rows[name]) for name in order]), plane)
 
 
-__all__ = ["LaterSales", "features_for", "later_sales", "plane_of", "recipes_of", "require_columns", "window_of"]
+__all__ = [
+    "LaterSales",
+    "features_by_cell",
+    "features_for",
+    "later_sales",
+    "plane_of",
+    "recipes_of",
+    "require_columns",
+    "window_of",
+]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,20 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from geocollateral.errors import BrokenData, InvalidInput, MissingInput
-from geocollateral.types import Params
+from geocollateral.types import MU_M2, Params
+from geocollateral.valuation.sales import is_money
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MANIFEST, SEAL = "manifest.json", "seal.json"
+PRICE_PER: Mapping[str, float | None] = {"total": None, "mu": MU_M2, "ha": 1e4, "m2": 1.0}
+"""What a price of a model is of: the whole parcel, or a unit of its area, with that unit [m2]."""
+_PER_AREA = re.compile(
+    r"per[ _.]?(mu|ha|hectare|m2|sqm|sq|acre|area|unit)|/ ?(mu|ha|m2|亩|公顷|㎡|平)|(^|[ _.])unit[ _.]?price|"
+    r"单价|每亩|每公顷|每平|亩均",
+    re.IGNORECASE,
+)
 _MAX_JSON = 8_000_000
 _KEY_HEX = 64
 
@@ -42,6 +51,24 @@ class ModelParams(Params):
     review_days: int = Field(
         30, ge=1, le=365, description="Days until the verdicts on a sample are due; later, releases are blocked."
     )
+    max_age_days: int = Field(
+        730, ge=30, le=3650, description="Days from the last sale learned from after which a model values nothing."
+    )
+    max_bias_frac: float = Field(
+        0.10,
+        gt=0,
+        lt=1,
+        description="Median error to one side in the last back-test of a model beyond which it values nothing, if all "
+        "of its 95 % interval lies beyond [0-1].",
+    )
+    leads: bool = Field(
+        True, description="The value by an approved model is the value of a parcel; false: it only stands beside."
+    )
+    columns: dict[str, str] = Field(
+        {},
+        description="By feature of a model, the column of a run that holds it where their names differ, such as "
+        "`kind: obs_use`; never one of claims, loans, values or prices.",
+    )
     require_keys: bool = Field(
         False, description="Decisions on models only from persons who have a key above; else a name is taken as given."
     )
@@ -55,6 +82,19 @@ class ModelParams(Params):
         if len({person_key(name) for name in given}) < len(given):
             raise ValueError("one person is named twice")
         return given
+
+    @field_validator("columns")
+    @classmethod
+    def _are_no_claims(cls, given: dict[str, str]) -> dict[str, str]:
+        for feature, column in given.items():
+            if not may_be_feature(column):
+                raise ValueError(f"{column!r}, given for {feature!r}, is of claims, loans, values or prices")
+        return given
+
+
+def may_be_feature(column: str) -> bool:
+    """Whether a column of a run may be told to a model: what is claimed, lent, valued or asked may not."""
+    return not column.startswith(("claim_", "loan_", "val_", "risk_", "meta_")) and not is_money(column)
 
 
 def person_key(name: str) -> str:
@@ -273,14 +313,30 @@ class Seal:
         return canonical({"statement": self.statement, "public_key": self.public_key, "signature": self.signature})
 
 
-def statement_of(manifest: Mapping[str, Any], *, asset_class: str, currency: str, trainer: str) -> dict[str, Any]:
-    """What is signed: the digest of the manifest, and the identity of the model."""
+def statement_of(
+    manifest: Mapping[str, Any], *, asset_class: str, currency: str, trainer: str, price_per: str = "total"
+) -> dict[str, Any]:
+    """What is signed: the digest of the manifest, and the identity of the model; `price_per` is one of `PRICE_PER`.
+
+    Raises
+    ------
+    InvalidInput
+        The target's name says that its prices are of a unit of area, and `price_per` that they are of the whole.
+    """
     training = manifest["training"]
+    if price_per not in PRICE_PER:
+        raise InvalidInput(f"Expected prices of {', '.join(PRICE_PER)}; got {price_per!r}.")
+    if price_per == "total" and _PER_AREA.search(str(training["target"])):
+        raise InvalidInput(
+            f"The prices of this model, {training['target']!r}, look like prices of a unit of area: say which with "
+            "--price-per mu, ha or m2."
+        )
     return {
         "format": 1,
         "manifest_sha256": sha256(canonical(manifest)),
         "asset_class": asset_class,
         "currency": currency,
+        "price_per": price_per,
         "target": training["target"],
         "features_sha256": sha256(canonical(training["features"])),
         "window": training["window"],
@@ -343,12 +399,14 @@ def day_of(text: str | None) -> dt.date | None:
 
 __all__ = [
     "MANIFEST",
+    "PRICE_PER",
     "SEAL",
     "ModelParams",
     "Seal",
     "canonical",
     "day_of",
     "is_signed",
+    "may_be_feature",
     "new_key",
     "person_key",
     "public_hex",

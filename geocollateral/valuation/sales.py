@@ -11,9 +11,9 @@ import datetime as dt
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -192,6 +192,16 @@ def understand_sales(
     )
 
 
+def is_money(name: str) -> bool:
+    """Whether the name of a column says that it holds a price, a loan or somebody's opinion of value."""
+    return bool(_MONEY.search(name)) or bool(re.search(r"valuer|评估师|价值", name, re.IGNORECASE))
+
+
+def names_place(name: str) -> bool:
+    """Whether the name of a column says that it holds kinds of place, such as districts."""
+    return bool(_PLACE.search(name))
+
+
 def column_named(rows: pd.DataFrame, name: str) -> str:
     """The column of that name; one that differs only in case or blanks where it is the only one.
 
@@ -260,6 +270,18 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
     InvalidInput
         Fewer than a tenth of the cells are numbers, or degrees are out of range.
     """
+    xy, plane = clean_places(first, second, names)
+    return in_plane(xy, plane)
+
+
+def clean_places(first: pd.Series, second: pd.Series, names: Sequence[str]) -> tuple[Floats, dict[str, Any]]:
+    """Coordinates with x first, shape (sale, 2), NaN where there is no place, and the plane of `places_of`.
+
+    Returns
+    -------
+    The plane: ``degrees``, if so the ``middle`` (longitude, latitude), and whether the columns were given ``swapped``
+    (latitude first).
+    """
     xy = np.column_stack([numbers_in(first), numbers_in(second)])
     known = np.asarray(np.isfinite(xy).all(axis=1), bool)
     if known.mean() < 0.1:
@@ -267,7 +289,8 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
             f"{', '.join(names)}: expected coordinates; {known.mean():.0%} of the rows have two numbers."
         )
     xy[~known] = np.nan
-    if _says_latitude(names[0]) and not _says_latitude(names[1]) and _says_longitude(names[1]):
+    swapped = _says_latitude(names[0]) and not _says_latitude(names[1]) and _says_longitude(names[1])
+    if swapped:
         xy = xy[:, ::-1].copy()
     # A few cells that are nothing on Earth, and the null island of missing ones, are no places.
     middle = np.median(xy[known], axis=0)
@@ -277,7 +300,7 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
             xy[wild] = np.nan
             known &= ~wild
     if not _are_degrees(xy[known], names):
-        return np.where(known[:, None], xy, np.nan)
+        return xy, {"degrees": False, "middle": None, "swapped": swapped}
     wild = known & (np.abs(xy[:, 1]) > 90)
     if wild.sum() <= 0.02 * known.sum():
         xy[wild] = np.nan
@@ -288,8 +311,16 @@ def places_of(first: pd.Series, second: pd.Series, names: Sequence[str]) -> Floa
             f"{np.abs(xy[known, 1]).max():.3f}. Give them the other way round."
         )
     middle = np.median(xy[known], axis=0)
-    metres = np.array([111_320 * math.cos(math.radians(float(middle[1]))), 110_574.0])
-    return np.where(known[:, None], (xy - middle) * metres, np.nan)
+    return xy, {"degrees": True, "middle": [float(v) for v in middle], "swapped": swapped}
+
+
+def in_plane(xy: Floats, plane: Mapping[str, Any]) -> Floats:
+    """Coordinates, x first, in a plane of `clean_places`: metres where they are degrees, else as given."""
+    known = np.asarray(np.isfinite(xy).all(axis=1), bool)
+    if plane["degrees"]:
+        middle = np.array(plane["middle"], np.float64)
+        xy = (xy - middle) * np.array([111_320 * math.cos(math.radians(float(middle[1]))), 110_574.0])
+    return np.where(known[:, None], xy, np.nan)
 
 
 def _says_latitude(name: str) -> bool:
@@ -516,8 +547,12 @@ __all__ = [
     "MIN_ROWS",
     "ColumnUse",
     "SalesTable",
+    "clean_places",
     "column_named",
+    "in_plane",
+    "is_money",
     "moment_of",
+    "names_place",
     "places_of",
     "understand_sales",
 ]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from market import sales
-from typer.testing import CliRunner, Result
+from model_desk import Desk
 
-from geocollateral import cli, model_governance, training
-from geocollateral.errors import BrokenData, GeocollateralError, InvalidInput
+from geocollateral import model_governance, training
+from geocollateral.errors import BrokenData, InvalidInput
 from geocollateral.store import open_registry
 from geocollateral.valuation.model_seal import ModelParams
 
@@ -41,62 +40,6 @@ def run(trained: Path, tmp_path: Path) -> Path:
 
     shutil.copytree(trained, tmp_path / "run")
     return tmp_path / "run"
-
-
-class Desk:
-    """The command line with its settings, keys and registry in a folder."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.settings = home / "settings.yaml"
-        self.keys = {}
-        for name in ("Li Wei", "Wang"):
-            out = self.ok("models", "keygen", "--out", str(home / f"{name}.pem"))
-            self.keys[name] = out.split("Public key:")[1].strip()
-        self.params: dict[str, Any] = {"trusted_keys": self.keys, "review_rows": 5}
-        self.write()
-
-    def write(self) -> None:
-        url = f"sqlite:///{self.home / 'registry.sqlite'}"
-        self.settings.write_text(json.dumps({"store": {"url": url}, "models": self.params}))
-
-    def run(self, *words: str) -> Result:
-        extra = [] if words[:2] == ("models", "keygen") else ["--settings", str(self.settings)]
-        return CliRunner().invoke(cli.app, [*words, *extra])
-
-    def ok(self, *words: str) -> str:
-        done = self.run(*words)
-        assert done.exit_code == 0, (done.output, done.exception)
-        return done.output
-
-    def refused(self, match: str, *words: str) -> None:
-        done = self.run(*words)
-        assert isinstance(done.exception, GeocollateralError), done.output
-        assert match in str(done.exception)
-
-    def act(self, *words: str, person: str) -> list[str]:
-        key = ["--key", str(self.home / f"{person}.pem")] if person in self.keys else []
-        return [*words, "--person", person, "--role", "validation", "--reason", "looked at it", *key]
-
-    def approved(self) -> Any:
-        with open_registry(f"sqlite:///{self.home / 'registry.sqlite'}") as registry:
-            params = ModelParams(**self.params)
-            return model_governance.approved_model(registry, asset_class="agriculture", currency="CNY", params=params)
-
-    def register(self, run: Path, *, person: str = "Li Wei") -> None:
-        self.ok(
-            *self.act(
-                "models", "register", str(run), "--asset-class", "agriculture", "--currency", "CNY", person=person
-            )
-        )
-
-    def release(self, run: Path) -> None:
-        self.register(run)
-        drawn = json.loads(self.ok(*self.act("models", "sample", "M1", "--json", person="Zhao")))
-        for row in drawn["rows"]:
-            self.ok(*self.act("models", "verdict", "M1", "--row", str(row), "--verdict", "agree", person="Zhao"))
-        for person in ("Wang", "Zhao"):
-            self.ok(*self.act("models", "approve", "M1", person=person))
 
 
 @pytest.fixture

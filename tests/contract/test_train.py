@@ -173,6 +173,7 @@ def test_the_command(tmp_path: Path) -> None:
         "predictions.parquet",
         "explanations.parquet",
         "comparables.parquet",
+        "sales.parquet",
         "card.md",
     }
     assert "baseline" in (tmp_path / "out" / "card.md").read_text()

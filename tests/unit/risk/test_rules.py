@@ -7,6 +7,7 @@ import pytest
 
 from geocollateral.errors import InvalidInput
 from geocollateral.exports.sentences import lacking
+from geocollateral.risk.caps import ValuePoint
 from geocollateral.risk.clocks import ClockParams
 from geocollateral.risk.rollup import Secured, roll_up, scenario_rows
 from geocollateral.risk.rules import (
@@ -20,21 +21,42 @@ from geocollateral.risk.rules import (
     judge_portfolio,
 )
 from geocollateral.risk.scenarios import SCENARIOS, StressParams, ValueBand, stress_value
+from geocollateral.risk.valuations import Valuations
 
 DAY = dt.date(2026, 6, 1)
 ASKED = Asked(as_of=DAY, limits=LimitParams(), clocks=ClockParams())
+
+
+def at(year: int, value: float) -> ValuePoint:
+    return ValuePoint(day=dt.date(year, 6, 1), value=value, currency="CNY")
+
+
+VALUED = Valuations(
+    kind="commercial",
+    valued_on=dt.date(2025, 6, 1),
+    valued=at(2025, 100.0),
+    at_start=at(2023, 101.0),
+    earlier=tuple(at(year, 100.0) for year in (2022, 2023, 2024)),
+    ours=ValueBand(p05=95.0, p50=110.0, p95=130.0, currency="CNY"),
+    outstanding=60.0,
+    currency="CNY",
+)
 GOOD = ParcelFacts(
     parcel_id="a",
     asset_class="construction",
     verdicts={"use": "match"},
     pledge="match",
-    valued_on=dt.date(2025, 6, 1),
+    valuations=VALUED,
     last_clear=dt.date(2026, 3, 3),
     progress_low=0.4,
     progress_high=0.5,
     score=0.1,
 )
 LOAN = LoanFacts(loan="L", parcels=(GOOD,), outstanding=60.0, amount=100.0, currency="CNY", value=100.0, borrower="B")
+
+
+def values(**changes: object) -> dict[str, object]:
+    return {"valuations": replace(VALUED, **changes)}  # type: ignore[arg-type]
 
 
 def parcel(**changes: object) -> dict[str, str]:
@@ -62,8 +84,20 @@ def test_a_parcel_in_order() -> None:
         ({"judged": False, "alerts": {"high": 1}}, "open_alert_high", "breach"),
         ({"pledge": "mismatch"}, "double_pledge", "breach"),
         ({"pledge": None}, "double_pledge", "cannot_tell"),
-        ({"valued_on": dt.date(2025, 5, 31)}, "revaluation_overdue", "breach"),
-        ({"valued_on": None}, "revaluation_overdue", "cannot_tell"),
+        (values(valued_on=dt.date(2025, 5, 31)), "revaluation_overdue", "breach"),
+        (values(valued_on=None), "revaluation_overdue", "cannot_tell"),
+        (values(valued_on=dt.date(2025, 5, 31)), "monitoring_overdue", "breach"),
+        (values(valued_on=dt.date(2025, 5, 31), kind="residential"), "monitoring_overdue", "ok"),
+        (values(valued_on=dt.date(2025, 5, 31), kind=None), "monitoring_overdue", "cannot_tell"),
+        (values(ours=ValueBand(p05=60.0, p50=75.0, p95=90.0, currency="CNY")), "review_overdue", "breach"),
+        (values(ours=ValueBand(p05=60.0, p50=75.0, p95=91.0, currency="CNY")), "review_overdue", "cannot_tell"),
+        (values(ours=ValueBand(p05=60.0, p50=75.0, p95=90.0, currency="EUR")), "review_overdue", "cannot_tell"),
+        (values(ours=None), "review_overdue", "cannot_tell"),
+        (values(valued=None), "value_above_cap", "cannot_tell"),
+        (values(valued=at(2025, 102.0)), "value_above_cap", "breach"),
+        (values(valued=at(2025, 102.0), earlier=()), "value_above_cap", "cannot_tell"),
+        (values(valued=at(2025, 100.5), earlier=()), "value_above_cap", "ok"),
+        (values(valued=at(2025, 102.0), kind=None), "value_above_cap", "breach"),
         ({"last_clear": dt.date(2026, 3, 2)}, "stale_imagery", "breach"),
         ({"last_clear": None}, "stale_imagery", "breach"),
     ],
