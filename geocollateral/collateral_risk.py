@@ -40,6 +40,8 @@ DUE = {
 }
 """Columns of days and the rules that give them; only where the file says when the parcel was last valued."""
 COLUMNS = ("risk_score", "risk_score_reason", "risk_codes", "risk_state")
+LEARNED = "learned"
+"""What ``val_approach`` says of values learned from sales."""
 PLEDGE = "claim_pledge_verdict"
 GROUPED_BY: tuple[GroupBy, ...] = ("all", "borrower", "branch", "class")
 RULE_COLUMNS = ("rule", "subject", "key", "outcome", "reason", "wording", "reference")
@@ -272,7 +274,7 @@ def _valuations(row: pd.Series[Any]) -> Valuations:
 def _approach(row: pd.Series[Any]) -> str:
     """Approach whose elasticities hold: values learned from sales follow prices as those of comparables do."""
     named = _text(row.get("val_approach"))
-    return "market" if named in (None, "learned") else str(named)
+    return "market" if named in (None, LEARNED) else str(named)
 
 
 def _band(row: pd.Series[Any]) -> ValueBand:
@@ -322,7 +324,8 @@ def _secured(
             branch=_text(_stated(own, "loan_branch")) or branch,
         ),
         values=values,
-        errors={i: errors[i] for i in values if i in errors},
+        # What sales taught is no row of the tables: its errors are one for all, as far as anybody knows.
+        errors={i: errors[i] for i in values if i in errors and own.loc[i].get("val_approach") != LEARNED},
     )
 
 

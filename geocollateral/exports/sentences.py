@@ -573,6 +573,8 @@ CHINESE: dict[str, str] = {
     "{*}: outside of what was sold": "{0}：超出成交范围",
     "{*}: does not fit the other features": "{0}：与其他特征不符",
     "its place is far from every sale": "位置远离所有成交",
+    "its day is far from every sale": "日期远离所有成交",
+    "{*}: not what the other features and the place say": "{0}：与其他特征及位置所示不符",
     "no sale is alike": "没有相似的成交",
     "the baseline is missing": "缺少基准价值",
     "median price": "成交价中位数",

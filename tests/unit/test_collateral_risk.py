@@ -71,7 +71,7 @@ def judged(alerts: tuple[Alert, ...] = (), **columns: Any) -> collateral_risk.Ri
             "loan_amount": 2e7,
         }
     ).rename_axis("parcel_id")
-    table = table.join(pd.DataFrame({v.parcel_id: value_columns.columns_of(v, {}) for v in values}).T)
+    table = table.join(pd.DataFrame({v.parcel_id: value_columns.columns_of(v) for v in values}).T)
     for name, given in columns.items():
         table[name] = pd.Series(given) if isinstance(given, dict) else given
     series = pd.DataFrame(
