@@ -343,7 +343,8 @@ def _wolves(evaluation: Evaluation) -> str:
 def _figure(figure: Figure, digits: int = 2) -> str:
     if not math.isfinite(figure.value):
         return "-"
-    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
+    value = f"{figure.value:.{digits}f}"
+    return f"{value} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]" if math.isfinite(figure.low) else value
 
 
 def _number(value: float, digits: int = 2) -> str:

@@ -71,7 +71,7 @@ class TestTimes:
         [
             pytest.param(np.arange(len(DATES)), "0", id="numbers"),
             pytest.param(2017 + np.arange(len(DATES)) / 36.5, "2017.0", id="decimal years"),
-            pytest.param(DATES.strftime("%Y-%m-%d").to_numpy(object), "'2017-01-05'", id="text"),
+            pytest.param(DATES.strftime("%d.%m.%Y").to_numpy(object), "'05.01.2017'", id="text that is no ISO date"),
             pytest.param(np.array([Moment(2017, 2, 30)] * len(DATES), object), "Moment", id="calendar of 360 days"),
         ],
     )
