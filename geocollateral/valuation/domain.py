@@ -29,7 +29,7 @@ _FIT_MARGIN = 1.05
 _FIT_TESTS = 3.0
 """All numbers together refuse about this many times the refusal rate of good rows as not fitting the others."""
 _REFERENCE = 20_000
-_AHEAD_MONTHS = (24.0, 60.0)
+_AHEAD_MONTHS = (48.0, 60.0)
 """After the last sale values are told for as long as the sales span, within these bounds (half the span if longer)."""
 _BEFORE_MONTHS = 12.0
 """Before the first sale values are told for this long, or a quarter of the span if longer."""
