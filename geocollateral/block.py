@@ -381,7 +381,7 @@ def _beside(seen: Observed, row: NDArray[np.int64], col: NDArray[np.int64]) -> x
     cells = seen.beside.isel(parcel=near).rename(parcel="cell")
     return cells.assign_coords(
         row=("cell", top[near] + round(down)), col=("cell", left[near] + round(over))
-    ).assign_attrs(pixels=zonal.CELL_PIXELS)
+    ).assign_attrs(pixels=zonal.CELL_PIXELS, reach=BESIDE_PIXELS)
 
 
 def _gap(places: NDArray[np.int64], first: int) -> NDArray[np.int64]:

@@ -256,7 +256,9 @@ def _valuations(row: pd.Series[Any]) -> Valuations:
     currency, on, start = _text(row.get("loan_currency")), _day(row.get("loan_valued_on")), _day(row.get("loan_start"))
 
     def point(day: dt.date | None, value: float | None) -> ValuePoint | None:
-        return None if None in (day, value, currency) else ValuePoint(day=day, value=value, currency=currency)  # type: ignore[arg-type]
+        if day is None or value is None or currency is None:
+            return None
+        return ValuePoint(day=day, value=value, currency=currency)
 
     history = parse_values(_text(row.get("loan_value_history")) or "")
     return Valuations(

@@ -419,7 +419,8 @@ class ParcelEvidence:
     beside: xr.Dataset | None = None
     """Dims ``(index, time, cell)``: ``mean`` and ``valid_fraction`` of cells of ground without gaps that touch no
     parcel and come within some pixels of this one, on all days of the block. Coordinates ``row`` and ``col`` of their
-    upper left pixel in the imagery's grid; the attribute ``pixels`` is their side. None: not looked at."""
+    upper left pixel in the imagery's grid; the attribute ``pixels`` is their side, ``reach`` how far from the parcel
+    they may begin [pixels]. None: not looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)

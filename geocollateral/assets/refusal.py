@@ -31,7 +31,7 @@ def too_little(evidence: ParcelEvidence, min_visible: float, min_full_pixels: in
         )
     if evidence.n_full_pixels < min_full_pixels:
         return (
-            f"Too small to judge: {evidence.n_full_pixels} whole pixels lie inside the parcel, "
+            f"Too small to judge: whole pixels inside the parcel: {evidence.n_full_pixels}, "
             f"{min_full_pixels} are needed."
         )
     return ""

@@ -30,8 +30,6 @@ LATE_LOOKS = 5
 """Looks that are of late: the median of a cell's green, and works that must be told on each of them."""
 LEAST_TOLD = 0.5
 """Share of the cells that must have been green for "no works seen" to be said [1]."""
-REACH_M = 60
-"""How far the cells beside a polygon reach, at pixels of 10 m [m]."""
 SEEN = 0.5
 """Clear share of a cell from which a look counts [1]."""
 
@@ -48,6 +46,8 @@ class WorksBeside:
     """Share of the cells of which it can be told [0-1]: those that were green before."""
     looked_m2: float
     """All cells looked at [m2]."""
+    reach_m: float
+    """How far from the polygon it was looked [m]: so many pixels, which other imagery has larger."""
 
 
 def judge_beside(evidence: ParcelEvidence, params: StartParams, min_m2: float) -> WorksBeside | None:
@@ -77,6 +77,7 @@ def judge_beside(evidence: ParcelEvidence, params: StartParams, min_m2: float) -
         since=day_of(min(days)) if days else None,
         told=float((np.where(np.isfinite(green), green, -1.0).max(axis=0, initial=-1.0) >= GREEN).mean()),
         looked_m2=float(cells.sizes["cell"] * cell_m2),
+        reach_m=round(float(cells.attrs["reach"]) * float(np.sqrt(_pixel_m2(evidence))), -1),
     )
 
 
@@ -86,15 +87,15 @@ def in_words(beside: WorksBeside | None) -> str:
         return "The ground beside the polygon was not looked at."
     if beside.since is not None:
         return (
-            f"Works beside the polygon too: {beside.area_m2 / 1e4:.2f} ha or more within {REACH_M} m of it, told on "
-            f"{beside.since}. Whose they are cannot be seen; compare with the permit."
+            f"Works beside the polygon too: {beside.area_m2 / 1e4:.2f} ha or more within {beside.reach_m:.0f} m of it, "
+            f"told on {beside.since}. Whose they are cannot be seen; compare with the permit."
         )
     if beside.told < LEAST_TOLD:
         return (
             f"Whether works spread over the edge of the polygon cannot be told: {1 - beside.told:.0%} of the ground "
-            f"within {REACH_M} m was open before."
+            f"within {beside.reach_m:.0f} m was open before."
         )
-    return f"No works seen on other ground within {REACH_M} m of the polygon."
+    return f"No works seen on other ground within {beside.reach_m:.0f} m of the polygon."
 
 
 def _pixel_m2(evidence: ParcelEvidence) -> float:

@@ -253,10 +253,10 @@ def _alerts(facts: ParcelFacts, severity: str, limits: LimitParams) -> Ruled:
     n, allowed = facts.alerts.get(severity, 0), int(getattr(limits, f"{severity}_alerts"))
     inputs: dict[str, object] = {"open": n, "allowed": allowed}
     if n > allowed:
-        return Ruled(outcome="breach", inputs=inputs, reason=f"{n} open alerts where {allowed} are allowed.")
+        return Ruled(outcome="breach", inputs=inputs, reason=f"Open alerts: {n}, allowed: {allowed}.")
     if not facts.judged:
         return Ruled(outcome="cannot_tell", inputs=inputs, reason="The imagery does not answer for this parcel.")
-    return Ruled(outcome="ok", inputs=inputs, reason=f"{n} open alerts where {allowed} are allowed.")
+    return Ruled(outcome="ok", inputs=inputs, reason=f"Open alerts: {n}, allowed: {allowed}.")
 
 
 def _pledge(facts: ParcelFacts) -> Ruled:

@@ -145,6 +145,17 @@ def test_one_row_of_the_banks_table_is_one_source_of_error() -> None:
     assert own["value_high"] - own["value"] == pytest.approx(apart**0.5)
 
 
+def test_values_learned_from_sales_share_their_errors_whatever_the_tables_say() -> None:
+    def half(**columns: Any) -> float:
+        own = rollup(asset_class="agriculture", **columns).loc[("as_is", "all")].iloc[0]
+        return float(own["value_high"] - own["value"])
+
+    apart = rollup(loan_id={"field": "F", "stand": "S", "site": "C"}).loc[("as_is", "class")]
+    # One class and one model: nobody knows that any part of the errors is a parcel's own, so all of it adds up.
+    assert half(val_approach="learned") == pytest.approx((apart["value_high"] - apart["value"]).sum())
+    assert half() < half(val_approach="learned")
+
+
 def sum_coverage(asset_class: str, portfolios: int, parcels: int, seed: int) -> tuple[float, float]:
     """How often the interval of a portfolio's value holds the true one: as it is made, and with errors as independent.
 

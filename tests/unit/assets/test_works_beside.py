@@ -44,7 +44,7 @@ def with_cells(cells: list[np.ndarray], places: list[tuple[int, int]]) -> Parcel
             "row": ("cell", row),
             "col": ("cell", col),
         },
-        attrs={"pixels": SIDE},
+        attrs={"pixels": SIDE, "reach": 6},
     )
     site = parcel(season())
     assert site.peers is not None
@@ -62,7 +62,8 @@ def test_works_on_neighbouring_cells_are_told_with_their_area_and_day() -> None:
     assert told.area_m2 == 3 * told.looked_m2 / 4
     assert told.since is not None
     assert SINCE <= np.datetime64(told.since) <= DAYS[SINCE <= DAYS][3]
-    assert "ha or more within 60 m of it" in in_words(told)
+    assert told.reach_m == 60
+    assert f"ha or more within {told.reach_m:.0f} m of it" in in_words(told)
 
 
 def test_scattered_cells_are_no_works() -> None:
