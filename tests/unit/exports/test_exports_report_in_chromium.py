@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,17 @@ def test_report_fits_and_asks_for_nothing(page, assessment, tmp_path: Path, lang
     assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert [url for url in requests if not url.startswith("data:")] == [file.as_uri()]
     assert complaints == []
+
+
+def test_looks_of_six_satellites_fit_on_a_phone(page, assessment, tmp_path: Path):
+    names = [f"sentinel-{number}{unit}" for number in (1, 2) for unit in "abc"]
+    scenes = [{**scene, "platform": names[n % 6]} for n, scene in enumerate(assessment.scenes["scenes"])]
+    file = tmp_path / "report.html"
+    file.write_bytes(report_html(replace(assessment, scenes={**assessment.scenes, "scenes": scenes}), "en"))
+    page.goto(file.as_uri())
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator("text=Sentinel-2C").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
