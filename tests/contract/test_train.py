@@ -84,7 +84,7 @@ def test_what_was_never_sold_is_refused(trained) -> None:
 def test_days_far_from_every_sale_are_refused(trained) -> None:
     rows = np.flatnonzero(trained.tested)[:50]
     features, xy, months = trained.table.features.iloc[rows], trained.table.xy[rows], trained.table.months[rows]
-    for years, expected in ((0, 0.06), (1, 0.06), (10, 1.0), (-10, 1.0)):
+    for years, expected in ((0, 0.06), (1, 0.06), (3, 0.06), (10, 1.0), (-10, 1.0)):
         told = trained.model.predict(features, xy, months + 12 * years)
         assert (told["refused"].mean() <= 0.06) if expected < 1 else told["refused"].all(), years
 
