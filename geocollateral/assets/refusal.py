@@ -30,10 +30,9 @@ def too_little(evidence: ParcelEvidence, min_visible: float, min_full_pixels: in
             f"{min_visible:.0%} of it must be inside."
         )
     if evidence.n_full_pixels < min_full_pixels:
-        return (
-            f"Too small to judge: whole pixels inside the parcel: {evidence.n_full_pixels}, "
-            f"{min_full_pixels} are needed."
-        )
+        count = evidence.n_full_pixels
+        lie = "1 whole pixel lies" if count == 1 else f"{count} whole pixels lie"
+        return f"Too small to judge: {lie} inside the parcel, {min_full_pixels} are needed."
     return ""
 
 

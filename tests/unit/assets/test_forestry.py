@@ -262,7 +262,8 @@ def test_areas_scale_to_the_sliver_outside_the_imagery() -> None:
     [
         pytest.param({"visible_fraction": 0.5}, "50% of the parcel lies outside the imagery", id="half outside"),
         pytest.param({"visible_fraction": 0.0}, "100% of the parcel lies outside", id="outside"),
-        pytest.param({"n_full_pixels": 7}, "Too small to judge: 7 whole pixels", id="small"),
+        pytest.param({"n_full_pixels": 7}, "Too small to judge: 7 whole pixels lie", id="small"),
+        pytest.param({"n_full_pixels": 1}, "Too small to judge: 1 whole pixel lies", id="one pixel"),
         pytest.param({"look_fraction": np.full(61, 0.2)}, "No look with at least 50%", id="never clear"),
         pytest.param(
             {"look_days": np.zeros(0, "datetime64[D]"), "look_fraction": np.zeros(0)}, "No look", id="no looks"
