@@ -226,8 +226,8 @@ def _more(found: Backtest) -> list[str]:
         ]
         parts += ["## Other methods at the same rate of false alarms", table(head, rows)]
     if found.blind:
-        rows_of_blind = [(b.kind, _figure(b.recall), _figure(b.false_per_100)) for b in found.blind]
-        head = ("event", f"found within {BLIND_DAYS} days of it", "false / 100 parcel-years, all kinds")
+        rows_of_blind = [(b.kind, b.point, _figure(b.recall), _figure(b.false_per_100)) for b in found.blind]
+        head = ("event", "point", f"found within {BLIND_DAYS} days of it", "false / 100 parcel-years, all kinds")
         parts += [
             f"## Radar alone: no optical look for {BLIND_DAYS} days from the event on",
             table(head, rows_of_blind),

@@ -29,20 +29,29 @@ class BlindScores:
     """What is found while no optical look comes, by radar alone."""
 
     kind: str
+    point: str
+    """Operating point: ``confirmed``, or ``early_warning`` for confirmed alerts and warnings together."""
     recall: Figure
     """Share of events found by the end of the window in which nothing optical was seen, from the event on [0-1]."""
     false_per_100: Figure
     """False alerts said within such windows of parcels without events, per 100 parcel-years of windows, all kinds."""
 
 
+POINTS: Mapping[str, tuple[str, ...]] = {"confirmed": ("confirmed",), "early_warning": ("confirmed", "early_warning")}
+
+
 def score_blind(told: Told, truth: Truth, windows: Mapping[str, Window]) -> list[BlindScores]:
-    """Score alerts said within the windows."""
+    """Score alerts said within the windows, at each operating point: most of what radar says alone is a warning."""
+    return [row for point in POINTS for row in _score_blind(told, truth, windows, point)]
+
+
+def _score_blind(told: Told, truth: Truth, windows: Mapping[str, Window], point: str) -> list[BlindScores]:
     spans = pd.DataFrame(
         [(i, pd.Timestamp(a), pd.Timestamp(b)) for i, (a, b) in windows.items()], columns=["parcel_id", "start", "end"]
     )
     alerts = told.alerts.drop(columns=["start", "end"], errors="ignore").merge(spans, on="parcel_id")
     said = alerts[(alerts["detected_on"] >= alerts["start"]) & (alerts["detected_on"] <= alerts["end"])]
-    said = said[said["operating_point"] == "confirmed"].drop(columns=["start", "end"])
+    said = said[said["operating_point"].isin(POINTS[point])].drop(columns=["start", "end"])
     judged = told.parcels.loc[told.parcels["status"] == "ok", "parcel_id"]
     calm = spans[spans["parcel_id"].isin(judged) & ~spans["parcel_id"].isin(truth.events["parcel_id"])]
     wolves = said[said["parcel_id"].isin(calm["parcel_id"])]
@@ -55,7 +64,7 @@ def score_blind(told: Told, truth: Truth, windows: Mapping[str, Window]) -> list
     events = events[(events["start"] == events["from"]) & events["parcel_id"].isin(judged)]
     events = events[events["area_m2"] >= events["kind"].map(MIN_AREA_M2).fillna(0.0)]
     return [
-        BlindScores(kind=str(kind), recall=share(int(own["found"].sum()), len(own)), false_per_100=false)
+        BlindScores(kind=str(kind), point=point, recall=share(int(own["found"].sum()), len(own)), false_per_100=false)
         for kind, own in events.groupby("kind")
     ]
 
@@ -188,9 +197,6 @@ def _under_stress(given: tuple[BlockTask, Sequence[str], Path | None, int]) -> d
         name: told_by(judge_block(task, stressed(seen, name, task.settings, seed), alerts_only=True), task)
         for name in names
     }
-
-
-POINTS: Mapping[str, tuple[str, ...]] = {"confirmed": ("confirmed",), "early_warning": ("confirmed", "early_warning")}
 
 
 def score_stress(name: str, before: Told, under: Told, truth: Truth, settings: Settings) -> list[StressScores]:

@@ -234,5 +234,18 @@ def test_radar_alone_is_scored_within_its_windows(world: Path) -> None:
         "field": (dt.date(2022, 6, 1), dt.date(2022, 7, 31)),
         "wet": (dt.date(2022, 7, 10), dt.date(2022, 9, 8)),
     }
-    found = {s.kind: s.recall.value for s in score_blind(told, truth, windows)}
-    assert found == {"construction": 1.0, "crop_failure": 0.0, "flood": 0.0}
+    found = {(s.kind, s.point): s.recall.value for s in score_blind(told, truth, windows)}
+    both = ("confirmed", "early_warning")
+    assert found == {
+        (kind, p): float(kind == "construction") for kind in ("construction", "crop_failure", "flood") for p in both
+    }
+
+
+def test_a_warning_by_radar_alone_is_found_as_a_warning_only(world: Path) -> None:
+    truth = world_truth.read_truth(world)
+    told = said(STARTED | {"operating_point": "early_warning"})
+    windows = {"site": (dt.date(2022, 3, 1), dt.date(2022, 4, 30))}
+    assert {s.point: s.recall.value for s in score_blind(told, truth, windows)} == {
+        "confirmed": 0.0,
+        "early_warning": 1.0,
+    }
