@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from geocollateral.assets.ground_loss import GroundParams, Patch, find_lost_grou
 from geocollateral.assets.neighbours import YEAR, Channel, Choice, NeighbourParams, choose, depart
 from geocollateral.assets.phenology import PhenologyParams, despike, find_seasons, smooth
 from geocollateral.assets.rhythm import Idle, RhythmParams, find_idle, share_of_rhythm
-from geocollateral.assets.untilled import Untilled, find_untilled
+from geocollateral.assets.untilled import Look, Untilled, find_untilled, telling_looks, was_tilled
 from geocollateral.types import Event, ParcelEvidence
 
 Floats = NDArray[np.float64]
@@ -356,13 +357,16 @@ def idle_land(
         if _was_field(view.optical, one.known_on - 2 * params.window_days, phenology)
     ]
     found = list(missed_seasons)
-    if twice is not None and _had_rhythm(
-        view.optical, witness, twice.known_on - 400, params.most_erratic, phenology, cropping
+    looks = telling_looks(view.optical, choice, params.untilled)
+    if (
+        twice is not None
+        and was_tilled(looks, twice.known_on - YEAR - firmly.window_days, params.untilled)
+        and _had_rhythm(view.optical, witness, twice.known_on - 400, params.most_erratic, phenology, cropping)
     ):
         kind = "land_preparation" if _stayed_bare(view.optical, twice.known_on, phenology, params) else "abandonment"
         strange = strangeness(witness, twice.known_on - YEAR, twice.known_on, cropping)
         found.append(_idle(twice, kind, view, evidence, firmly, strange))
-    left = _left_untilled(view, witness, choice, params, phenology, cropping)
+    left = _left_untilled(looks, view, witness, choice, params, phenology, cropping)
     if left is not None and (len(found) == len(missed_seasons) or _date(left.known_on) < found[-1].detected_on):
         strange = strangeness(witness, left.known_on - YEAR, left.known_on, cropping)
         found = [*missed_seasons, _untilled(left, evidence, strange)]
@@ -370,6 +374,7 @@ def idle_land(
 
 
 def _left_untilled(
+    looks: Sequence[Look],
     view: FieldView,
     witness: Witness,
     choice: Choice,
@@ -378,13 +383,14 @@ def _left_untilled(
     cropping: CroppingParams,
 ) -> Untilled | None:
     """The first time that ground which had been worked was known to have missed two sowings of its peers."""
-    for left in find_untilled(view.optical, choice, params.untilled):
+    for left in find_untilled(looks, params.untilled):
         day = left.known_on
         at = int(np.searchsorted(choice.steps, day, side="right")) - 1
         peers = np.flatnonzero(choice.member[at, : view.optical.peers.shape[1]])
         followed = share_of_rhythm([view.optical], peers, day - YEAR, day, params).value
         worked = _had_rhythm(view.optical, witness, day - 400, params.most_erratic, phenology, cropping)
-        if worked and not followed >= params.lost_share:
+        most = params.untilled.lasting_share if left.lasting else params.lost_share
+        if worked and not followed >= most:
             return left
     return None
 
