@@ -366,7 +366,7 @@ def _fit_members(how: _How, features: pd.DataFrame, xy: Floats | None, adjusted:
     residual = adjusted - linear_out
     nearby = None
     if xy is not None and how.kriging is not None and (there := np.isfinite(xy).all(axis=1)).sum() >= MIN_SALES:
-        paid = adjusted[there] - how.sizes.logs(features[there])
+        paid = (adjusted - how.sizes.logs(features))[there]
         nearby = Nearby(xy=xy[there], residual=residual[there], paid=paid, sizes=how.sizes, kriging=how.kriging)
     plain = encoder.matrix(features, xy)
     told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
