@@ -47,6 +47,8 @@ _DRAWN = 100
 """Sales whose errors weigh as much as the wish for equal weights: few sales cannot tell one learner from another."""
 _WEIGHT_OF_ALL = 20
 """Sales of a region that weigh as much as the median of all in its ratio to the baseline."""
+_SURFACE_HELPS, _SURFACE_HARMS = 0.95, 1.10
+"""Errors with a surface of places against those without: over all blocks of places, and at most in one of them."""
 _CLEARLY = 0.99
 """A further step from the baseline must bring errors below this share of those of the plainer way."""
 _MANY = 100_000
@@ -276,13 +278,11 @@ def fit_value_model(
         own, own_xy, own_log = features[few], _take(xy, few), log_price[few]
         level = price_level(months[few], own_log - _quick(encoder, own, own_xy, own_log, folds.fold[few], params))
     adjusted = log_price - level.at(months, len(price))
-    # Where whole places are asked for, a surface of places would be followed beyond the sales it was bent to.
-    surface = xy if folds.kind == "random" else None
-    penalty, linear_out = best_penalty(features, surface, adjusted, folds.fold, PENALTIES, params.increasing)
+    surface, penalty, linear_out = _linear(features, xy, adjusted, folds, params)
     how = _How(
         encoder=encoder,
         penalty=penalty,
-        surface=surface is not None,
+        surface=surface,
         sizes=Sizes.of(features, price) if baseline is None else Sizes(name=None, middle=0.0),
         kriging=_kriging(xy, adjusted - linear_out, folds.fold, params.seed),
         params=params,
@@ -351,6 +351,27 @@ class _How:
     sizes: Sizes
     kriging: Kriging | None
     params: ValueModelParams
+
+
+def _linear(
+    features: pd.DataFrame, xy: Floats | None, adjusted: Floats, folds: Folds, params: ValueModelParams
+) -> tuple[bool, float, Floats]:
+    """Whether the linear model has a surface of places, its penalty, and its predictions out of fold.
+
+    Where whole places are asked for, a surface is followed beyond the sales it was bent to. There it is kept only if it
+    brings errors clearly down and in no block of places raises them by much.
+    """
+    told = folds.fold, PENALTIES, params.increasing
+    bent = best_penalty(features, xy, adjusted, *told)
+    if xy is None or folds.kind == "random":
+        return xy is not None, *bent
+    plain = best_penalty(features, None, adjusted, *told)
+    off, off_plain = np.abs(adjusted - bent[1]), np.abs(adjusted - plain[1])
+    blocks = [folds.fold == f for f in np.unique(folds.fold)]
+    worst = max(float(off[own].mean() / (off_plain[own].mean() + 1e-12)) for own in blocks)
+    if off.mean() < _SURFACE_HELPS * off_plain.mean() and worst < _SURFACE_HARMS:
+        return True, *bent
+    return False, *plain
 
 
 def _kriging(xy: Floats | None, residual: Floats, fold: Ints, seed: int) -> Kriging | None:

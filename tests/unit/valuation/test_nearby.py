@@ -56,19 +56,29 @@ def market(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]
     return pd.DataFrame({"area_m2": area}), xy, np.exp(log_price)
 
 
-def test_no_surface_of_places_is_followed_beyond_the_sales() -> None:
+def test_the_nearest_sales_are_learners_among_others() -> None:
     features, xy, price = market(600)
-    west, east = xy[:, 0] < 700, xy[:, 0] > 850
-    model = fit_value_model(features[west], xy[west], None, None, price[west], QUICK, where=xy[east])
+    model = fit_value_model(features, xy, None, None, price, QUICK, where=xy + 1.0)
+    assert model.folds.kind == "random"
+    assert model.members.linear.design.place is not None
+    asked, where, paid = market(300, 9)
+    off = dict(zip(LEARNERS, np.abs(model.members.predict(asked, where) - np.log(paid)[:, None]).mean(0), strict=True))
+    assert off["nearest sales"] < 0.15
+    assert off["linear and what it left nearby"] < off["linear"]
+    assert model.weights[4:].sum() > 0.2
+
+
+@pytest.mark.parametrize("bent", [True, False])
+def test_a_surface_is_kept_in_blocks_of_places_only_if_it_helps_clearly_and_harms_in_none(bent: bool) -> None:
+    rng, xy = np.random.default_rng(3), places(500, 3)
+    area = rng.lognormal(4.5, 0.4, 500)
+    trend = 2 * np.square((xy[:, 0] - 500) / 500) if bent else np.sin(xy[:, 0] / 60)
+    price = np.exp(5 + np.log(area) + trend + rng.normal(0, 0.1, 500))
+    inside = (np.abs(xy - 500) > 150).any(axis=1)
+    features = pd.DataFrame({"area_m2": area})
+    model = fit_value_model(features[inside], xy[inside], None, None, price[inside], QUICK, where=xy[~inside])
     assert model.folds.kind != "random"
-    assert model.members.linear.design.place is None
-    inside = fit_value_model(features[west], xy[west], None, None, price[west], QUICK, where=xy[west] + 1.0)
-    assert inside.folds.kind == "random"
-    assert inside.members.linear.design.place is not None
-    told = model.members.predict(features[east], xy[east])
-    off = np.abs(told - np.log(price[east])[:, None]).mean(axis=0)
-    assert off[LEARNERS.index("nearest sales")] < 0.15
-    assert off[LEARNERS.index("linear and what it left nearby")] < off[LEARNERS.index("linear")]
+    assert (model.members.linear.design.place is not None) == bent
 
 
 def test_few_sales_choose_no_learner_and_none_is_told_of_places_that_are_not_there() -> None:
