@@ -1,8 +1,9 @@
 """The learned value: a linear hedonic model, corrected by gradient boosting and by what sold nearby, with an interval.
 
 1. The level of prices over time is taken out (`market_time`).
-2. Four learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
-   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017).
+2. Six learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
+   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017); the linear
+   model and what it left nearby; the nearest sales (`nearby`).
 3. Their mix is the non-negative one with the smallest error out of fold (stacking: Wolpert 1992,
    doi:10.1016/S0893-6080(05)80023-1): where boosting does not beat the linear model it gets no weight.
 4. The spread of errors is learned from the errors out of fold, and the interval is conformal on errors in units of that
