@@ -96,18 +96,25 @@ ASSETS.register(AQUACULTURE.name)(AQUACULTURE)
 
 
 def find_dry_runs(looks: WaterLooks, params: AquacultureParams) -> tuple[DryRun, ...]:
-    """Times in which the ponds lay dry, each as known on its own looks."""
+    """Times in which the ponds lay dry, each as known on its own looks.
+
+    Smooth mud and frozen ground are as dark to radar as water. So where there are optical looks, only they tell when
+    there was water last, and a pond that one of them saw dry is filled again only when the newest of them sees water.
+    """
     runs: list[DryRun] = []
-    first, last_wet, open_run = -1, -1, None
+    optical = looks.sensor != RADAR
+    first, last_wet, seen_wet, open_run = -1, -1, -1, None
     for n in range(len(looks.day)):
+        seen_wet = n if optical[n] and looks.ratio[n] < 0 else seen_wet
         if open_run is None:
             if looks.ratio[n] < 0:
                 last_wet, first = n, -1
             elif looks.ratio[n] > 0 and first < 0:
                 first = n
             if looks.p_dry[n] >= DRY and last_wet >= 0 and first >= 0:
-                open_run = DryRun(last_wet=last_wet, first_dry=first, noticed=n, confirmed=None, refilled=None)
-        elif looks.p_dry[n] <= WET:
+                wet = seen_wet if seen_wet >= 0 else last_wet
+                open_run = DryRun(last_wet=wet, first_dry=first, noticed=n, confirmed=None, refilled=None)
+        elif looks.p_dry[n] <= WET and _is_filled(looks, open_run, n, seen_wet):
             back = n
             while looks.ratio[back - 1] < 0:
                 back -= 1
@@ -116,6 +123,13 @@ def find_dry_runs(looks: WaterLooks, params: AquacultureParams) -> tuple[DryRun,
     if open_run is not None:
         runs.append(_closed(looks, open_run, len(looks.day), None, params))
     return tuple(runs)
+
+
+def _is_filled(looks: WaterLooks, run: DryRun, n: int, seen_wet: int) -> bool:
+    """Whether no optical look of the run saw the pond dry after one saw it wet."""
+    inside = np.arange(run.first_dry, n + 1)
+    dry = inside[(looks.sensor[inside] != RADAR) & (looks.ratio[inside] > 0)]
+    return not len(dry) or seen_wet > int(dry[-1])
 
 
 def _closed(looks: WaterLooks, run: DryRun, end: int, refilled: int | None, params: AquacultureParams) -> DryRun:

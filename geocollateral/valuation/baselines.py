@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,15 +9,12 @@ from scipy.spatial import cKDTree
 
 from geocollateral.valuation.cells import numbers_in
 from geocollateral.valuation.hedonic import fit_hedonic
+from geocollateral.valuation.nearby import NEAREST, area_of
 from geocollateral.valuation.sales import SalesTable
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_AREA = re.compile(
-    r"area|sq\.?_?ft|sqm|m2|size|acre|hectare|_mu$|living|fl(ä|ae)che|surface|面积|面積|亩|坪", re.IGNORECASE
-)
-NEAREST = 15
 MIN_IN_REGION = 5
 
 
@@ -41,8 +36,10 @@ def baselines_of(table: SalesTable, learn: Mask, test: Mask) -> dict[str, Floats
     region = None if name is None else table.features[name]
     if region is not None:
         found["median price of the region"] = _by_region(region, price, learn, test)
-    area = _area(table, learn)
-    if area is not None:
+    named, area = area_of(table.features[learn], price[learn]), None
+    if named is not None:
+        size = table.features[named].to_numpy(np.float64)
+        area = np.where(size > 0, size, np.nan)
         per = price / area
         found["median price per area of the region"] = _by_region(region, per, learn, test) * area[test]
     if table.xy is not None:
@@ -76,21 +73,6 @@ def _by_region(region: pd.Series | None, value: Floats, learn: Mask, test: Mask)
     grouped = pd.Series(value[known]).groupby(region[known].to_numpy(object)).agg(["median", "size"])
     median = grouped["median"][grouped["size"] >= MIN_IN_REGION]
     return region[test].map(median).fillna(overall).to_numpy(np.float64)
-
-
-def _area(table: SalesTable, learn: Mask) -> Floats | None:
-    best: tuple[float, Floats] | None = None
-    for use in table.columns:
-        if use.role != "number" or not _AREA.search(use.name):
-            continue
-        value = table.features[use.name].to_numpy(np.float64)
-        known = learn & np.isfinite(value) & (value > 0)
-        if known.sum() < 0.9 * learn.sum():
-            continue
-        alike = abs(float(pd.Series(value[known]).rank().corr(pd.Series(table.price[known]).rank())))
-        if best is None or alike > best[0]:
-            best = (alike, np.where(value > 0, value, np.nan))
-    return None if best is None else best[1]
 
 
 def _nearest(xy: Floats, value: Floats, learn: Mask, test: Mask) -> Floats:

@@ -1,7 +1,8 @@
 """Why a learned value is what it is: contributions that add up to it, and reasons in fixed words.
 
 Contributions of the boosters are SHAP values of trees (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9), those of
-the linear model its terms less their mean over the sales; the mix of learners adds them up with its weights.
+the linear model its terms less their mean over the sales, those of the nearest sales the place and the area; the mix
+of learners adds them up with its weights.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geocollateral.valuation.hedonic import Hedonic
+from geocollateral.valuation.nearby import Nearby
 from geocollateral.valuation.value_model import ValueModel
 
 Floats = NDArray[np.float64]
@@ -108,6 +110,9 @@ def _of_the_mix(
             parts[:, :n] += weight * own[:, :n]
             parts[:, -2] += weight * own[:, n:-1].sum(axis=1)
             base += weight * float(own[0, -1])
+    if members.nearby is not None and xy is not None:
+        own, own_base = _nearby_parts(members.nearby, model.weights[4:].tolist(), features, xy, names)
+        parts, base = parts + model.weights[4] * linear + own, base + float(model.weights[4]) * linear_base + own_base
     weight = float(model.weights[3])
     if weight > 0:
         own = _tree_parts(members.boosters[2], members.told(features, xy, linear_base + linear.sum(axis=1)))
@@ -120,6 +125,19 @@ def _of_the_mix(
         parts[~kept, -2] += weight * own[~kept, at]
         base += weight * (linear_base + float(own[0, -1]))
     return model.stretch * parts, model.stretch * base + (1 - model.stretch) * model.middle
+
+
+def _nearby_parts(
+    nearby: Nearby, weights: Sequence[float], features: pd.DataFrame, xy: Floats, names: Sequence[str]
+) -> tuple[Floats, float]:
+    """Parts of what the linear model left nearby and of the nearest sales, by the weights of both, and their base."""
+    left, paid = weights
+    middle = float(np.median(nearby.paid))
+    parts = np.zeros((len(features), len(names)))
+    parts[:, -2] = left * nearby.left(xy) + paid * (nearby.around(xy) - middle)
+    if nearby.sizes.name is not None:
+        parts[:, names.index(nearby.sizes.name)] = paid * (nearby.sizes.logs(features) - nearby.sizes.middle)
+    return parts, paid * (middle + nearby.sizes.middle)
 
 
 def _tree_parts(booster: lgb.Booster, matrix: Floats) -> Floats:

@@ -30,10 +30,12 @@ from geocollateral.valuation.hedonic import Design, Hedonic, KindTerm, NumberTer
 from geocollateral.valuation.intervals import Interval
 from geocollateral.valuation.market_time import PriceLevel
 from geocollateral.valuation.model_trial import require_loadable
-from geocollateral.valuation.value_model import Correction, Encoder, Members, Nearby, ValueModel, ValueModelParams
+from geocollateral.valuation.nearby import Kriging, Nearby, Sizes
+from geocollateral.valuation.value_model import Correction, Encoder, Members, ValueModel, ValueModelParams
 
-FORMAT = 3
+FORMAT = 4
 _INTERVAL = ("constant", "low", "high", "deviation", "margin", "forward", "last_month", "drift")
+_NEARBY = ("xy", "residual", "paid")
 _BOOSTERS = ("absolute", "squared", "corrected")
 
 
@@ -133,7 +135,7 @@ def _require_schema(said: Mapping[str, Any], texts: Mapping[str, bytes]) -> None
 
 
 def _numbers(model: ValueModel) -> dict[str, Any]:
-    domain, interval = model.domain, model.interval
+    domain, interval, nearby = model.domain, model.interval, model.members.nearby
     return {
         "format": FORMAT,
         "params": model.params.model_dump(mode="json"),
@@ -150,6 +152,7 @@ def _numbers(model: ValueModel) -> dict[str, Any]:
             **{n: getattr(domain, n) for n in ("least_known", "alike_bound", "reach", "place_bound", "first", "last")},
             "expected": [{n: getattr(one, n) for n in ("column", "constant", "bound")} for one in domain.expected],
         },
+        "nearby": None if nearby is None else {"sizes": asdict(nearby.sizes), "kriging": asdict(nearby.kriging)},
         "folds": {"kind": model.folds.kind, "wasserstein": model.folds.wasserstein},
         "importance": dict(model.importance),
     }
@@ -170,7 +173,7 @@ def _arrays(model: ValueModel) -> dict[str, NDArray[Any]]:
     if domain.places is not None:
         named["places"] = domain.places
     if members.nearby is not None:
-        named |= {"nearby_xy": members.nearby.xy, "nearby_residual": members.nearby.residual}
+        named |= {f"nearby_{n}": getattr(members.nearby, n) for n in _NEARBY}
     return named
 
 
@@ -187,9 +190,7 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
     with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as packed:
         arrays = {name: packed[name] for name in packed.files}
     design, domain = said["design"], said["domain"]
-    nearby = None
-    if "nearby_xy" in arrays:
-        nearby = Nearby(xy=arrays["nearby_xy"], residual=arrays["nearby_residual"])
+    nearby = None if said["nearby"] is None else _nearby(said, arrays)
     linear = Design(
         numbers=tuple(NumberTerm(**term) for term in design["numbers"]),
         kinds=tuple(KindTerm(name=term["name"], kinds=tuple(term["kinds"])) for term in design["kinds"]),
@@ -233,6 +234,19 @@ def _built(said: Mapping[str, Any], files: Mapping[str, bytes]) -> ValueModel:
         params=ValueModelParams(**said["params"]),
         correction=None if said["correction"] is None else Correction(**said["correction"]),
     )
+
+
+def _nearby(said: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Nearby:
+    sizes, kriging = Sizes(**said["nearby"]["sizes"]), Kriging(**said["nearby"]["kriging"])
+    xy, residual, paid = (arrays[f"nearby_{n}"] for n in _NEARBY)
+    numbers = [name for name in said["encoder"]["names"] if name not in said["encoder"]["kinds"]]
+    if sizes.name is not None and sizes.name not in numbers:
+        raise BrokenData(f"model.json: the area {sizes.name!r} is no number among its features.")
+    if not (
+        0 < kriging.nugget <= 1 and kriging.reach > 0 and xy.shape == (len(paid), 2) and len(residual) == len(paid)
+    ):
+        raise BrokenData("the sales nearby in model.json and arrays.npz do not fit together.")
+    return Nearby(xy=xy, residual=residual, paid=paid, sizes=sizes, kriging=kriging)
 
 
 __all__ = ["load_model", "save_model"]

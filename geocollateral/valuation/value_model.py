@@ -1,8 +1,9 @@
 """The learned value: a linear hedonic model, corrected by gradient boosting and by what sold nearby, with an interval.
 
 1. The level of prices over time is taken out (`market_time`).
-2. Four learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
-   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017).
+2. Six learners, all judged out of fold: the linear model; boosting of absolute and of squared errors of log prices;
+   boosting of what the linear model leaves, told what the nearest sales left too (LightGBM: Ke et al. 2017); the linear
+   model and what it left nearby; the nearest sales (`nearby`).
 3. Their mix is the non-negative one with the smallest error out of fold (stacking: Wolpert 1992,
    doi:10.1016/S0893-6080(05)80023-1): where boosting does not beat the linear model it gets no weight.
 4. The spread of errors is learned from the errors out of fold, and the interval is conformal on errors in units of that
@@ -21,7 +22,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.optimize import nnls
-from scipy.spatial import cKDTree
 
 from geocollateral.types import Params
 from geocollateral.valuation.domain import Domain, domain_of
@@ -29,14 +29,27 @@ from geocollateral.valuation.folds import Folds, make_folds, units_of
 from geocollateral.valuation.hedonic import PENALTIES, Hedonic, best_penalty, fit_hedonic
 from geocollateral.valuation.intervals import MIN_TO_LEARN, Interval, fit_interval, groups_of
 from geocollateral.valuation.market_time import FLAT, PriceLevel, price_level
+from geocollateral.valuation.nearby import MIN_SALES, Kriging, Nearby, Sizes, drawn_in, kriging_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LEARNERS = ("linear", "boosted, absolute errors", "boosted, squared errors", "linear corrected by boosting")
-NEIGHBOURS = (8, 30)
+LEARNERS = (
+    "linear",
+    "boosted, absolute errors",
+    "boosted, squared errors",
+    "linear corrected by boosting",
+    "linear and what it left nearby",
+    "nearest sales",
+)
+_EVERYWHERE = 4
+"""The first learners need no places."""
+_DRAWN = 100
+"""Sales whose errors weigh as much as the wish for equal weights: few sales cannot tell one learner from another."""
 _WEIGHT_OF_ALL = 20
 """Sales of a region that weigh as much as the median of all in its ratio to the baseline."""
+_SURFACE_HELPS, _SURFACE_HARMS = 0.95, 1.10
+"""Errors with a surface of places against those without: over all blocks of places, and at most in one of them."""
 _CLEARLY = 0.99
 """A further step from the baseline must bring errors below this share of those of the plainer way."""
 _MANY = 100_000
@@ -69,8 +82,9 @@ class Effort:
     @staticmethod
     def of(n: int, share: float) -> Effort:
         """More sales bear larger trees, and need faster steps to end in minutes; fewer rounds take longer steps."""
-        in_leaf = int(np.clip(n // 150, 5, 20))
+        in_leaf = int(np.clip(n // 100, 5, 20))
         rounds, rate, leaves = (700, 0.05, 31) if n <= 30_000 else (600, 0.08, 63) if n <= 120_000 else (500, 0.12, 127)
+        rounds, leaves = min(rounds, max(n // 4, 300)), min(leaves, max(n // 100, 7))
         return Effort(rounds=max(int(rounds * share), 20), rate=min(rate / share, 0.3), leaves=leaves, in_leaf=in_leaf)
 
     def small(self) -> Effort:
@@ -107,42 +121,8 @@ class Encoder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nearby:
-    """What the linear model left at the places of the sales."""
-
-    xy: Floats
-    residual: Floats
-
-    def columns(self, where: Floats, own: bool) -> list[Floats]:
-        """Mean residual of the nearest sales, and how far they are; `own`: leave each row's own sale out."""
-        known = np.isfinite(where).all(axis=1)
-        k = min(max(NEIGHBOURS) + int(own), len(self.xy))
-        distance = np.full((len(where), k), np.nan)
-        index = np.zeros((len(where), k), np.int64)
-        distance[known], index[known] = cKDTree(self.xy).query(where[known], k=k)
-        distance, index = distance[:, int(own) :], index[:, int(own) :]
-        found = [
-            np.where(known, self.residual[index[:, :n]].mean(axis=1), np.nan) for n in NEIGHBOURS if n <= index.shape[1]
-        ]
-        fifth = min(4, distance.shape[1] - 1)
-        return [*found, np.log1p(distance[:, fifth])]
-
-    def doubts(self, where: Floats) -> list[Floats]:
-        """How far the nearest sales are and how much the linear model left at them, in size and on one side."""
-        known = np.isfinite(where).all(axis=1)
-        distance, index = cKDTree(self.xy).query(where[known], k=min(max(NEIGHBOURS), len(self.xy)))
-        near = self.residual[index]
-        found = [np.full(len(where), np.nan) for _ in range(3)]
-        for column, values in zip(
-            found, (np.log1p(distance[:, 4]), np.abs(near).mean(axis=1), np.abs(near.mean(axis=1))), strict=True
-        ):
-            column[known] = values
-        return found
-
-
-@dataclass(frozen=True, kw_only=True)
 class Members:
-    """The four learners, fitted on one set of rows."""
+    """The learners, fitted on one set of rows."""
 
     encoder: Encoder
     linear: Hedonic
@@ -154,9 +134,11 @@ class Members:
         linear = self.linear.predict(features, xy)
         plain, told = self.encoder.matrix(features, xy), self.told(features, xy, linear)
         absolute, squared, corrected = self.boosters
-        return np.column_stack(
-            [linear, _predict(absolute, plain), _predict(squared, plain), linear + _predict(corrected, told)]
-        )
+        found = [linear, _predict(absolute, plain), _predict(squared, plain), linear + _predict(corrected, told)]
+        if self.nearby is None or xy is None:
+            return np.column_stack([*found, linear, linear])
+        sizes = self.nearby.sizes.logs(features)
+        return np.column_stack([*found, linear + self.nearby.left(xy), sizes + self.nearby.around(xy)])
 
     def told(self, features: pd.DataFrame, xy: Floats | None, linear: Floats) -> Floats:
         """What the booster that corrects the linear model is told, shape (row, column)."""
@@ -297,15 +279,25 @@ def fit_value_model(
         own, own_xy, own_log = features[few], _take(xy, few), log_price[few]
         level = price_level(months[few], own_log - _quick(encoder, own, own_xy, own_log, folds.fold[few], params))
     adjusted = log_price - level.at(months, len(price))
-    penalty, linear_out = best_penalty(features, xy, adjusted, folds.fold, PENALTIES, params.increasing)
+    surface, penalty, linear_out = _linear(features, xy, adjusted, folds, params)
+    how = _How(
+        encoder=encoder,
+        penalty=penalty,
+        surface=surface,
+        sizes=Sizes.of(features, price) if baseline is None else Sizes(name=None, middle=0.0),
+        kriging=_kriging(xy, adjusted - linear_out, folds.fold, params.seed),
+        params=params,
+    )
     out, parts = np.empty((len(price), len(LEARNERS))), {}
     for fold in np.unique(folds.fold):
         own = folds.fold == fold
-        part = _fit_members(encoder, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own], penalty, params)
+        part = _fit_members(how, features[~own], _take(xy, ~own), adjusted[~own], linear_out[~own])
         out[own] = part.predict(features[own], _take(xy, own))
         parts[int(fold)] = replace(part, boosters=())
-    members = _fit_members(encoder, features, xy, adjusted, linear_out, penalty, params)
-    weights = _mix(out, adjusted)
+    members = _fit_members(how, features, xy, adjusted, linear_out)
+    weights = np.zeros(len(LEARNERS))
+    used = len(LEARNERS) if members.nearby is not None else _EVERYWHERE
+    weights[:used] = _mix(out[:, :used], adjusted)
     middle, stretch = _stretch(out @ weights, adjusted)
     mixed = middle + stretch * (out @ weights - middle)
     error, correction = adjusted - mixed, None
@@ -349,21 +341,55 @@ def encoder_of(features: pd.DataFrame) -> Encoder:
     return Encoder(names=tuple(map(str, features.columns)), kinds=kinds)
 
 
-def _fit_members(
-    encoder: Encoder,
-    features: pd.DataFrame,
-    xy: Floats | None,
-    adjusted: Floats,
-    linear_out: Floats,
-    penalty: float,
-    params: ValueModelParams,
-) -> Members:
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """What the learners of all folds have in common."""
+
+    encoder: Encoder
+    penalty: float
+    surface: bool
+    """Whether the linear model has a surface of places."""
+    sizes: Sizes
+    kriging: Kriging | None
+    params: ValueModelParams
+
+
+def _linear(
+    features: pd.DataFrame, xy: Floats | None, adjusted: Floats, folds: Folds, params: ValueModelParams
+) -> tuple[bool, float, Floats]:
+    """Whether the linear model has a surface of places, its penalty, and its predictions out of fold.
+
+    Where whole places are asked for, a surface is followed beyond the sales it was bent to. There it is kept only if it
+    brings errors clearly down and in no block of places raises them by much.
+    """
+    told = folds.fold, PENALTIES, params.increasing
+    bent = best_penalty(features, xy, adjusted, *told)
+    if xy is None or folds.kind == "random":
+        return xy is not None, *bent
+    plain = best_penalty(features, None, adjusted, *told)
+    off, off_plain = np.abs(adjusted - bent[1]), np.abs(adjusted - plain[1])
+    blocks = [folds.fold == f for f in np.unique(folds.fold)]
+    worst = max(float(off[own].mean() / (off_plain[own].mean() + 1e-12)) for own in blocks)
+    if off.mean() < _SURFACE_HELPS * off_plain.mean() and worst < _SURFACE_HARMS:
+        return True, *bent
+    return False, *plain
+
+
+def _kriging(xy: Floats | None, residual: Floats, fold: Ints, seed: int) -> Kriging | None:
+    if xy is None or (there := np.isfinite(xy).all(axis=1)).sum() < MIN_SALES:
+        return None
+    return kriging_of(xy[there], residual[there], fold[there], seed)
+
+
+def _fit_members(how: _How, features: pd.DataFrame, xy: Floats | None, adjusted: Floats, linear_out: Floats) -> Members:
     """All learners on one set of rows; `linear_out` are the linear model's predictions out of fold."""
-    linear = fit_hedonic(features, xy, adjusted, penalty, params.increasing)
+    encoder, params = how.encoder, how.params
+    linear = fit_hedonic(features, xy if how.surface else None, adjusted, how.penalty, params.increasing)
     residual = adjusted - linear_out
     nearby = None
-    if xy is not None and (there := np.isfinite(xy).all(axis=1)).sum() > 2 * max(NEIGHBOURS):
-        nearby = Nearby(xy=xy[there], residual=residual[there])
+    if xy is not None and how.kriging is not None and (there := np.isfinite(xy).all(axis=1)).sum() >= MIN_SALES:
+        paid = (adjusted - how.sizes.logs(features))[there]
+        nearby = Nearby(xy=xy[there], residual=residual[there], paid=paid, sizes=how.sizes, kriging=how.kriging)
     plain = encoder.matrix(features, xy)
     told = encoder.matrix(features, xy, [linear_out, *_nearby(nearby, xy, own=True)])
     effort, kinds = Effort.of(len(features), params.effort), encoder.categorical
@@ -376,17 +402,10 @@ def _fit_members(
         nearby=nearby,
         boosters=(
             _boost(plain, adjusted, kinds, effort, params, "l1", rising),
-            _boost(plain, linear_out + _drawn_in(residual), kinds, effort, params, "l2", rising),
+            _boost(plain, linear_out + drawn_in(residual, 4), kinds, effort, params, "l2", rising),
             _boost(told, residual, kinds, effort, params, "l1", further),
         ),
     )
-
-
-def _drawn_in(residual: Floats) -> Floats:
-    """Residuals of at most four spreads: the square of a gift's would outweigh a hundred sales."""
-    middle = float(np.median(residual))
-    reach = 4 * 1.4826 * float(np.median(np.abs(residual - middle))) + 1e-9
-    return np.asarray(np.clip(residual, middle - reach, middle + reach), np.float64)
 
 
 def _boost(
@@ -443,13 +462,13 @@ def _quick(
 
 
 def _mix(out: Floats, target: Floats) -> Floats:
-    """Non-negative weights that add up to 1, drawn a little to equal ones."""
+    """Non-negative weights that add up to 1, drawn to equal ones the more the fewer sales there are."""
     n, m = out.shape
     middle = target.mean()
     scale = float(np.std(target - np.median(out, axis=1))) + 1e-9
     # Errors beyond three spreads are drawn in: a few prices between relatives do not choose the learner.
     drawn_in = np.median(out, axis=1) + np.clip(target - np.median(out, axis=1), -3 * scale, 3 * scale)
-    prior = 0.05 * scale * np.sqrt(n) * np.eye(m)
+    prior = np.sqrt(_DRAWN) * scale * np.eye(m)
     system = np.vstack([out - middle, prior, 1e3 * np.sqrt(n) * np.ones((1, m))])
     right = np.concatenate([drawn_in - middle, prior @ np.full(m, 1 / m), [1e3 * np.sqrt(n)]])
     weights = nnls(system, right)[0]

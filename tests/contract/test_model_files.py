@@ -196,6 +196,18 @@ def test_files_with_matching_digests_but_another_content_are_refused(runs: tuple
     with pytest.raises(BrokenData, match="numbers of features"):
         load_model(folder)
     put("absolute.txt", good)
+    whole = (folder / "model.json").read_text()
+    for part, name, value in (
+        ("sizes", "name", "no such number"),
+        ("kriging", "nugget", 0.0),
+        ("kriging", "reach", -1.0),
+    ):
+        said = json.loads(whole)
+        said["nearby"][part][name] = value
+        (folder / "model.json").write_text(json.dumps(said))
+        with pytest.raises(BrokenData, match=r"no number among|do not fit together"):
+            load_model(folder)
+    (folder / "model.json").write_text(whole)
     for bad in (b"", b"PK\x03\x04", (folder / "arrays.npz").read_bytes()[:2000]):
         put("arrays.npz", bad)
         with pytest.raises(BrokenData):

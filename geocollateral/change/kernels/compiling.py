@@ -12,7 +12,7 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
-LANES = 256
+LANES = 512
 F = TypeVar("F", bound=Callable[..., Any])
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -52,5 +52,8 @@ def compiled(function: F) -> F:
 
 
 def inner(function: F) -> F:
-    """Part of the code of the kernels that call it: nothing is kept of it, and Python cannot call it."""
-    return cast("F", _njit(no_cpython_wrapper=True, **_OPTIONS)(function))
+    """Part of the code of the kernels that call it: nothing is kept of it, and Python cannot call it.
+
+    Put in where it is called: a call counts the references of every array it hands on, by atomic instructions.
+    """
+    return cast("F", _njit(no_cpython_wrapper=True, forceinline=True, **_OPTIONS)(function))

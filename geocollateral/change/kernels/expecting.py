@@ -21,7 +21,7 @@ from geocollateral.change.kernels.compiling import (
     compiled,
     inner,
 )
-from geocollateral.change.kernels.lanes import add_products, clear, take
+from geocollateral.change.kernels.lanes import add_products, clear, room, take
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules, new_block
 from geocollateral.change.kernels.solving import fold, leverage_form, solve, unfold
 
@@ -36,8 +36,8 @@ def expect(
     """
     m, k = len(place), rules.k[c]
     n_pairs, n_waves = k * (k + 1) // 2, 2 * k - 1
-    a, square = np.empty((n_waves, m), np.float32), np.empty((n_pairs, m), np.float32)
-    b, coefficients = np.empty((k, m), np.float32), np.empty((k, m), np.float32)
+    a, square = room(n_waves, m), room(n_pairs, m)
+    b, coefficients = room(k, m), room(k, m)
     v = np.empty(m, np.float32)
     for lane in range(m):
         v[lane] = base.variance[c, place[lane]]
@@ -45,7 +45,7 @@ def expect(
     take(base.moment[c], 0, k, place, b)
     unfold(a, k, square)
     solve(square, b, v, rules.precision[c], k, coefficients)
-    form, inverse = np.empty((n_pairs, m), np.float32), np.empty((n_pairs, m), np.float32)
+    form, inverse = room(n_pairs, m), room(n_pairs, m)
     leverage_form(square, k, inverse, form)
     fold(form, k, a)
     # The envelope's rows hold, until their turn comes, what the season would show earlier and later.
@@ -117,7 +117,7 @@ def find_wild(
     for first in range(0, len(columns), LANES):
         place = columns[first : min(first + LANES, len(columns))]
         m, n_rows = len(place), rows.values.shape[0]
-        block, out, since = new_block(0, 0, 0, n_rows, m), np.empty((n_rows, m), np.float32), np.full(m, -1, np.int32)
+        block, out, since = new_block(0, 0, 0, n_rows, m), room(n_rows, m), np.full(m, -1, np.int32)
         expect(block, c, 0, n_rows, since, rows, rules, base, place)
         for side in (-ONE, ONE):
             for r in range(n_rows):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, I32, LANES, MOST, NOUGHT, ONE, TINY, TWO, Places, compiled
-from geocollateral.change.kernels.lanes import add_products, clear, put, take
+from geocollateral.change.kernels.lanes import add_products, clear, put, room, take
 from geocollateral.change.kernels.solving import fold, leverage_form, solve, unfold
 
 LEAST_LEFT = np.float32(0.01)
@@ -41,21 +41,16 @@ def fit_seasons(
     """
     floor2, huber, bound, share = rules
     n_days, k, n_waves, n = len(days), x.shape[1], waves.shape[1], len(columns)
+    n_pairs = k * (k + 1) // 2
     regressors, by_row = np.float32(k), x.T
     for first in range(0, n, LANES):
         last = min(first + LANES, n)
         m = last - first
-        filled, seen = np.empty((n_days, m), np.float32), np.empty((n_days, m), np.float32)
-        left, w, wf = (
-            np.empty((n_days, m), np.float32),
-            np.empty((n_days, m), np.float32),
-            np.empty((n_days, m), np.float32),
-        )
-        a, b, c = np.empty((n_waves, m), np.float32), np.empty((k, m), np.float32), np.empty((k, m), np.float32)
-        square, squares = np.empty((k * (k + 1) // 2, m), np.float32), np.empty(m, np.float32)
-        v, freedom = np.empty(m, np.float32), np.empty(m, np.float32)
-        form, inverse = np.empty_like(square), np.empty_like(square)
-        own_error = np.empty((n_days, m), np.float32)
+        filled, seen, left = room(n_days, m), room(n_days, m), room(n_days, m)
+        w, wf, own_error = room(n_days, m), room(n_days, m), room(n_days, m)
+        a, b, c = room(n_waves, m), room(k, m), room(k, m)
+        square, form, inverse = room(n_pairs, m), room(n_pairs, m), room(n_pairs, m)
+        v, freedom, squares = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
         for lane in range(m):
             v[lane], freedom[lane] = TWO * TWO * floor2, -regressors / TWO
         end, place = ends[first:last], columns[first:last]

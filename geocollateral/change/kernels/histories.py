@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, I32, LANES, MOST, NOUGHT, ONE, TWO, Places, compiled
-from geocollateral.change.kernels.lanes import take
+from geocollateral.change.kernels.lanes import room, take
 
 
 @compiled
@@ -46,7 +46,7 @@ def tell_histories(
         place, end, m = columns[start:stop], ends[start:stop], stop - start
         spread, before = np.empty(m, np.float32), np.zeros(m, np.float32)
         per_spread, off_limit = np.empty(m, np.float32), np.empty(m, np.float32)
-        seen = np.empty((len(days), m), np.float32)
+        seen = room(len(days), m)
         take(values, 0, len(days), place, seen)
         together, alone = np.zeros(m, np.float32), np.zeros(m, np.float32)
         weight_of, variance_of, lag_of = total[start:stop], variance[start:stop], lag[start:stop]
@@ -101,7 +101,7 @@ def end_histories(
         stop = min(start + LANES, len(columns))
         place, end, m = columns[start:stop], ends[start:stop], stop - start
         count, oldest = np.zeros(m, np.int32), np.zeros(m, np.int32)
-        seen = np.empty((len(days), m), np.float32)
+        seen = room(len(days), m)
         take(values, 0, len(days), place, seen)
         for lane in range(m):
             end[lane] = -1

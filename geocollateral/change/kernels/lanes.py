@@ -8,6 +8,8 @@ import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, HALF, NOUGHT, ONE, Places, inner
 
+LINE = 16
+"""Numbers in a line of the cache, of 64 bytes."""
 LEAST_EXPONENT, MOST_EXPONENT = np.float32(-87), np.float32(88)
 PER_E, ROOT_HALF = np.float32(1.44269504088896341), np.float32(0.707106781186547524)
 LN2_HIGH, LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
@@ -66,6 +68,17 @@ def exp_of(x: Any) -> Any:
 
 
 @inner
+def room(n_rows: int, m: int) -> F32:
+    """Rows of lanes, not yet written.
+
+    They begin where lines of the cache do, as numba's own arrays may not: a vector across two lines takes two reads.
+    """
+    whole = np.empty(n_rows * m + LINE, np.float32)
+    skipped = -(whole.ctypes.data // 4) % LINE
+    return whole[skipped : skipped + n_rows * m].reshape(n_rows, m)
+
+
+@inner
 def take(source: F32, first: int, last: int, place: Places, into: F32) -> None:
     """The rows ``first`` to ``last`` of some series; those side by side at once.
 
@@ -105,18 +118,22 @@ def clear(lanes: F32) -> None:
 
 @inner
 def add_products(weights: F32, regressors: F32, first: int, last: int, into: F32) -> None:
-    """Add ``regressors[first:last].T @ weights[first:last]``, one row after the other."""
+    """Add ``regressors[first:last].T @ weights[first:last]``, one row after the other.
+
+    Four rows bear on all sums before the next four: they and the sums stay in the nearest cache.
+    """
     m = into.shape[1]
-    for p in range(into.shape[0]):
-        t = first
-        while t + 4 <= last:
+    t = first
+    while t + 4 <= last:
+        for p in range(into.shape[0]):
             a, b, c, d = regressors[t, p], regressors[t + 1, p], regressors[t + 2, p], regressors[t + 3, p]
             for lane in range(m):
                 sum_ = (into[p, lane] + a * weights[t, lane]) + b * weights[t + 1, lane]
                 into[p, lane] = (sum_ + c * weights[t + 2, lane]) + d * weights[t + 3, lane]
-            t += 4
-        while t < last:
+        t += 4
+    while t < last:
+        for p in range(into.shape[0]):
             a = regressors[t, p]
             for lane in range(m):
                 into[p, lane] += a * weights[t, lane]
-            t += 1
+        t += 1

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, I32, Bools, Places, inner
+from geocollateral.change.kernels.lanes import room
 
 
 class Rules(NamedTuple):
@@ -181,17 +182,17 @@ class Block(NamedTuple):
 def new_block(n_hypotheses: int, n_streams: int, n_looks: int, n_rows: int, m: int) -> Block:
     """Room for a block."""
     return Block(
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_rows, m), np.float32),
-        np.empty((n_hypotheses, n_looks, m), np.float32),
-        np.empty((n_looks, m), np.float32),
-        np.empty((n_looks, m), np.float32),
-        np.empty((n_looks, m), np.float32),
-        np.empty((n_streams, m), np.float32),
-        np.empty((n_looks, m), np.float32),
-        np.empty((n_looks, m), np.float32),
+        room(n_rows, m),
+        room(n_rows, m),
+        room(n_rows, m),
+        room(n_rows, m),
+        room(n_rows, m),
+        room(n_rows, m),
+        room(n_hypotheses * n_looks, m).reshape(n_hypotheses, n_looks, m),
+        room(n_looks, m),
+        room(n_looks, m),
+        room(n_looks, m),
+        room(n_streams, m),
+        room(n_looks, m),
+        room(n_looks, m),
     )

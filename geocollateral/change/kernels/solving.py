@@ -42,9 +42,9 @@ def unfold(waves: F32, k: int, square: F32) -> None:
     for i in range(k):
         for j in range(i + 1):
             one, by_one, other, by_other = as_waves(i, j)
-            at, a, b = square[i * (i + 1) // 2 + j], waves[one], waves[other]
+            at = i * (i + 1) // 2 + j
             for lane in range(m):
-                at[lane] = by_one * a[lane] + by_other * b[lane]
+                square[at, lane] = by_one * waves[one, lane] + by_other * waves[other, lane]
 
 
 @compiled
@@ -55,11 +55,11 @@ def fold(form: F32, k: int, waves: F32) -> None:
     for i in range(k):
         for j in range(i + 1):
             one, by_one, other, by_other = as_waves(i, j)
-            a, into, also = form[i * (i + 1) // 2 + j], waves[one], waves[other]
+            at = i * (i + 1) // 2 + j
             for lane in range(m):
-                into[lane] += by_one * a[lane]
+                waves[one, lane] += by_one * form[at, lane]
             for lane in range(m):
-                also[lane] += by_other * a[lane]
+                waves[other, lane] += by_other * form[at, lane]
 
 
 @inner
@@ -69,21 +69,18 @@ def factor(square: F32, k: int) -> None:
     for i in range(k):
         row = i * (i + 1) // 2
         for j in range(i):
-            at, other = square[row + j], j * (j + 1) // 2
+            other = j * (j + 1) // 2
             for q in range(j):
-                a, b = square[row + q], square[other + q]
                 for lane in range(m):
-                    at[lane] -= a[lane] * b[lane]
-            d = square[other + j]
+                    square[row + j, lane] -= square[row + q, lane] * square[other + q, lane]
             for lane in range(m):
-                at[lane] *= d[lane]
-        at = square[row + i]
+                square[row + j, lane] *= square[other + j, lane]
         for q in range(i):
-            a = square[row + q]
             for lane in range(m):
-                at[lane] -= a[lane] * a[lane]
+                square[row + i, lane] -= square[row + q, lane] * square[row + q, lane]
         for lane in range(m):
-            at[lane] = ONE / np.sqrt(at[lane] if at[lane] > TINY else TINY)
+            rest = square[row + i, lane]
+            square[row + i, lane] = ONE / np.sqrt(rest if rest > TINY else TINY)
 
 
 @compiled
@@ -91,29 +88,26 @@ def solve(square: F32, moment: F32, variance: F32, precision: F32, k: int, found
     """Coefficients by the normal equations with the prior; ``square``, their matrix, becomes its factor."""
     m = square.shape[1]
     for i in range(k):
-        at, own = square[i * (i + 3) // 2], precision[i]
+        at, own = i * (i + 3) // 2, precision[i]
         for lane in range(m):
-            at[lane] += variance[lane] * own + RIDGE
+            square[at, lane] += variance[lane] * own + RIDGE
     factor(square, k)
     for i in range(k):
-        at, a = found[i], moment[i]
+        row = i * (i + 1) // 2
         for lane in range(m):
-            at[lane] = a[lane]
+            found[i, lane] = moment[i, lane]
         for j in range(i):
-            a, b = square[i * (i + 1) // 2 + j], found[j]
             for lane in range(m):
-                at[lane] -= a[lane] * b[lane]
-        d = square[i * (i + 3) // 2]
+                found[i, lane] -= square[row + j, lane] * found[j, lane]
         for lane in range(m):
-            at[lane] *= d[lane]
+            found[i, lane] *= square[row + i, lane]
     for i in range(k - 1, -1, -1):
-        at, d = found[i], square[i * (i + 3) // 2]
+        row = i * (i + 1) // 2
         for lane in range(m):
-            at[lane] *= d[lane]
+            found[i, lane] *= square[row + i, lane]
         for j in range(i):
-            a, b = square[i * (i + 1) // 2 + j], found[j]
             for lane in range(m):
-                b[lane] -= a[lane] * at[lane]
+                found[j, lane] -= square[row + j, lane] * found[i, lane]
 
 
 @compiled
@@ -126,26 +120,22 @@ def leverage_form(factors: F32, k: int, inverse: F32, form: F32) -> None:
     for i in range(k):  # the inverse of the factor, row by row
         row = i * (i + 1) // 2
         for q in range(i):
-            at = inverse[row + q]
             for lane in range(m):
-                at[lane] = NOUGHT
+                inverse[row + q, lane] = NOUGHT
             for j in range(q, i):
-                a, b = factors[row + j], inverse[j * (j + 1) // 2 + q]
+                above = j * (j + 1) // 2 + q
                 for lane in range(m):
-                    at[lane] -= a[lane] * b[lane]
-        d, at = factors[row + i], inverse[row + i]
-        for q in range(i):
-            a = inverse[row + q]
+                    inverse[row + q, lane] -= factors[row + j, lane] * inverse[above, lane]
             for lane in range(m):
-                a[lane] *= d[lane]
+                inverse[row + q, lane] *= factors[row + i, lane]
         for lane in range(m):
-            at[lane] = d[lane]
+            inverse[row + i, lane] = factors[row + i, lane]
     for i in range(k):
         for j in range(i + 1):
-            at, times = form[i * (i + 1) // 2 + j], (TWO if j < i else ONE)
+            at, times = i * (i + 1) // 2 + j, (TWO if j < i else ONE)
             for lane in range(m):
-                at[lane] = NOUGHT
+                form[at, lane] = NOUGHT
             for q in range(i, k):
-                a, b = inverse[q * (q + 1) // 2 + i], inverse[q * (q + 1) // 2 + j]
+                a, b = q * (q + 1) // 2 + i, q * (q + 1) // 2 + j
                 for lane in range(m):
-                    at[lane] += a[lane] * b[lane] * times
+                    form[at, lane] += inverse[a, lane] * inverse[b, lane] * times

@@ -7,7 +7,7 @@ import numpy as np
 from geocollateral.change.kernels.bearing import bear
 from geocollateral.change.kernels.compiling import F32, I32, LANES, NEVER, NOUGHT, ONE, TINY, Places, compiled, inner
 from geocollateral.change.kernels.expecting import expect, informs
-from geocollateral.change.kernels.lanes import add_products, clear
+from geocollateral.change.kernels.lanes import add_products, clear, room
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules, Runs, new_block
 from geocollateral.change.kernels.weighing import bound_by_outliers, weigh
 
@@ -60,8 +60,8 @@ def learn(block: Block, first: int, c: int, looks: Places, rows: Rows, rules: Ru
     """
     m, k, n_rows = block.values.shape[1], rules.k[c], len(looks)
     n_waves = 2 * k - 1
-    weights, moved = np.empty((n_rows, m), np.float32), np.empty((n_rows, m), np.float32)
-    a, b = np.empty((n_waves, m), np.float32), np.empty((k, m), np.float32)
+    weights, moved = room(n_rows, m), room(n_rows, m)
+    a, b = room(n_waves, m), room(k, m)
     squares, count, spread = np.empty(m, np.float32), np.empty(m, np.float32), np.empty(m, np.float32)
     clear(a)
     clear(b)
@@ -146,7 +146,7 @@ def take_step(rows: Rows, rules: Rules, base: Baselines, runs: Runs, learning: b
         m = min(LANES, n - first)
         place = np.arange(first, first + m)
         block = new_block(rules.sides.shape[0], n_streams, n_looks, rows.values.shape[0], m)
-        newest, clock, since = np.empty((n_streams, m), np.float32), np.empty(m, np.float32), np.empty(m, np.int32)
+        newest, clock, since = room(n_streams, m), np.empty(m, np.float32), np.empty(m, np.int32)
         own_clock = runs.clock[first : first + m]
         for lane in range(m):
             clock[lane] = own_clock[lane]

@@ -8,7 +8,7 @@ import numpy as np
 
 from geocollateral.change.kernels.compiling import F32, MOST, NOUGHT, ONE, TWO, inner
 from geocollateral.change.kernels.expecting import beyond, gap
-from geocollateral.change.kernels.lanes import exp_of, log_of, take
+from geocollateral.change.kernels.lanes import exp_of, log_of, room, take
 from geocollateral.change.kernels.records import Baselines, Block, Rows, Rules
 
 
@@ -52,13 +52,13 @@ def weigh(block: Block, first: int, rows: Rows, rules: Rules, base: Baselines, n
     """
     m, n_hypotheses, n_channels = block.values.shape[1], rules.sides.shape[0], len(rules.k)
     most = base.inverse.shape[1]
-    inverse = np.empty((n_channels, most, m), np.float32)
-    lags = np.empty((len(rules.tail), m), np.float32)
+    inverse = room(n_channels * most, m).reshape(n_channels, most, m)
+    lags = room(len(rules.tail), m)
     place = np.arange(first, first + m)
     take(base.lag, 0, len(lags), place, lags)
     for c in range(n_channels):
         take(base.inverse[c], 0, most, place, inverse[c])
-    away, short = np.empty((most, m), np.float32), np.empty((most, m), np.float32)
+    away, short = room(most, m), room(most, m)
     far, near = np.empty(m, np.float32), np.empty(m, np.float32)
     values, lows, highs, per_spread = block.values, block.low, block.high, block.per_spread
     seen, weights, hazards, ratios, quotient = block.seen, block.weight, block.hazard, block.ratio, block.quotient

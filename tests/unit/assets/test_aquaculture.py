@@ -103,6 +103,34 @@ def test_one_odd_look_decides_nothing() -> None:
     assert found.columns["chg_pond_state"] == "water"
 
 
+def hidden(evidence: ParcelEvidence, first: str, last: str) -> ParcelEvidence:
+    """Without the optical looks of some time."""
+    kept = ~between(evidence.look_days, first, last)
+    assert evidence.optical is not None
+    return replace(
+        evidence,
+        optical=evidence.optical.isel(time=kept),
+        look_days=evidence.look_days[kept],
+        look_fraction=evidence.look_fraction[kept],
+    )
+
+
+def test_frozen_ground_is_dark_to_radar_and_fills_no_pond() -> None:
+    summer = backscatter(("2021-06-01", "2021-11-01"))
+    evidence = hidden(pond(("2021-06-01", "2030-01-01"), radar=summer), "2021-11-01", "2022-04-01")
+    (event,) = judge(evidence).events
+    assert event.recovered_on is None
+    filled = hidden(pond(("2021-06-01", "2022-03-01"), radar=summer), "2021-11-01", "2022-04-01")
+    (event,) = judge(filled).events
+    assert event.recovered_on is not None
+
+
+def test_radar_that_meets_smooth_mud_is_no_last_look_with_water() -> None:
+    late = backscatter(("2021-09-01", "2030-01-01"))
+    (event,) = judge(hidden(pond(("2021-06-01", "2030-01-01"), radar=late), "2021-06-01", "2021-09-10")).events
+    assert event.last_clear_before < dt.date(2021, 6, 1) <= event.first_clear_after
+
+
 def test_radar_alone_finds_it_under_cloud() -> None:
     evidence = pond(radar=backscatter(("2021-06-01", "2030-01-01")))
     seen = np.flatnonzero(evidence.look_days < np.datetime64("2021-05-20"))

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from geocollateral.change import kernels, monitor, monitor_joint
-from geocollateral.change.kernels.lanes import exp_of, log_of
+from geocollateral.change.kernels.compiling import LANES
+from geocollateral.change.kernels.lanes import exp_of, log_of, room
 
 DATES = (np.datetime64("2017-01-05") + np.arange(0, 1400, 10)).astype("datetime64[ns]")
 ENTRIES = ("count_looks", "end_histories", "find_wild", "fit_seasons", "take_step", "tell_curves", "tell_histories")
@@ -103,6 +104,27 @@ def test_a_changed_kernel_is_compiled_anew_by_those_that_call_it(tmp_path: Path)
     assert "into[i, lane] = row[lane]" in source
     lanes.write_text(source.replace("into[i, lane] = row[lane]", "into[i, lane] = np.float32(np.nan)"))
     assert run() == ["-1", "0"]
+
+
+def test_rows_of_lanes_begin_on_lines_of_the_cache() -> None:
+    for n_rows in range(1, 40):
+        rows = room.py_func(n_rows, LANES)
+        assert rows.shape == (n_rows, LANES)
+        assert rows.flags.c_contiguous
+        assert {row.ctypes.data % 64 for row in rows} == {0}
+
+
+def test_what_is_said_of_series_does_not_hang_on_how_many_are_taken_at_once() -> None:
+    rng = np.random.default_rng(3)
+    values = 0.6 + rng.normal(0, 0.05, (90, 2 * LANES + 7)).astype(np.float32)
+    values[60:, ::3] -= np.float32(0.4)
+    values[rng.random(values.shape) < 0.4] = np.nan
+    days = np.datetime64("2019-01-01", "ns") + np.arange(90) * np.timedelta64(14, "D")
+    given = xr.DataArray(values, dims=("time", "pixel"), coords={"time": days}, name="ndvi")
+    whole = monitor(given, None)
+    for first, last in ((0, 1), (LANES - 1, LANES + 1), (2 * LANES, 2 * LANES + 7), (5, LANES + 5)):
+        some = slice(first, last)
+        assert monitor(given[:, some], None).identical(whole.isel(pixel=some))
 
 
 def test_logarithm_and_exponential_are_right_to_single_precision() -> None:
