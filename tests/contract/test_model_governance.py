@@ -28,7 +28,7 @@ def market(n: int = 1500) -> pd.DataFrame:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that learned from 2021 and 2022; good only to be copied."""
     table = market()
-    found = training.train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FROM, effort=0.1)
+    found = training.train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FROM, effort=0.3)
     home = tmp_path_factory.mktemp("trained") / "run"
     training.write_training(found, home)
     return home
@@ -51,7 +51,7 @@ def test_from_training_to_use(desk: Desk, run: Path) -> None:
     desk.release(run)
     model = desk.approved()
     table = market()
-    own = training.train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FROM, effort=0.1)
+    own = training.train(table, target="price", date="sold", coords=("lon_m", "lat_m"), holdout_from=FROM, effort=0.3)
     later = own.tested
     told = model.predict(own.table.features[later], own.table.xy[later], own.table.months[later])
     assert np.array_equal(told["p50"], own.predictions["p50"], equal_nan=True)
