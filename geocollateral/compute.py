@@ -63,8 +63,10 @@ def run_blocks(
         return _on_cluster(function, tasks, params, progress)
     keys = [f"block-{number}" for number in range(len(tasks))]
     lazy = [dask.delayed(function, pure=False)(task, dask_key_name=key) for key, task in zip(keys, tasks, strict=True)]
+    # One block at a time for each worker: by default a process is given six at once, and others have none to do.
+    how = {"scheduler": params.scheduler, "num_workers": params.workers, "chunksize": 1, "optimize_graph": False}
     with _Count(set(keys), progress):
-        return list(dask.compute(*lazy, scheduler=params.scheduler, num_workers=params.workers, optimize_graph=False))
+        return list(dask.compute(*lazy, **how))
 
 
 class _Count(Callback):

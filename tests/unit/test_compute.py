@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -45,6 +46,23 @@ def test_progress_counts_every_task_once(params: ComputeParams) -> None:
     seen: list[tuple[int, int]] = []
     run_blocks(square, list(range(6)), params, lambda done, of: seen.append((done, of)))
     assert seen == [(n, 6) for n in range(1, 7)]
+
+
+def wait_for_the_other(given: tuple[Path, int]) -> bool:
+    """Whether the other block had begun before this one ended."""
+    home, number = given
+    (home / str(number)).touch()
+    until = time.monotonic() + 60
+    while not (home / str(1 - number)).exists():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_blocks_are_shared_out_among_processes(tmp_path: Path) -> None:
+    params = ComputeParams(scheduler="processes", workers=2)
+    assert run_blocks(wait_for_the_other, [(tmp_path, 0), (tmp_path, 1)], params) == [True, True]
 
 
 @pytest.mark.parametrize("params", LOCAL, ids=lambda p: f"{p.scheduler}-{p.workers}")
